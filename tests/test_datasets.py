@@ -1,0 +1,136 @@
+"""The digits: complete, split without overlap, in range, the same on every machine."""
+
+import hashlib
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+
+from course_utils import data_files
+from course_utils.datasets import digits
+
+PER_CLASS = [178, 182, 177, 183, 181, 182, 181, 179, 174, 180]  # UCI, test part
+IN_TEST = [44, 46, 44, 46, 45, 46, 45, 45, 44, 45]  # round(0.25 * count)
+
+
+def counts(part):
+    return torch.bincount(part[1], minlength=10).tolist()
+
+
+def as_rows(images):
+    return [image.numpy().tobytes() for image in images]
+
+
+def test_shapes_types_and_counts():
+    train, test = digits()
+    assert train[0].shape == (1347, 1, 8, 8)
+    assert test[0].shape == (450, 1, 8, 8)
+    for images, labels in (train, test):
+        assert images.dtype == torch.float32
+        assert labels.dtype == torch.int64
+        assert len(images) == len(labels)
+    assert counts(test) == IN_TEST
+    assert [a + b for a, b in zip(counts(train), counts(test), strict=True)] == PER_CLASS
+
+
+def test_every_scan_is_used_once_and_none_is_in_both_parts():
+    with np.load(data_files.data_path("digits.npz"), allow_pickle=False) as arrays:
+        scans = as_rows(torch.from_numpy(arrays["images"])[:, None].float() / 16)
+    train, test = digits()
+    assert len(set(scans)) == len(scans) == 1797  # no scan occurs twice, so overlap would show
+    assert sorted(as_rows(train[0]) + as_rows(test[0])) == sorted(scans)
+
+
+def test_the_default_split_is_fixed():
+    _, (images, labels) = digits()
+    content = (images * 16).to(torch.uint8).numpy().tobytes() + labels.numpy().tobytes()
+    assert (
+        hashlib.sha256(content).hexdigest()
+        == "d0a4ea1a033581bb04a91e8a685e647cde4ba6311904653cdc419843038a4597"
+    )
+
+
+def test_the_seed_changes_the_split_and_nothing_else():
+    first, again, other = digits(), digits(seed=0), digits(seed=1)
+    for part, same in zip(first, again, strict=True):
+        assert torch.equal(part[0], same[0])
+        assert torch.equal(part[1], same[1])
+    assert not torch.equal(first[1][0], other[1][0])
+    assert counts(other[1]) == IN_TEST
+
+
+def test_the_global_random_state_is_left_alone():
+    np.random.seed(5)
+    torch.manual_seed(5)
+    expected = np.random.rand(), torch.rand(())
+    np.random.seed(5)
+    torch.manual_seed(5)
+    digits(seed=3)
+    assert (np.random.rand(), torch.rand(())) == expected
+
+
+@pytest.mark.parametrize("interpolation", ["bilinear", "nearest"])
+@pytest.mark.parametrize("size", [8, 16, 32, np.int64(24)])
+def test_sizes_and_range(size, interpolation):
+    for images, _ in digits(size, interpolation=interpolation):
+        assert images.shape[1:] == (1, size, size)
+        assert images.dtype == torch.float32
+        assert images.min() == 0
+        assert 0.9 < images.max() <= 1
+
+
+def test_nearest_repeats_each_pixel_and_bilinear_keeps_the_mean():
+    small, blocks, smooth = digits(), digits(16, interpolation="nearest"), digits(16)
+    repeated = small[0][0].repeat_interleave(2, dim=2).repeat_interleave(2, dim=3)
+    assert torch.equal(blocks[0][0], repeated)
+    inner = slice(2, 14)  # away from the border, where bilinear repeats the edge
+    assert not torch.equal(smooth[0][0], repeated)
+    difference = smooth[0][0][..., inner, inner].mean() - repeated[..., inner, inner].mean()
+    assert difference.abs() < 0.01
+    assert torch.equal(small[0][1], smooth[0][1])
+
+
+@pytest.mark.parametrize("size", [0, 7, 12, -8, 264, 8.0, "8", True, None])
+def test_a_bad_size_is_named(size):
+    with pytest.raises(ValueError, match="size must be a multiple of 8 from 8 to 256, got"):
+        digits(size)
+
+
+@pytest.mark.parametrize("fraction", [0, 1, -0.1, 1.5, float("nan"), True, "half", None])
+def test_a_bad_test_fraction_is_named(fraction):
+    with pytest.raises(ValueError, match=r"test_fraction must be a number in \(0, 1\), got"):
+        digits(test_fraction=fraction)
+
+
+@pytest.mark.parametrize("seed", [-1, 2**32, 0.5, True, None])
+def test_a_bad_seed_is_named(seed):
+    with pytest.raises(ValueError, match=r"seed must be an integer from 0 to 2\*\*32 - 1, got"):
+        digits(seed=seed)
+
+
+def test_a_bad_interpolation_is_named():
+    with pytest.raises(ValueError, match="interpolation must be 'bilinear' or 'nearest', got 'b'"):
+        digits(interpolation="b")
+
+
+def test_other_fractions_are_stratified_too():
+    _, test = digits(test_fraction=0.5)
+    assert counts(test) == [round(0.5 * count) for count in PER_CLASS]
+
+
+def test_an_altered_file_is_refused(tmp_path, monkeypatch):
+    for name in ("manifest.json", "digits.npz"):
+        (tmp_path / name).write_bytes((data_files.DATA / name).read_bytes())
+    with (tmp_path / "digits.npz").open("ab") as file:
+        file.write(b"\0")  # NumPy would still read it
+    monkeypatch.setattr(data_files, "DATA", tmp_path)
+    with pytest.raises(data_files.DataFileError, match=r"git checkout -- data/digits\.npz"):
+        digits()
+
+
+def test_importing_datasets_does_not_import_torch():
+    code = "import sys, course_utils.datasets; print('torch' in sys.modules)"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "False"
