@@ -1,0 +1,172 @@
+"""Run notebooks and store their outputs in place, so that a second run changes no byte.
+
+``make notebooks`` runs them all; ``make notebooks NB=01_sparse_connectivity`` runs one. A file is
+written only when every cell of it succeeded, and then in one step. What differs from run to run is
+taken out: times, the state and ids of widgets, and what the kernel says about itself. A fresh
+JupyterLab then shows each widget's ``text/html`` instead, until the student runs the cell.
+"""
+
+import argparse
+import os
+import re
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+from nbformat import NotebookNode
+
+ROOT = Path(__file__).resolve().parent.parent
+NOTEBOOKS = ROOT / "notebooks"
+CELL_TIMEOUT = 60  # seconds, as in the tests
+KERNELSPEC = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
+WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
+SLIDE_METADATA = ("jupyterlab-slideshow", "@deathbeds/jupyterlab-fonts")
+NOTEBOOK_METADATA = ("title", "authors", *SLIDE_METADATA)
+CELL_METADATA = ("slideshow", "tags", "editable", "deletable", "jupyter", *SLIDE_METADATA)
+COLOURS = re.compile(r"\x1b\[[0-9;]*m")
+
+
+def clean_outputs(outputs: list[NotebookNode]) -> list[NotebookNode]:
+    """Return a cell's outputs without widget views and without outputs that hold nothing else.
+
+    Neighbouring pieces of one stream become one piece: where a stream is cut is a matter of timing.
+    """
+    kept: list[NotebookNode] = []
+    for output in outputs:
+        output = nbformat.from_dict(output)
+        if output.output_type in ("display_data", "execute_result"):
+            output.data.pop(WIDGET_VIEW, None)
+            if not output.data:
+                continue
+        if output.output_type == "execute_result":
+            output.execution_count = None  # set by `clean`
+        same_stream = (
+            kept
+            and output.output_type == kept[-1].output_type == "stream"
+            and output.name == kept[-1].name
+        )
+        if same_stream:
+            kept[-1].text += output.text
+        else:
+            kept.append(output)
+    return kept
+
+
+def clean(notebook: NotebookNode) -> NotebookNode:
+    """Return a copy of an executed notebook that holds nothing that differs from run to run."""
+    notebook = nbformat.from_dict(notebook)
+    kept = {k: v for k, v in notebook.metadata.items() if k in NOTEBOOK_METADATA}
+    notebook.metadata = nbformat.from_dict(
+        {**kept, "kernelspec": KERNELSPEC, "language_info": {"name": "python"}}
+    )
+    count = 0
+    for cell in notebook.cells:
+        cell.metadata = nbformat.from_dict(
+            {k: v for k, v in cell.metadata.items() if k in CELL_METADATA}
+        )
+        if cell.cell_type != "code":
+            continue
+        cell.outputs = clean_outputs(cell.outputs)
+        ran = bool(cell.source.strip())
+        count += ran
+        cell.execution_count = count if ran else None
+        for output in cell.outputs:
+            if output.output_type == "execute_result":
+                output.execution_count = cell.execution_count
+    return notebook
+
+
+def as_text(notebook: NotebookNode) -> str:
+    """Return the notebook's JSON, one space of indent, as JupyterLab saves it."""
+    nbformat.validate(notebook)
+    return nbformat.writes(notebook).rstrip("\n") + "\n"
+
+
+def execute(path: Path, timeout: float = CELL_TIMEOUT) -> NotebookNode:
+    """Run every cell of a notebook in a fresh kernel in its own folder; return it, cleaned.
+
+    Quiz answers and other state go to a directory that is thrown away. Raises nbclient's
+    ``CellExecutionError`` for a cell that fails and ``CellTimeoutError`` for one that does not end
+    within ``timeout`` seconds.
+    """
+    notebook = nbformat.read(path, as_version=4)
+    with tempfile.TemporaryDirectory(prefix="cnn-course-state-") as state:
+        client = NotebookClient(
+            notebook,
+            timeout=timeout,
+            kernel_name="python3",
+            resources={"metadata": {"path": str(path.parent)}},
+            store_widget_state=False,
+            record_timing=False,
+        )
+        client.execute(env={**os.environ, "CNN_COURSE_STATE": state})
+    return clean(notebook)
+
+
+def write(path: Path, text: str) -> bool:
+    """Replace a file's content in one step; return False, touching nothing, if it is the same."""
+    data = text.encode()
+    if path.exists() and path.read_bytes() == data:
+        return False
+    partial = path.with_name(f".{path.name}.partial")
+    partial.write_bytes(data)
+    partial.replace(path)
+    return True
+
+
+def find(names: list[str], folder: Path = NOTEBOOKS) -> list[Path]:
+    """Return the notebooks named by path, file name or the name's beginning ("01"); all if none.
+
+    Raises ValueError for a name that no notebook, or more than one, answers to.
+    """
+    everything = sorted(folder.glob("*.ipynb"))
+    if not names:
+        return everything
+    chosen = []
+    for name in names:
+        direct = Path(name)
+        matches = [direct] if direct.suffix == ".ipynb" and direct.is_file() else []
+        matches = matches or [p for p in everything if name in (p.name, p.stem)]
+        matches = matches or [p for p in everything if p.name.startswith(name)]
+        if len(matches) != 1:
+            known = ", ".join(p.stem for p in everything) or "none"
+            raise ValueError(f"notebook must name one of: {known}; got {name!r}")
+        chosen += matches
+    return chosen
+
+
+def explain(error: Exception) -> str:
+    """Return what went wrong in a notebook, without the colours of a terminal."""
+    if isinstance(error, CellTimeoutError):
+        return f"a cell took longer than {CELL_TIMEOUT} seconds\n{error}"
+    return COLOURS.sub("", str(error))
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the notebooks named on the command line; return 1 if one of them failed, else 0."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("notebooks", nargs="*", help="name, path or number; all when left out")
+    try:
+        paths = find(parser.parse_args(arguments).notebooks)
+    except ValueError as error:
+        parser.error(str(error))
+    failed = 0
+    for path in paths:
+        started = time.perf_counter()
+        try:
+            changed = write(path, as_text(execute(path)))
+        except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
+            failed += 1
+            print(f"{path.name}: FAILED, file left as it was\n{explain(error)}", file=sys.stderr)
+            continue
+        outcome = "outputs stored" if changed else "unchanged"
+        print(f"{path.name}: {outcome} ({time.perf_counter() - started:.1f} s)", flush=True)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
