@@ -1,0 +1,153 @@
+"""pyproject.toml, environment.yml and requirements.lock say the same."""
+
+import importlib.util
+import re
+import tomllib
+
+import pytest
+import yaml
+from files import ROOT
+from packaging.markers import Marker
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+from tools import lock
+
+CONDA_NAMES = {"torch": "pytorch", "playwright": "playwright-python"}
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+LOCK = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+
+
+def requirements() -> list[Requirement]:
+    """Return what the course and its tests need, as pyproject.toml has it."""
+    lines = [*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["dev"]]
+    return [Requirement(line) for line in lines]
+
+
+def conda() -> dict:
+    return yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
+
+
+def conda_packages() -> dict[str, tuple[SpecifierSet, str]]:
+    """Return name -> (range, build) of the conda packages in environment.yml."""
+    found = {}
+    for line in conda()["dependencies"]:
+        if isinstance(line, str):
+            name, specifier, build = re.fullmatch(
+                r"([a-z0-9_-]+) ?([<>=!0-9.,]*)(?: (\S+))?", line
+            ).groups()
+            assert name not in found, f"{name} occurs twice"
+            found[name] = SpecifierSet(specifier), build or ""
+    return found
+
+
+def pins() -> dict[str, tuple[Version, Marker | None]]:
+    """Return name -> (version, marker) of the lock."""
+    found = {}
+    for line in LOCK.splitlines():
+        if line and not line.startswith("#"):
+            requirement = Requirement(line)
+            (specifier,) = requirement.specifier
+            assert specifier.operator == "==", line
+            assert requirement.name not in found, f"{requirement.name} occurs twice"
+            found[requirement.name] = Version(specifier.version), requirement.marker
+    return found
+
+
+def test_conda_has_the_same_ranges():
+    packages = conda_packages()
+    assert packages.pop("python")[0] == SpecifierSet(PROJECT["requires-python"])
+    packages.pop("pip")
+    expected = {CONDA_NAMES.get(r.name, r.name): r.specifier for r in requirements()}
+    assert {name: specifier for name, (specifier, _) in packages.items()} == expected
+
+
+def test_conda_takes_the_small_build_of_torch():
+    assert conda_packages()["pytorch"][1] == "cpu_*"
+
+
+def test_conda_installs_the_course_itself():
+    assert conda()["channels"] == ["conda-forge", "nodefaults"]
+    assert [d for d in conda()["dependencies"] if isinstance(d, dict)] == [{"pip": ["-e ."]}]
+
+
+def test_every_range_has_a_lower_bound():
+    for requirement in requirements():
+        assert any(s.operator == ">=" for s in requirement.specifier), str(requirement)
+
+
+def test_pins_lie_in_the_ranges():
+    versions = pins()
+    for requirement in requirements():
+        version, marker = versions[canonicalize_name(requirement.name)]
+        assert requirement.specifier.contains(version), f"{requirement} but {version} is pinned"
+        assert marker is None, f"{requirement.name} is needed everywhere"
+
+
+def test_no_pin_is_a_pre_release_or_a_local_version():
+    odd = [n for n, (v, _) in pins().items() if v.is_prerelease or v.local]
+    assert odd == []
+    assert pins()["torch"][0] == Version("2.13.0")
+
+
+@pytest.mark.parametrize(("system", "python"), lock.ENVIRONMENTS)
+def test_lock_covers_everything_that_is_needed(system, python):
+    """Everything the installed packages ask for, on each system and Python version."""
+    environment = lock.marker_environment(system, python)
+    roots = [*map(str, requirements()), *lock.BUILD_TOOLS]
+    applies = {
+        name for name, (_, marker) in pins().items() if not marker or marker.evaluate(environment)
+    }
+    assert lock.needed(roots, environment) - applies == set()
+
+
+def test_lock_holds_nothing_else():
+    roots = [*map(str, requirements()), *lock.BUILD_TOOLS]
+    needed = set()
+    for system, python in lock.ENVIRONMENTS:
+        needed |= lock.needed(roots, lock.marker_environment(system, python))
+    assert set(pins()) - needed == set()
+
+
+def test_lock_says_how_to_remake_it():
+    assert "make lock" in LOCK.splitlines()[1]
+
+
+def test_workflows_run_what_make_runs():
+    (path,) = WORKFLOWS
+    workflow = yaml.safe_load(path.read_text(encoding="utf-8"))
+    jobs = workflow["jobs"]
+    steps = {name: " ".join(str(s) for s in job["steps"]) for name, job in jobs.items()}
+    assert ".ci/run" in steps["linux"]
+    assert "environment.yml" in steps["conda"]
+    assert set(jobs["conda"]["strategy"]["matrix"]["os"]) == {"macos-latest", "windows-latest"}
+    floor = PROJECT["requires-python"].removeprefix(">=")
+    assert floor in jobs["linux"]["strategy"]["matrix"]["python"]
+
+
+def test_every_import_is_a_declared_dependency():
+    """An import that works only because another package happens to need it would break one day."""
+    import ast
+    import sys
+
+    declared = {canonicalize_name(Requirement(d).name) for d in PROJECT["dependencies"]}
+    modules = {"ipython": "ipykernel"}  # ipykernel is IPython in a notebook
+    missing = set()
+    for path in sorted((ROOT / "course_utils").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            names = []
+            if isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom) and not node.level:
+                names = [node.module]
+            for name in names:
+                top = name.split(".")[0]
+                package = canonicalize_name(modules.get(top.lower(), top))
+                known = top in sys.stdlib_module_names or top == "course_utils"
+                if not known and package not in declared:
+                    missing.add(f"{path.name}: {top}")
+    assert missing == set()
+    assert importlib.util.find_spec("course_utils")

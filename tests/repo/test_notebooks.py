@@ -1,0 +1,301 @@
+"""The style of the notebooks (house rules); their stored outputs are clean and complete."""
+
+import json
+import re
+from collections.abc import Iterator
+from statistics import median
+
+import nbformat
+import pytest
+from files import NOTEBOOKS
+
+LINES = 20  # a code cell's most lines
+MEDIAN_LINES = 5
+IN_A_ROW = 3  # code cells with no prose between them
+CELLS = (20, 50)  # of a lesson; 00 is no lesson
+PROSE = (0.4, 0.75)  # part of the cells that is prose: "half", give or take
+SIZE = 1.5e6  # bytes
+SLIDE_TYPES = {"slide", "subslide", "fragment", "skip", "notes"}
+NOTES = re.compile(
+    r"\s*<details[^>]*>\s*<summary>For the lecturer</summary>.*</details>\s*", re.DOTALL
+)
+ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+RANDOM_ID = re.compile(r"[0-9a-f]{8}")
+HOME = re.compile(
+    r"(/home/|/Users/|/root\b|/tmp/|/var/folders/|[A-Z]:\\Users\\|/site-packages/|ipykernel_\d+)"
+)
+WIDGET_MIMES = ("application/vnd.jupyter.widget-view+json", "application/vnd.jupyter.widget-state")
+KEPT_APART = {"nbval-ignore-output"}  # allowed with a reason in the cell
+FORBIDDEN_TAGS = {"nbval-skip"}
+MARKERS = re.compile(r"#\s*(NBVAL_|PYTEST_VALIDATE_)")
+
+
+def code_cells(notebook) -> list:
+    """Return the code cells that hold something."""
+    return [c for c in notebook.cells if c.cell_type == "code" and c.source.strip()]
+
+
+def lines(source: str) -> int:
+    """Count the lines of a cell, blank ones left out."""
+    return sum(bool(line.strip()) for line in source.splitlines())
+
+
+def outputs(notebook) -> Iterator[tuple[str, dict]]:
+    """Yield (cell id, output) of the whole notebook."""
+    for cell in code_cells(notebook):
+        for output in cell.outputs:
+            yield cell.id, output
+
+
+def style_problems(notebook, is_lesson: bool) -> Iterator[str]:
+    """Yield what breaks the house's numbers."""
+    code = code_cells(notebook)
+    sizes = [lines(c.source) for c in code]
+    for cell, size in zip(code, sizes, strict=True):
+        if size > LINES:
+            yield f"{cell.id}: {size} lines of code, at most {LINES}"
+    if sizes and median(sizes) > MEDIAN_LINES:
+        yield f"median code cell has {median(sizes)} lines, at most {MEDIAN_LINES}"
+    row = 0
+    for cell in notebook.cells:
+        row = row + 1 if cell.cell_type == "code" else 0
+        if row == IN_A_ROW + 1:
+            yield f"{cell.id}: more than {IN_A_ROW} code cells in a row"
+    prose = sum(c.cell_type == "markdown" for c in notebook.cells) / max(len(notebook.cells), 1)
+    if is_lesson and not PROSE[0] <= prose <= PROSE[1]:
+        yield f"{prose:.0%} of the cells are prose, {PROSE[0]:.0%} to {PROSE[1]:.0%} are wanted"
+    if is_lesson and not CELLS[0] <= len(notebook.cells) <= CELLS[1]:
+        yield f"{len(notebook.cells)} cells, {CELLS[0]} to {CELLS[1]} are wanted"
+
+
+def opening_problems(notebook, is_lesson: bool) -> Iterator[str]:
+    """Yield what is missing at the beginning: one H1, and a lesson's goals near the top."""
+    first = notebook.cells[0]
+    if first.cell_type != "markdown" or not re.match(r"# \S", first.source):
+        yield "does not open with a heading of the first level"
+    headings = sum(
+        len(re.findall(r"^# \S", _without_code(c.source), re.MULTILINE))
+        for c in notebook.cells
+        if c.cell_type == "markdown"
+    )
+    if headings != 1:
+        yield f"{headings} headings of the first level, exactly one is wanted"
+    top = "\n".join(c.source for c in notebook.cells[:8] if c.cell_type == "markdown")
+    if is_lesson and not re.search(r"\b(goals?|be able to)\b", top, re.IGNORECASE):
+        yield "names no goals in its first cells"
+
+
+def _without_code(markdown: str) -> str:
+    return re.sub(r"^(```|~~~).*?^\1", "", markdown, flags=re.MULTILINE | re.DOTALL)
+
+
+def slide_problems(notebook) -> Iterator[str]:
+    """Yield slide types that the deck does not know, and notes that would show in the text."""
+    for cell in notebook.cells:
+        metadata = cell.metadata.get("slideshow", {})
+        kind = metadata.get("slide_type")
+        if "slide_type" in metadata and kind not in SLIDE_TYPES:
+            yield f"{cell.id}: slide type {kind!r}; a cell that continues a slide has none"
+        if kind == "notes" and (cell.cell_type != "markdown" or not NOTES.fullmatch(cell.source)):
+            yield f"{cell.id}: notes stand in <details><summary>For the lecturer</summary>"
+    if not any(
+        c.metadata.get("slideshow", {}).get("slide_type") == "slide" for c in notebook.cells
+    ):
+        yield "has no slide"
+
+
+def id_problems(notebook) -> Iterator[str]:
+    """Yield cell ids that say nothing or occur twice."""
+    ids = [cell.get("id", "") for cell in notebook.cells]
+    for name in ids:
+        if not ID.fullmatch(name) or RANDOM_ID.fullmatch(name):
+            yield f"cell id {name!r} is not words such as 'ask-dense-arrows'"
+    for name in sorted({name for name in ids if ids.count(name) > 1}):
+        yield f"cell id {name!r} occurs twice"
+
+
+def run_problems(notebook) -> Iterator[str]:
+    """Yield cells that were not run, or not once from top to bottom."""
+    counts = [cell.execution_count for cell in code_cells(notebook)]
+    if counts != list(range(1, len(counts) + 1)):
+        yield f"execution counts are {counts}: run `make notebooks`"
+    for cell in notebook.cells:
+        if cell.cell_type == "code" and not cell.source.strip():
+            yield f"{cell.id}: an empty code cell"
+
+
+def output_problems(notebook) -> Iterator[str]:
+    """Yield errors, warnings, paths of a computer and widget data in the stored outputs."""
+    for cell, output in outputs(notebook):
+        if output.output_type == "error":
+            yield f"{cell}: an error is stored: {output.ename}"
+        if output.get("name") == "stderr":
+            yield f"{cell}: something is stored from stderr: {output.text[:60]!r}"
+        data = output.get("data", {})
+        for mime in WIDGET_MIMES:
+            if mime in data:
+                yield f"{cell}: the widget {mime} is stored"
+        for text in [output.get("text", ""), *map(_as_text, data.values())]:
+            found = HOME.search(re.sub(r"base64,[A-Za-z0-9+/=\s]+", "", text))
+            if found:
+                yield f"{cell}: a path of the computer is stored: {found.group()!r}"
+
+
+def _as_text(value) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def metadata_problems(notebook) -> Iterator[str]:
+    """Yield metadata that differs from run to run."""
+    if "widgets" in notebook.metadata:
+        yield "the state of widgets is stored"
+    if notebook.metadata.get("kernelspec", {}).get("name") != "python3":
+        yield "the kernel is not python3"
+    if notebook.metadata.get("language_info") != {"name": "python"}:
+        yield "language_info holds more than the name"
+    for cell in notebook.cells:
+        if "execution" in cell.metadata:
+            yield f"{cell.id}: times are stored"
+
+
+def tag_problems(notebook) -> Iterator[str]:
+    """Yield cells that nbval would not check, unless they say why their output is not compared."""
+    for cell in notebook.cells:
+        tags = set(cell.metadata.get("tags", []))
+        for tag in sorted(tags & FORBIDDEN_TAGS):
+            yield f"{cell.id}: tag {tag}"
+        if tags & KEPT_APART and "not compared" not in cell.source:
+            yield f"{cell.id}: output is not compared, and no comment says why"
+        if cell.cell_type == "code" and MARKERS.search(cell.source):
+            yield f"{cell.id}: a comment for nbval; use a tag, which the reader does not see"
+
+
+def problems(notebook, is_lesson: bool = True) -> list[str]:
+    """Return everything that is wrong with a notebook."""
+    return [
+        *style_problems(notebook, is_lesson),
+        *opening_problems(notebook, is_lesson),
+        *slide_problems(notebook),
+        *id_problems(notebook),
+        *run_problems(notebook),
+        *output_problems(notebook),
+        *metadata_problems(notebook),
+        *tag_problems(notebook),
+    ]
+
+
+def test_there_are_notebooks():
+    assert [path.name[:3] for path in NOTEBOOKS][:2] == ["00_", "01_"]
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
+def test_notebook(path):
+    # Not nbformat.read: it repairs ids that occur twice before anyone sees them.
+    notebook = nbformat.v4.reads(path.read_text(encoding="utf-8"))
+    assert (notebook.nbformat, notebook.nbformat_minor) == (4, 5)
+    assert problems(notebook, is_lesson=not path.name.startswith("00_")) == []
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
+def test_notebook_is_small(path):
+    assert path.stat().st_size < SIZE
+
+
+def test_notebooks_are_the_lessons_of_the_course():
+    from course_utils.lessons import LESSONS
+
+    assert {path.stem for path in NOTEBOOKS} <= {lesson.slug for lesson in LESSONS}
+
+
+# The rules themselves, on made notebooks
+
+
+def made(change=None):
+    """A lesson of 24 cells that breaks no rule; ``change(cells, metadata)`` may break one."""
+    from nbformat.v4 import new_code_cell, new_markdown_cell, new_output
+
+    cells = [new_markdown_cell("# Count the arrows", id="title")]
+    cells += [new_markdown_cell("After this you will be able to count.", id="goals")]
+    cells[0].metadata = {"slideshow": {"slide_type": "slide"}}
+    for i in range(1, 12):
+        result = new_output("execute_result", data={"text/plain": f"{i}"}, execution_count=i)
+        cells += [
+            new_markdown_cell(f"## Step {i}", id=f"step-{i}"),
+            new_code_cell(str(i), id=f"run-{i}", execution_count=i, outputs=[result]),
+        ]
+    metadata = {
+        "kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"},
+        "language_info": {"name": "python"},
+    }
+    if change:
+        change(cells, metadata)
+    return nbformat.from_dict({"cells": cells, "metadata": metadata})
+
+
+def test_good_notebook_passes():
+    assert problems(made()) == []
+
+
+def _stderr(text="warning"):
+    return nbformat.v4.new_output("stream", name="stderr", text=text)
+
+
+BROKEN = {
+    "at most 20": lambda cells, m: cells[3].update(source="x = 1\n" * 21),
+    "median code cell": lambda cells, m: [c.update(source="x = 1\n" * 6) for c in cells[3::2]],
+    "in a row": lambda cells, m: [cells.insert(4, cells[3].copy()) for _ in range(3)],
+    "are prose": lambda cells, m: cells.extend([cells[2].copy() for _ in range(24)]),
+    "20 to 50": lambda cells, m: cells.__delitem__(slice(10, None)),
+    "does not open": lambda cells, m: cells[0].update(source="## Second level"),
+    "exactly one": lambda cells, m: cells[2].update(source="# Another"),
+    "no goals": lambda cells, m: cells[1].update(source="Hello."),
+    "slide type '-'": lambda cells, m: cells[2].metadata.update(slideshow={"slide_type": "-"}),
+    "For the lecturer": lambda cells, m: cells[2].metadata.update(
+        slideshow={"slide_type": "notes"}
+    ),
+    "has no slide": lambda cells, m: cells[0].update(metadata={}),
+    "is not words": lambda cells, m: cells[2].update(id="deadbeef"),
+    "occurs twice": lambda cells, m: cells[2].update(id="goals"),
+    "execution counts": lambda cells, m: cells[3].update(execution_count=None),
+    "counts are [1, 3": lambda cells, m: cells[5].update(execution_count=3),
+    "empty code cell": lambda cells, m: cells[3].update(source=" "),
+    "an error is stored": lambda cells, m: cells[3].outputs.append(
+        nbformat.v4.new_output("error", ename="ValueError", evalue="", traceback=[])
+    ),
+    "from stderr": lambda cells, m: cells[3].outputs.append(_stderr()),
+    "'/home/'": lambda cells, m: cells[3].outputs[0].data.update({"text/html": "in /home/ada/x"}),
+    "widget-view": lambda cells, m: cells[3].outputs[0].data.update({WIDGET_MIMES[0]: {}}),
+    "state of widgets": lambda cells, m: m.update(widgets={}),
+    "not python3": lambda cells, m: m["kernelspec"].update(name="cnn"),
+    "language_info": lambda cells, m: m["language_info"].update(version="3.11.7"),
+    "times are stored": lambda cells, m: cells[3].metadata.update(execution={}),
+    "tag nbval-skip": lambda cells, m: cells[3].metadata.update(tags=["nbval-skip"]),
+    "no comment says why": lambda cells, m: cells[3].metadata.update(tags=["nbval-ignore-output"]),
+    "a comment for nbval": lambda cells, m: cells[3].update(source="# NBVAL_SKIP\n1"),
+}
+
+
+@pytest.mark.parametrize("words", BROKEN)
+def test_broken_rule_is_found(words):
+    found = problems(made(BROKEN[words]))
+    assert any(words in line for line in found), found
+
+
+def test_reasons_and_notes_that_are_fine():
+    def change(cells, metadata):
+        cells[3].metadata = {"tags": ["nbval-ignore-output"]}
+        cells[3].source = "train()  # seconds differ: not compared"
+        cells[2].metadata = {"slideshow": {"slide_type": "notes"}}
+        cells[
+            2
+        ].source = "<details><summary>For the lecturer</summary>\n\nAsk them first.\n\n</details>"
+
+    assert problems(made(change)) == []
+
+
+def test_pictures_are_no_paths():
+    def change(cells, metadata):
+        html = '<img src="data:image/png;base64,iVBO/home/x/tmp/AAA=">'
+        cells[3].outputs[0].data["text/html"] = html
+
+    assert problems(made(change)) == []

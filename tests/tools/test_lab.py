@@ -1,0 +1,187 @@
+"""lab: the course's settings and stylesheet are in force, the user's stay, nothing asks the net."""
+
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import jsonschema
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_notebook
+
+from tools import lab
+
+ROOT = Path(__file__).resolve().parents[2]
+LEFT_ON = """{
+    // larger type for my own room
+    "stylePresets": {},
+    "active": true,
+    "showCodeCellPrompt": true
+}"""
+
+
+@pytest.mark.parametrize(
+    ("own", "expected"),
+    [({}, [lab.CONFIG]), ({"JUPYTER_CONFIG_PATH": "mine"}, [lab.CONFIG, "mine"])],
+)
+def test_course_settings_come_beside_the_users(own, expected):
+    assert lab.settings_path(own) == os.pathsep.join(map(str, expected))
+
+
+def test_presentation_left_on_is_ended(tmp_path):
+    path = tmp_path / lab.PRESENTING
+    path.parent.mkdir()
+    path.write_text(LEFT_ON)
+    assert lab.stop_presenting(tmp_path) is True
+    assert path.read_text() == LEFT_ON.replace("true,\n", "false,\n", 1)
+    assert lab.stop_presenting(tmp_path) is False
+
+
+def test_no_presentation_to_end(tmp_path):
+    assert lab.stop_presenting(tmp_path) is False
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_trust_signs_once(tmp_path, monkeypatch):
+    monkeypatch.setenv("JUPYTER_DATA_DIR", str(tmp_path / "data"))
+    path = tmp_path / "made.ipynb"
+    nbformat.write(new_notebook(cells=[new_code_cell("1", id="one")]), path)
+    before = path.read_bytes()
+    assert lab.trust([path]) == 1
+    assert lab.trust([path]) == 0
+    assert path.read_bytes() == before
+    nbformat.write(new_notebook(cells=[new_code_cell("2", id="one")]), path)
+    assert lab.trust([path]) == 1
+
+
+def test_browser_needs_a_display_on_linux(monkeypatch):
+    monkeypatch.setattr(lab.webbrowser, "get", lambda: object())
+    assert not lab.has_browser({}, "linux")
+    assert lab.has_browser({"DISPLAY": ":0"}, "linux")
+    assert lab.has_browser({"WAYLAND_DISPLAY": "wayland-0"}, "linux")
+    assert lab.has_browser({}, "darwin") and lab.has_browser({}, "win32")
+
+
+def test_no_browser_installed(monkeypatch):
+    def none():
+        raise lab.webbrowser.Error("could not locate runnable browser")
+
+    monkeypatch.setattr(lab.webbrowser, "get", none)
+    assert not lab.has_browser({"DISPLAY": ":0"}, "linux")
+
+
+def test_arguments():
+    assert "--allow-root" not in lab.arguments(browser=True, is_root=False)
+    assert "--allow-root" in lab.arguments(browser=True, is_root=True)
+    assert "--no-browser" not in lab.arguments(browser=True, is_root=False)
+    assert "--no-browser" in lab.arguments(browser=False, is_root=False)
+    assert lab.arguments(True, False, ["--port=1"])[-1] == "--port=1"
+
+
+def test_url_stands_on_a_line_of_its_own_without_a_browser():
+    text = lab.announcement("http://localhost:1/lab?token=x", browser=False)
+    assert "No browser can be opened from here" in text
+    assert "    http://localhost:1/lab?token=x" in text.splitlines()
+    assert "open in your browser" in lab.announcement("http://x", browser=True)
+
+
+def test_overrides_name_settings_that_this_jupyterlab_has():
+    """A misspelt setting would be ignored in silence."""
+    schemas = Path(sys.prefix) / "share" / "jupyter" / "lab" / "schemas"
+    path = lab.CONFIG / "labconfig" / "default_setting_overrides.json"
+    for plugin, settings in json.loads(path.read_text(encoding="utf-8")).items():
+        package, name = plugin.split(":")
+        properties = json.loads((schemas / package / f"{name}.json").read_text())["properties"]
+        for key, value in settings.items():
+            assert key in properties, f"{plugin} has no setting {key}"
+            jsonschema.validate(value, properties[key])
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    """JupyterLab as `make lab` starts it, for a user who stopped it while presenting."""
+    home = tmp_path_factory.mktemp("home")
+    settings = home / ".jupyter" / "lab" / "user-settings"
+    (settings / lab.PRESENTING).parent.mkdir(parents=True)
+    (settings / lab.PRESENTING).write_text(LEFT_ON)
+    keep = ("PATH", "SYSTEMROOT", "TEMP", "TMP", "LANG")
+    environment = {key: os.environ[key] for key in keep if key in os.environ}
+    environment |= {"HOME": str(home), "USERPROFILE": str(home), "PYTHONUNBUFFERED": "1"}
+    environment |= {"JUPYTER_CONFIG_DIR": str(home / ".jupyter"), "JUPYTER_PLATFORM_DIRS": "0"}
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    log = home / "log"
+    with log.open("w") as output:
+        command = [sys.executable, str(ROOT / "tools" / "lab.py"), f"--port={port}"]
+        process = subprocess.Popen(
+            [*command, "--no-browser"],
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        for _ in range(240):
+            found = re.search(r"^ {4}(http://\S+)$", log.read_text(), re.MULTILINE)
+            if found or process.poll() is not None:
+                break
+            time.sleep(0.25)
+        assert found, f"no address was printed:\n{log.read_text()}"
+        yield found.group(1), settings
+    finally:
+        process.terminate()
+        process.wait(timeout=30)
+
+
+def fetch(address: str, path: str) -> str:
+    base, token = re.fullmatch(r"(http://[^/]+)/.*[?&]token=(\w+)", address).groups()
+    request = urllib.request.Request(base + path, headers={"Authorization": f"token {token}"})
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        return answer.read().decode()
+
+
+def setting(address: str, plugin: str) -> dict:
+    return json.loads(fetch(address, f"/lab/api/settings/{plugin}"))
+
+
+def test_server_opens_the_first_notebook(server):
+    address, _ = server
+    assert f"/lab/tree/{lab.START}?" in address
+    assert "jupyter-config-data" in fetch(address, f"/lab/tree/{lab.START}")
+
+
+def test_server_gives_the_stylesheet_of_the_course(server):
+    address, _ = server
+    assert "/custom/custom.css" in fetch(address, "/lab")
+    own = (lab.CONFIG / "custom" / "custom.css").read_text(encoding="utf-8")
+    assert fetch(address, "/custom/custom.css") == own
+
+
+def test_server_has_the_overrides_as_defaults(server):
+    address, _ = server
+    path = lab.CONFIG / "labconfig" / "default_setting_overrides.json"
+    for plugin, settings in json.loads(path.read_text(encoding="utf-8")).items():
+        properties = setting(address, plugin)["schema"]["properties"]
+        assert {key: properties[key]["default"] for key in settings} == settings
+
+
+def test_server_asks_the_network_for_nothing(server):
+    address, _ = server
+    assert json.loads(fetch(address, "/lab/api/news")) == {"news": []}
+    assert json.loads(fetch(address, "/lab/api/update")) == {"notification": None}
+    page = fetch(address, "/lab")
+    assert '"extensionManager": {"name": "read-only"' in page or '"can_install": false' in page
+
+
+def test_server_does_not_reopen_in_slides(server):
+    address, settings = server
+    raw = setting(address, "jupyterlab-slideshow:plugin")["raw"]
+    assert raw == LEFT_ON.replace("true,\n", "false,\n", 1)
+    assert (settings / lab.PRESENTING).read_text() == raw
