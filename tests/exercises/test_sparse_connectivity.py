@@ -1,0 +1,185 @@
+"""The exercises of notebook 01: solutions against geometry and torch, stubs, known wrong ideas."""
+
+import itertools
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from course_utils import geometry
+from course_utils.exercises import sparse_connectivity as module
+from course_utils.exercises.checking import _Case, compare
+
+CHECKS = {
+    "01.count-edges": module.check_count_edges,
+    "01.connection-matrix": module.check_connection_matrix,
+    "01.receptive-field": module.check_receptive_field,
+}
+IDEAS = [(exercise, idea) for exercise in module.EXERCISES for idea in exercise.wrong_ideas]
+every_exercise = pytest.mark.parametrize("exercise", module.EXERCISES, ids=lambda e: e.id)
+
+
+@st.composite
+def layers_in_range(draw):
+    kernel = draw(st.integers(1, 8))
+    n = draw(st.integers(1, 20))
+    padding = draw(st.integers(max(0, -((n - kernel) // 2)), 9))
+    return n, kernel, draw(st.integers(1, 5)), padding
+
+
+@given(layers_in_range())
+@settings(max_examples=400, deadline=None)
+def test_arrows_equal_geometry(layer):
+    pairs = geometry.edges(*layer)
+    matrix = module.connection_matrix(*layer)
+    assert module.count_edges(*layer) == len(pairs) == geometry.edge_count(*layer)
+    assert matrix.shape == (geometry.output_size(*layer), layer[0])
+    assert [(int(i), int(o)) for o, i in np.argwhere(matrix)] == pairs
+
+
+@given(st.lists(st.tuples(st.integers(1, 11), st.integers(1, 4)), min_size=1, max_size=8))
+@settings(max_examples=400, deadline=None)
+def test_receptive_field_equals_geometry(layers):
+    assert module.receptive_field(layers) == geometry.receptive_field(layers)
+
+
+@pytest.mark.parametrize("layer", module.COUNT_EDGES.cases()[:20], ids=str)
+def test_arrows_equal_the_jacobian_of_torch(layer):
+    n, kernel, stride, padding = layer
+    ones = torch.ones(1, 1, kernel)
+    jacobian = torch.autograd.functional.jacobian(
+        lambda x: torch.conv1d(x[None, None], ones, stride=stride, padding=padding)[0, 0],
+        torch.zeros(n),
+    )
+    assert module.count_edges(*layer) == int(jacobian.count_nonzero())
+    assert np.array_equal(module.connection_matrix(*layer), jacobian.numpy())
+
+
+@pytest.mark.parametrize(
+    ("solution", "arguments", "result"),
+    [
+        (module.count_edges, (5, 3, 1, 1), 13),  # the lecture: 3 * 5 - 2
+        (module.receptive_field, ([(5, 1), (2, 2), (5, 1), (2, 2)],), 16),  # LeNet-5 after S4
+        (module.receptive_field, ([(3, 1)] * 3,), 7),  # VGG: three 3x3 see what one 7x7 does
+    ],
+)
+def test_known_numbers(solution, arguments, result):
+    assert solution(*arguments) == result
+
+
+@every_exercise
+def test_solution_passes_and_stub_is_neutral(exercise):
+    check = CHECKS[exercise.id]
+    assert check(exercise.solution).state == "passed"
+    assert check(lambda *arguments: None).state == "not attempted"
+    assert check(lambda *arguments: ...).state == "not attempted"
+
+
+@every_exercise
+def test_error_and_endless_loop(exercise):
+    def endless(*arguments):
+        while True:
+            pass
+
+    check = CHECKS[exercise.id]
+    assert check(lambda *arguments: 1 // 0).state == "raised"
+    assert check(endless, seconds=0.1).state == "endless"
+
+
+@pytest.mark.parametrize(("exercise", "idea"), IDEAS, ids=[f"{e.id}: {i.name}" for e, i in IDEAS])
+def test_each_wrong_idea_gets_its_own_hint(exercise, idea):
+    report = CHECKS[exercise.id](idea.function)
+    assert (report.state, report.idea, report.hint) == ("failed", idea.name, idea.hint)
+    assert idea.hint in repr(report)
+
+
+@every_exercise
+def test_hints_differ_and_do_not_give_the_answer_away(exercise):
+    hints = [idea.hint for idea in exercise.wrong_ideas]
+    assert len(set(hints)) == len(hints)
+    for hint in hints:
+        assert hint.endswith((".", "?"))
+        assert len(hint) < 260
+        assert "// stride" not in hint and "jump" not in hint and "2 * padding" not in hint
+
+
+@every_exercise
+def test_ideas_are_told_apart_on_the_fixed_inputs_alone(exercise):
+    cases = [_Case.prepare(exercise, arguments) for arguments in exercise.fixed]
+    results = [[case.expected for case in cases]]
+    results += [[case.ideas[i][0] for case in cases] for i in range(len(exercise.wrong_ideas))]
+    for one, other in itertools.combinations(results, 2):
+        assert any(compare(a, b) != "same" for a, b in zip(one, other, strict=True))
+
+
+@every_exercise
+def test_a_mixture_of_two_ideas_gets_no_hint(exercise):
+    first, second = exercise.wrong_ideas[0].function, exercise.wrong_ideas[-1].function
+
+    def mixture(*arguments):
+        mixture.calls += 1
+        return (first if mixture.calls % 2 else second)(*arguments)
+
+    mixture.calls = 0
+    assert CHECKS[exercise.id](mixture).idea == ""
+
+
+@every_exercise
+def test_inputs_are_the_same_at_every_check_and_in_range(exercise):
+    assert exercise.cases() == exercise.cases()
+    assert len(exercise.cases()) == len(exercise.fixed) + exercise.random_count
+    for arguments in exercise.cases():
+        if exercise is module.RECEPTIVE_FIELD:
+            assert arguments[0] and all(k >= 1 and s >= 1 for k, s in arguments[0])
+        else:
+            n, kernel, stride, padding = arguments
+            assert n >= kernel >= 1 and stride >= 1 and 0 <= padding < kernel
+
+
+def test_the_random_inputs_use_every_argument():
+    cases = module.COUNT_EDGES.cases()
+    for position, at_least in ((0, 6), (1, 4), (2, 3), (3, 3)):
+        assert len({case[position] for case in cases}) >= at_least
+
+
+def test_students_other_ways_to_write_it_pass():
+    def closed_form(n, kernel, stride, padding):
+        count = 0
+        for first in range(-padding, n + padding - kernel + 1, stride):
+            count += min(first + kernel, n) - max(first, 0)
+        return count
+
+    def backwards(layers):
+        size = 1
+        for kernel, stride in reversed(layers):
+            size = (size - 1) * stride + kernel
+        return size
+
+    def jacobian(n, kernel, stride, padding):
+        x = torch.eye(n)[:, None]  # (n, 1, n): one unit vector per input
+        return torch.conv1d(x, torch.ones(1, 1, kernel), stride=stride, padding=padding)[:, 0].T
+
+    assert module.check_count_edges(closed_form).state == "passed"
+    assert module.check_receptive_field(backwards).state == "passed"
+    assert module.check_connection_matrix(jacobian).state == "passed"
+
+
+def test_emptying_the_list_of_layers_is_reported():
+    def emptying(layers):
+        size = 1
+        while layers:
+            kernel, stride = layers.pop()
+            size = (size - 1) * stride + kernel
+        return size
+
+    report = module.check_receptive_field(emptying)
+    assert report.state == "changed its input"
+    assert "`layers`" in report.message
+
+
+def test_a_division_that_gives_a_float_is_accepted_and_mentioned():
+    report = module.check_count_edges(lambda *layer: float(module.count_edges(*layer)))
+    assert report.state == "passed"
+    assert "13.0" in report.message
