@@ -1,0 +1,137 @@
+"""The ground of the explorers: one redraw per change, refusals in place."""
+
+import ipywidgets
+import pytest
+
+from course_utils.explorers.panel import Explorer, View, choice, slider
+
+WIDGET = "application/vnd.jupyter.widget-view+json"
+
+
+def share(parts, whole):
+    if parts == 13:
+        raise ValueError("13 & more is <too> much")
+    return View(f"<svg>{parts}/{whole}</svg>", f"{parts} < {whole}", f"picture of {parts}")
+
+
+def panel(**first):
+    """Parts of a whole; there are never more parts than the whole has."""
+    state = {"parts": 3, "whole": 10} | first
+    return Explorer(
+        share,
+        {
+            "parts": slider("Parts", state["parts"], 0, state["whole"]),
+            "whole": slider("Whole", state["whole"], 1, 20),
+        },
+        limits=lambda parts, whole: {"parts": whole},
+    )
+
+
+def messages(explorer):
+    """Record which traits of which control change, from now on."""
+    seen = []
+    explorer._picture.observe(lambda change: seen.append(change["new"]), names="value")
+    return seen
+
+
+def test_controls_are_attributes_and_the_sentence_is_shown():
+    explorer = panel()
+    assert explorer.parts.value == 3 and explorer.state == {"parts": 3, "whole": 10}
+    assert (explorer.says, explorer.alt, explorer.refused) == ("3 < 10", "picture of 3", False)
+    assert "<svg>3/10</svg>" in explorer._picture.value
+    assert "3 &lt; 10" in explorer._sentence.value
+
+
+def test_each_change_redraws_once():
+    explorer = panel()
+    shown = messages(explorer)
+    explorer.parts.value = 5
+    assert explorer.redraws == len(shown) == 1
+    explorer.parts.value = 5
+    assert explorer.redraws == 1, "the same value is no change"
+    explorer.whole.value = 12
+    assert explorer.redraws == len(shown) == 2
+
+
+def test_a_range_follows_and_that_too_is_one_redraw():
+    explorer = panel(parts=9)
+    shown = messages(explorer)
+    explorer.whole.value = 4
+    assert (explorer.parts.max, explorer.parts.value) == (4, 4)
+    assert explorer.redraws == len(shown) == 1
+    assert explorer.says == "4 < 4"
+
+
+def test_a_refusal_shows_its_reason_dims_the_picture_and_is_recovered_from():
+    explorer = panel(whole=20)
+    explorer.parts.value = 13
+    assert explorer.refused and explorer.says == "13 & more is <too> much"
+    assert 'role="alert"' in explorer._sentence.value
+    assert "13 &amp; more is &lt;too&gt; much" in explorer._sentence.value
+    assert "cnn-dimmed" in explorer._picture.value.split("</style>")[1]
+    assert "<svg>3/20</svg>" in explorer._picture.value, "the last picture stays"
+    assert explorer.alt == "No picture: 13 & more is <too> much"
+    explorer.parts.value = 14
+    assert not explorer.refused and explorer.says == "14 < 20"
+    assert "cnn-dimmed" not in explorer._picture.value.split("</style>")[1]
+
+
+def test_an_error_that_is_no_refusal_is_not_swallowed():
+    def broken(parts):
+        return {}[parts]
+
+    with pytest.raises(KeyError):
+        Explorer(broken, {"parts": slider("Parts", 1, 0, 3)})
+
+
+def test_it_can_begin_refused():
+    explorer = panel(parts=13, whole=20)
+    assert explorer.refused
+    explorer.parts.value = 2
+    assert not explorer.refused
+
+
+def test_the_notebook_stores_text_picture_and_widget():
+    bundle = panel()._repr_mimebundle_()
+    assert bundle["text/plain"] == "3 < 10" == repr(panel())
+    assert "<svg>3/10</svg>" in bundle["text/html"] and "3 &lt; 10" in bundle["text/html"]
+    assert WIDGET in bundle
+    again = panel()._repr_mimebundle_()
+    assert (again["text/plain"], again["text/html"]) == (bundle["text/plain"], bundle["text/html"])
+
+
+def test_the_stored_forms_follow_the_state():
+    explorer = panel()
+    explorer.parts.value = 6
+    bundle = explorer._repr_mimebundle_()
+    assert bundle["text/plain"] == "6 < 10" and "<svg>6/10</svg>" in bundle["text/html"]
+
+
+def test_nothing_is_printed_into_an_output_widget():
+    def inside(widget):
+        yield widget
+        for child in getattr(widget, "children", ()):
+            yield from inside(child)
+
+    assert not any(isinstance(widget, ipywidgets.Output) for widget in inside(panel()))
+    assert "cnn-explorer" in panel()._dom_classes
+
+
+@pytest.mark.parametrize("value", [0, 8, 2.5, True, "3"])
+def test_a_slider_refuses_a_first_value_out_of_range(value):
+    with pytest.raises(ValueError, match=f"Kernel must be an integer from 1 to 7, got {value!r}"):
+        slider("Kernel", value, 1, 7)
+
+
+def test_a_slider_is_labelled_and_moves_continuously():
+    made = slider("Kernel", 3, 1, 7)
+    assert made.description == "Kernel" and made.continuous_update and made.step == 1
+
+
+def test_a_choice_is_labelled_and_refuses_what_it_does_not_offer():
+    made = choice("Side", "b", [("An a", "a"), ("A b", "b")], buttons=True)
+    assert (made.description, made.value) == ("Side", "b")
+    assert isinstance(made, ipywidgets.ToggleButtons)
+    assert isinstance(choice("Side", "a", ["a", "b"]), ipywidgets.Dropdown)
+    with pytest.raises(ValueError, match="Side must be one of 'a', 'b', got 'c'"):
+        choice("Side", "c", ["a", "b"])
