@@ -1,0 +1,276 @@
+"""Is this computer ready for the course? One line per check: OK, or what to do about it.
+
+``preflight()`` looks at Python, at every package the course needs, at the processor torch computes
+on, at the data files, at the place where answers are stored, and at the widgets. What differs from
+computer to computer stands in the form ``(found ...)``, so that the rest can be compared in a test.
+"""
+
+import html
+import importlib.metadata
+import platform
+import shutil
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import ipywidgets as widgets
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+
+from course_utils import answers, data_files
+from course_utils.style import BAD, GOOD, INK, MUTED, PAPER
+
+DISTRIBUTION = "cnn-architectures-course"
+DISK_SPACE = 1  # GB: data sets fetched on request, exported slides
+
+NO_WIDGETS = (
+    "You see this line in place of a button: run the cell. If no button appears then, the page has "
+    "no widgets: save, close JupyterLab and start it again with `make lab`."
+)
+
+
+@dataclass(frozen=True)
+class Check:
+    """One line of the report.
+
+    Attributes:
+        what: what was looked at and is expected, as in "torch >=2.6,<3".
+        found: what this computer has; may differ from one to the next. Empty if nothing does.
+        remedy: what to do, in plain words; empty if all is well.
+    """
+
+    what: str
+    found: str = ""
+    remedy: str = ""
+
+    @property
+    def ok(self) -> bool:
+        """Whether there is nothing to do."""
+        return not self.remedy
+
+    def __str__(self) -> str:
+        found = f" (found {_without_parentheses(self.found)})" if self.found else ""
+        return f"{'OK   ' if self.ok else 'TO DO'}  {self.what}{found}" + (
+            "" if self.ok else f"\n       {self.remedy}"
+        )
+
+
+class Preflight(widgets.VBox):
+    """The report as a panel with a button that shows whether widgets answer.
+
+    ``checks`` holds the lines and ``ok`` says whether all is well. The button counts in the kernel,
+    so a number that rises proves both directions. Without a kernel the report is plain HTML.
+    """
+
+    def __init__(self, checks: list[Check]):
+        self.checks = tuple(checks)
+        self.button = widgets.Button(
+            description="Press me", tooltip="Check that the kernel answers", button_style="primary"
+        )
+        self.answer = widgets.HTML(_says("A live button: press it, and the kernel answers here."))
+        self.presses = 0
+        self.button.on_click(self._pressed)
+        super().__init__(
+            [widgets.HTML(_as_html(self.checks)), widgets.HBox([self.button, self.answer])]
+        )
+
+    @property
+    def ok(self) -> bool:
+        """Whether every check passed."""
+        return all(check.ok for check in self.checks)
+
+    def _pressed(self, _button: widgets.Button) -> None:
+        self.presses += 1
+        times = "once" if self.presses == 1 else f"{self.presses} times"
+        self.answer.value = _says(f"OK: the kernel heard you press {times}. Widgets are alive.")
+
+    def __repr__(self) -> str:
+        return "\n".join([*map(str, self.checks), "", _verdict(self.checks)])
+
+    def _repr_mimebundle_(self, include=None, exclude=None, **kwargs):
+        bundle = super()._repr_mimebundle_(include=include, exclude=exclude, **kwargs)
+        data, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})
+        text = _as_html(self.checks) + _says(NO_WIDGETS)
+        return {**data, "text/plain": repr(self), "text/html": text}, metadata
+
+
+def preflight() -> Preflight:
+    """Check this computer and return the report, to be the last expression of a cell.
+
+    Nothing is raised for what is wrong with the computer: each trouble is a line with its remedy.
+    """
+    return Preflight(
+        [
+            check_python(),
+            *check_packages(),
+            check_device(),
+            *check_data(),
+            check_answers(),
+            check_disk(),
+            check_widgets(),
+        ]
+    )
+
+
+def check_python(found: str | None = None, required: str = ">=3.11") -> Check:
+    """Compare Python's version, such as "3.11.7", with what the course needs."""
+    found = found or platform.python_version()
+    if SpecifierSet(required).contains(found, prereleases=True):
+        return Check(f"Python {required}", found)
+    remedy = (
+        "Install Python 3.11 or later from python.org, delete the folder .venv of the course and "
+        "run `make lab` again."
+    )
+    return Check(f"Python {required}", found, remedy)
+
+
+def check_packages(distribution: str = DISTRIBUTION) -> list[Check]:
+    """Compare every package that the course requires with the version that is installed."""
+    try:
+        lines = importlib.metadata.requires(distribution) or []
+    except importlib.metadata.PackageNotFoundError:
+        remedy = f"The course is not installed for this Python. {_reinstall()}"
+        return [Check("The course's own package", "nothing", remedy)]
+    requirements = map(Requirement, lines)
+    needed = [r for r in requirements if r.marker is None or r.marker.evaluate({"extra": ""})]
+    return [check_package(r) for r in sorted(needed, key=lambda r: r.name)]
+
+
+def check_package(requirement: Requirement) -> Check:
+    """Compare one requirement, such as ``Requirement("torch>=2.6,<3")``, with what is installed."""
+    bounds = sorted(str(requirement.specifier).split(","), reverse=True)  # >= before <
+    what = f"{requirement.name} {','.join(bounds)}"
+    try:
+        version = importlib.metadata.version(requirement.name)
+    except importlib.metadata.PackageNotFoundError:
+        return Check(what, "nothing", f"{requirement.name} is missing. {_reinstall()}")
+    if requirement.specifier.contains(version, prereleases=True):
+        return Check(what, version)
+    return Check(what, version, f"This version was not tried with the course. {_reinstall()}")
+
+
+def check_device() -> Check:
+    """Name the processor that torch computes on, after one multiplication on it."""
+    what = "Device that torch computes on"
+    try:
+        import torch
+    except (ImportError, OSError) as error:  # OSError: a shared library of torch does not load
+        return Check(what, "no torch", f"torch cannot be imported ({error}). {_reinstall()}")
+    name, device = "CPU", "cpu"
+    if torch.cuda.is_available():
+        name, device = f"GPU {torch.cuda.get_device_name()}", "cuda"
+    elif torch.backends.mps.is_available():
+        name, device = "Apple GPU, MPS", "mps"
+    try:
+        total = (torch.ones(2, 3, device=device) @ torch.ones(3, 2, device=device)).sum().item()
+    except RuntimeError as error:
+        return Check(what, name, f"The {name} fails ({error}). Update its driver, or use the CPU.")
+    if total != 12:
+        return Check(what, name, f"The {name} multiplies wrongly. Update its driver.")
+    return Check(what, name)
+
+
+def check_data() -> list[Check]:
+    """Compare every file in ``data/`` with its checksum."""
+    try:
+        names = sorted(data_files.manifest())
+    except data_files.DataFileError as error:
+        return [Check("Data files", remedy=str(error))]
+    return [_check_file(name) for name in names]
+
+
+def _check_file(name: str) -> Check:
+    try:
+        entry = data_files.verify(name)
+    except data_files.DataFileError as error:
+        return Check(f"Data file {name}", remedy=str(error))
+    return Check(f"Data file {name}, {entry.bytes:,} bytes, checksum as in the manifest")
+
+
+def check_answers() -> Check:
+    """Write, read and remove a file in the directory where quiz answers are kept."""
+    what = "Your answers can be stored"
+    folder = answers.state_dir()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=folder, prefix="preflight-") as file:
+            file.write(b"ready")
+            file.flush()
+    except OSError as error:
+        remedy = (
+            f"{folder} cannot be written ({error.strerror}). Make it writable, or name another "
+            "folder with the environment variable CNN_COURSE_STATE before you start JupyterLab."
+        )
+        return Check(what, remedy=remedy)
+    return Check(what)
+
+
+def check_disk(free: float | None = None) -> Check:
+    """Compare the free disk space at the course, in GB, with what the course may need."""
+    if free is None:
+        free = shutil.disk_usage(data_files.DATA.parent).free / 1e9
+    what = f"Free disk space, at least {DISK_SPACE} GB"
+    if free >= DISK_SPACE:
+        return Check(what)  # how much more differs from hour to hour: a rerun would change it
+    return Check(what, f"{free:,.1f} GB", "Make room, or the larger data sets will not fit.")
+
+
+def check_widgets() -> Check:
+    """Open and close a channel for a widget: the kernel's half of what a button needs."""
+    from IPython import get_ipython
+
+    what = "The kernel can drive widgets"
+    if getattr(get_ipython(), "kernel", None) is None:
+        return Check(what, remedy="This is not a notebook. Open the course with `make lab`.")
+    probe = widgets.Button()
+    opened = probe.comm is not None and bool(probe.comm.comm_id)
+    probe.close()
+    return Check(what) if opened else Check(what, remedy=f"No channel was opened. {_reinstall()}")
+
+
+def _reinstall() -> str:
+    if (Path(sys.prefix) / "conda-meta").is_dir():
+        return (
+            "Close JupyterLab, run `conda env update -f environment.yml` in the course folder, "
+            "and start it again with `python tools/lab.py`."
+        )
+    return "Close JupyterLab and run `make lab` in the course folder."
+
+
+def _verdict(checks: tuple[Check, ...]) -> str:
+    to_do = sum(not check.ok for check in checks)
+    if not to_do:
+        return "All is ready."
+    return "One thing to do." if to_do == 1 else f"{to_do} things to do."
+
+
+def _without_parentheses(text: str) -> str:
+    return text.replace("(", "").replace(")", "")
+
+
+def _as_html(checks: tuple[Check, ...]) -> str:
+    rows = "".join(map(_row, checks))
+    return (
+        f'<table style="border-collapse:collapse; color:{INK}; background:{PAPER}">'
+        '<caption style="text-align:left; font-weight:bold; padding:0.3em">'
+        f"{_verdict(checks)}</caption><tbody>{rows}</tbody></table>"
+    )
+
+
+def _row(check: Check) -> str:
+    cell = "padding:0.15em 0.8em 0.15em 0.3em; text-align:left; vertical-align:top"
+    colour, word = (GOOD, "OK") if check.ok else (BAD, "TO DO")
+    found = f" (found {html.escape(_without_parentheses(check.found))})" if check.found else ""
+    remedy = "" if check.ok else f"<br><strong>{html.escape(check.remedy)}</strong>"
+    return (
+        f'<tr style="background:none"><th scope="row" style="{cell}">'
+        f'<span style="border-left:0.5em solid {colour}; padding-left:0.5em">{word}</span></th>'
+        f'<td style="{cell}">{html.escape(check.what)}<span style="color:{MUTED}">{found}</span>'
+        f"{remedy}</td></tr>"
+    )
+
+
+def _says(text: str) -> str:
+    style = f"color:{INK}; background:{PAPER}; margin:0; padding:0.3em"
+    return f'<p role="status" style="{style}">{html.escape(text)}</p>'
