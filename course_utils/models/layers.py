@@ -1,0 +1,93 @@
+"""What the five networks share: checks of their arguments, and a dense layer without a first draw.
+
+Nothing that a paper describes is here. Each paper's layers are in that paper's own file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from numbers import Integral
+from typing import Any
+
+from torch import Tensor, nn
+
+WIDTHS = (1, 1 / 2, 1 / 4, 1 / 8)  # every map count of AlexNet, VGG and GoogLeNet divides by 8
+
+
+class Linear(nn.Linear):
+    """An `nn.Linear` that leaves its weights undrawn until the network draws them.
+
+    The dense heads of AlexNet and VGG hold up to 124 million weights. PyTorch would fill them with
+    its own random numbers, and the network would then fill them again as its paper says.
+    """
+
+    def reset_parameters(self) -> None:
+        """Do nothing: the network that owns this layer fills it."""
+
+
+def layers_to_draw(network: nn.Module) -> Iterator[tuple[str, nn.Conv2d | nn.Linear]]:
+    """Yield the name and the module of every convolution and every dense layer.
+
+    Layers on the meta device have shapes but no numbers: they are left out.
+    """
+    for name, layer in network.named_modules():
+        if isinstance(layer, (nn.Conv2d, nn.Linear)) and not layer.weight.is_meta:
+            yield name, layer
+
+
+def draw_as_torch(network: nn.Module) -> None:
+    """Draw all weights and biases from U(-1/sqrt(F), 1/sqrt(F)), F = fan-in, PyTorch's default."""
+    for _, layer in layers_to_draw(network):
+        kind = nn.Linear if isinstance(layer, nn.Linear) else nn.Conv2d
+        kind.reset_parameters(layer)
+
+
+def draw_as_he(network: nn.Module, mode: str = "fan_in") -> None:
+    """Draw all weights from N(0, 2 / fan-in), made for ReLUs, and set all biases to 0.
+
+    He, Zhang, Ren and Sun (2015), *Delving Deep into Rectifiers*. `mode` is "fan_in" or "fan_out".
+    """
+    for _, layer in layers_to_draw(network):
+        nn.init.kaiming_normal_(layer.weight, mode=mode, nonlinearity="relu")
+        if layer.bias is not None:
+            nn.init.zeros_(layer.bias)
+
+
+def check_choice(name: str, value: Any, allowed: Iterable[Any]) -> None:
+    """Raise ValueError unless `value` is one of `allowed`."""
+    allowed = tuple(allowed)
+    if value not in allowed:
+        choices = ", ".join(repr(choice) for choice in allowed)
+        raise ValueError(f"{name} must be one of {choices}, got {value!r}")
+
+
+def check_integer(name: str, value: Any, smallest: int = 1) -> None:
+    """Raise ValueError unless `value` is an integer of at least `smallest`."""
+    if isinstance(value, bool) or not isinstance(value, Integral) or value < smallest:
+        raise ValueError(f"{name} must be an integer >= {smallest}, got {value!r}")
+
+
+def check_counts(**counts: Any) -> None:
+    """Raise ValueError unless every named value is an integer of at least 1."""
+    for name, value in counts.items():
+        check_integer(name, value)
+
+
+def check_images(images: Tensor, in_channels: int, smallest: int = 1) -> None:
+    """Raise ValueError unless `images` is (N, in_channels, H, W) with H, W >= smallest."""
+    if images.dim() != 4 or images.shape[1] != in_channels:
+        raise ValueError(
+            f"images must have shape (N, {in_channels}, height, width), got {tuple(images.shape)}"
+        )
+    height, width = images.shape[2:]
+    if min(height, width) < smallest:
+        raise ValueError(
+            f"images must be at least {smallest} x {smallest} pixels, got {height} x {width}"
+        )
+
+
+def check_fixed_size(images: Tensor, size: int, why: str) -> None:
+    """Raise ValueError unless the images are `size` x `size` pixels; `why` ends the message."""
+    height, width = images.shape[2:]
+    if (height, width) != (size, size):
+        raise ValueError(f"images must be {size} x {size} pixels, got {height} x {width}: {why}")

@@ -1,0 +1,383 @@
+"""ResNet: He, Zhang, Ren and Sun (2015), *Deep Residual Learning for Image Recognition*, arXiv
+1512.03385. The block is Section 3.2 and Fig. 2, the bottleneck Fig. 5, the ImageNet networks Table
+1, the shortcuts Section 4.1, the CIFAR-10 networks Section 4.2.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+
+from torch import Tensor, nn
+
+from course_utils.models.layers import (
+    check_choice,
+    check_counts,
+    check_images,
+    check_integer,
+    draw_as_he,
+    draw_as_torch,
+)
+
+# Table 1: the kind of block, and how many of them in conv2_x, conv3_x, conv4_x and conv5_x.
+TABLE_1 = {
+    18: ("basic", (2, 2, 2, 2)),
+    34: ("basic", (3, 4, 6, 3)),
+    50: ("bottleneck", (3, 4, 6, 3)),
+    101: ("bottleneck", (3, 4, 23, 3)),
+    152: ("bottleneck", (3, 8, 36, 3)),
+}
+# Maps of the 3x3 convolutions in the four stages; a bottleneck puts out four times as many.
+STAGE_MAPS = (64, 128, 256, 512)
+
+# Section 4.2: maps of the three stages, on 32 x 32, 16 x 16 and 8 x 8; 2n layers each.
+CIFAR_WIDTHS = (16, 32, 64)
+
+# Section 4.1: what a shortcut does where the number of maps grows ("dotted" in Fig. 3).
+SHORTCUTS = {
+    "A": "the input, and zeros for the new maps: no parameters",
+    "B": "a 1x1 convolution (projection) where the number of maps grows, the input elsewhere",
+    "C": "a projection in every block",
+}
+# Where a bottleneck that halves the maps has its stride: the paper's code, and torchvision.
+VERSIONS = {"v1": "on the first 1x1 convolution", "v1.5": "on the 3x3 convolution"}
+INITS = ("paper", "fan_out", "torch")
+
+
+class ZeroPadShortcut(nn.Module):
+    """Option A: keep every `stride`-th position, and append maps of zeros.
+
+    Raises ValueError if there would be fewer maps than before.
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, stride: int) -> None:
+        super().__init__()
+        check_integer("out_channels", out_channels, smallest=in_channels)
+        self.new_maps = out_channels - in_channels
+        self.stride = stride
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, in_channels, H, W) -> (N, out_channels, H/stride, W/stride), H and W rounded up."""
+        x = x[:, :, :: self.stride, :: self.stride]
+        return nn.functional.pad(x, (0, 0, 0, 0, 0, self.new_maps))
+
+
+def make_shortcut(option: str, in_channels: int, out_channels: int, stride: int) -> nn.Module:
+    """Return the shortcut of one block, by option A, B or C (Section 4.1)."""
+    check_choice("shortcut", option, SHORTCUTS)
+    same = in_channels == out_channels and stride == 1
+    if option == "C" or (option == "B" and not same):
+        convolution = nn.Conv2d(in_channels, out_channels, 1, stride, bias=False)
+        return nn.Sequential(OrderedDict(conv=convolution, bn=nn.BatchNorm2d(out_channels)))
+    if same:
+        return nn.Identity()
+    return ZeroPadShortcut(in_channels, out_channels, stride)
+
+
+class BasicBlock(nn.Module):
+    """Fig. 2 and Fig. 5 (left): two 3x3 convolutions, then the addition, then the ReLU.
+
+    `shortcut`: "A", "B" or "C" (see `SHORTCUTS`). `residual=False`: no shortcut and no addition.
+    Setting the attribute `shortcut` of a built block to None cuts its shortcut.
+    """
+
+    expansion = 1
+
+    def __init__(
+        self,
+        in_channels: int,
+        maps: int,
+        stride: int = 1,
+        *,
+        shortcut: str = "B",
+        residual: bool = True,
+    ) -> None:
+        super().__init__()
+        check_counts(in_channels=in_channels, maps=maps, stride=stride)
+        self.conv1 = nn.Conv2d(in_channels, maps, 3, stride, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(maps)
+        self.relu1 = nn.ReLU()
+        self.conv2 = nn.Conv2d(maps, maps, 3, 1, 1, bias=False)
+        self.bn2 = nn.BatchNorm2d(maps)
+        self.shortcut = make_shortcut(shortcut, in_channels, maps, stride) if residual else None
+        self.relu2 = nn.ReLU()
+
+    @property
+    def last_bn(self) -> nn.BatchNorm2d:
+        """The normalisation just before the addition."""
+        return self.bn2
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, in_channels, H, W) -> (N, maps, H/stride, W/stride)."""
+        out = self.relu1(self.bn1(self.conv1(x)))  # (N, maps, H/stride, W/stride)
+        out = self.bn2(self.conv2(out))  # (N, maps, H/stride, W/stride)
+        if self.shortcut is not None:
+            out = out + self.shortcut(x)
+        return self.relu2(out)
+
+
+class BottleneckBlock(nn.Module):
+    """Fig. 5 (right): 1x1 to fewer maps, 3x3, 1x1 to four times as many, addition, ReLU.
+
+    `shortcut` and `residual` as in `BasicBlock`; `version` as in `VERSIONS`.
+    """
+
+    expansion = 4
+
+    def __init__(
+        self,
+        in_channels: int,
+        maps: int,
+        stride: int = 1,
+        *,
+        shortcut: str = "B",
+        residual: bool = True,
+        version: str = "v1",
+    ) -> None:
+        super().__init__()
+        check_counts(in_channels=in_channels, maps=maps, stride=stride)
+        check_choice("version", version, VERSIONS)
+        out_channels = maps * self.expansion
+        stride1, stride2 = (stride, 1) if version == "v1" else (1, stride)
+        self.conv1 = nn.Conv2d(in_channels, maps, 1, stride1, bias=False)
+        self.bn1 = nn.BatchNorm2d(maps)
+        self.relu1 = nn.ReLU()
+        self.conv2 = nn.Conv2d(maps, maps, 3, stride2, 1, bias=False)
+        self.bn2 = nn.BatchNorm2d(maps)
+        self.relu2 = nn.ReLU()
+        self.conv3 = nn.Conv2d(maps, out_channels, 1, bias=False)
+        self.bn3 = nn.BatchNorm2d(out_channels)
+        self.shortcut = (
+            make_shortcut(shortcut, in_channels, out_channels, stride) if residual else None
+        )
+        self.relu3 = nn.ReLU()
+
+    @property
+    def last_bn(self) -> nn.BatchNorm2d:
+        """The normalisation just before the addition."""
+        return self.bn3
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, in_channels, H, W) -> (N, 4 maps, H/stride, W/stride)."""
+        out = self.relu1(self.bn1(self.conv1(x)))  # (N, maps, H/stride, W/stride) in v1
+        out = self.relu2(self.bn2(self.conv2(out)))  # (N, maps, H/stride, W/stride)
+        out = self.bn3(self.conv3(out))  # (N, 4 maps, H/stride, W/stride)
+        if self.shortcut is not None:
+            out = out + self.shortcut(x)
+        return self.relu3(out)
+
+
+def make_stage(
+    block: type[BasicBlock | BottleneckBlock],
+    in_channels: int,
+    maps: int,
+    blocks: int,
+    stride: int,
+    **options: str | bool,
+) -> nn.Sequential:
+    """Return `blocks` blocks in a row; the first one has the stride and changes the maps."""
+    stage = [block(in_channels, maps, stride, **options)]
+    for _ in range(blocks - 1):
+        stage.append(block(maps * block.expansion, maps, **options))
+    return nn.Sequential(*stage)
+
+
+def initialise(network: nn.Module, init: str, zero_last_gamma: bool) -> None:
+    """Draw all weights of a ResNet as `init` says (see `ResNet`)."""
+    if init == "torch":
+        draw_as_torch(network)
+    else:
+        draw_as_he(network, "fan_in" if init == "paper" else "fan_out")
+    if zero_last_gamma:
+        for block in network.modules():
+            if isinstance(block, (BasicBlock, BottleneckBlock)):
+                nn.init.zeros_(block.last_bn.weight)
+
+
+def check_options(residual: bool, init: str, zero_last_gamma: bool) -> None:
+    """Raise ValueError for what `ResNet` and `CifarResNet` both refuse."""
+    check_choice("residual", residual, (True, False))
+    check_choice("init", init, INITS)
+    check_choice("zero_last_gamma", zero_last_gamma, (True, False))
+    if zero_last_gamma and not residual:
+        raise ValueError(
+            "zero_last_gamma must be False for residual=False, got True: without shortcuts the "
+            "network would put out zeros"
+        )
+
+
+class ResNet(nn.Module):
+    """ResNet for a 224 x 224 colour image (Table 1), and the plain networks of the same shape.
+
+    `depth`: 18, 34, 50, 101 or 152, counted as in the paper: convolutions and the dense layer on
+        the main path, without projections.
+    `shortcut`: "A", "B" or "C" (see `SHORTCUTS`). The paper's 50, 101 and 152 have "B"; its Table 2
+        compares plain networks with "A".
+    `residual=False`: the plain network, no shortcuts and no additions; `shortcut` has no effect.
+    `version`: "v1" or "v1.5", where the bottlenecks have their stride (see `VERSIONS`). Depths 18
+        and 34 have no bottlenecks and are the same in both.
+    `init`
+        "paper": He et al. (2015), N(0, 2 / fan-in), biases 0. The default.
+        "fan_out": N(0, 2 / fan-out), the other form in He et al. (2015), and torchvision's choice.
+        "torch": U(-1/sqrt(F), 1/sqrt(F)), F = fan-in, PyTorch's default.
+    `zero_last_gamma`: start the last normalisation of each block at 0, so that each block starts as
+        its shortcut. Not in the paper (Goyal et al., 2017).
+
+    Parameters with "B": 11,689,512 (18), 21,797,672 (34), 25,557,032 (50), 44,549,160 (101),
+    60,192,808 (152). What the paper calls FLOPs are multiply-adds.
+
+    Input (N, in_channels, H, W) with H, W >= 32, output (N, num_classes) scores. The head averages
+    over all positions, so any such size will do.
+
+    Raises ValueError for an unknown depth, shortcut, version or init, and for images under 32
+    pixels, which is one step of the last stage.
+
+    *Differences from the paper*
+    - none in the layers. The released ResNet-50 has a bias in conv1 that the normalisation cancels;
+      it is left out, as in the released 101 and 152
+
+    *Differences from torchvision*
+    - torchvision has option B only, and no plain networks
+    - torchvision's bottlenecks are "v1.5"; the same parameters, 4,089,184,256 instead of
+      3,857,973,248 multiply-adds for depth 50
+    - torchvision draws with "fan_out", and its dense layer as "torch"
+    """
+
+    def __init__(
+        self,
+        depth: int = 50,
+        shortcut: str = "B",
+        residual: bool = True,
+        num_classes: int = 1000,
+        *,
+        in_channels: int = 3,
+        version: str = "v1",
+        init: str = "paper",
+        zero_last_gamma: bool = False,
+    ) -> None:
+        super().__init__()
+        check_choice("depth", depth, TABLE_1)
+        check_choice("shortcut", shortcut, SHORTCUTS)
+        check_choice("version", version, VERSIONS)
+        check_options(residual, init, zero_last_gamma)
+        check_counts(num_classes=num_classes, in_channels=in_channels)
+        self.depth = depth
+        self.in_channels = in_channels
+
+        kind, blocks = TABLE_1[depth]
+        options = {"shortcut": shortcut, "residual": residual}
+        block = BasicBlock
+        if kind == "bottleneck":
+            block = BottleneckBlock
+            options["version"] = version
+        maps = STAGE_MAPS
+        out = [m * block.expansion for m in maps]  # maps that each stage puts out
+
+        self.conv1 = nn.Conv2d(in_channels, 64, 7, 2, 3, bias=False)
+        self.bn1 = nn.BatchNorm2d(64)
+        self.relu1 = nn.ReLU()
+        self.pool1 = nn.MaxPool2d(3, 2, 1)
+        self.conv2_x = make_stage(block, 64, maps[0], blocks[0], 1, **options)
+        self.conv3_x = make_stage(block, out[0], maps[1], blocks[1], 2, **options)
+        self.conv4_x = make_stage(block, out[1], maps[2], blocks[2], 2, **options)
+        self.conv5_x = make_stage(block, out[2], maps[3], blocks[3], 2, **options)
+        self.average_pool = nn.AdaptiveAvgPool2d(1)
+        self.fc = nn.Linear(out[3], num_classes)
+        initialise(self, init, zero_last_gamma)
+
+    def features(self, images: Tensor) -> Tensor:
+        """Return the activations of conv5_x, (N, 512 or 2048, 7, 7) for 224 pixels."""
+        x = self.relu1(self.bn1(self.conv1(images)))  # (N, 64, 112, 112)
+        x = self.pool1(x)  # (N, 64, 56, 56)
+        x = self.conv2_x(x)  # (N, 64, 56, 56), with bottlenecks (N, 256, 56, 56)
+        x = self.conv3_x(x)  # (N, 128, 28, 28), with bottlenecks (N, 512, 28, 28)
+        x = self.conv4_x(x)  # (N, 256, 14, 14), with bottlenecks (N, 1024, 14, 14)
+        return self.conv5_x(x)  # (N, 512, 7, 7), with bottlenecks (N, 2048, 7, 7)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """(N, in_channels, H, W) -> (N, num_classes) scores."""
+        check_images(images, self.in_channels, smallest=32)
+        x = self.features(images)  # (N, 512, 7, 7), with bottlenecks (N, 2048, 7, 7)
+        x = self.average_pool(x).flatten(1)  # (N, 512), with bottlenecks (N, 2048)
+        return self.fc(x)  # (N, 1000)
+
+
+class CifarResNet(nn.Module):
+    """The networks of Section 4.2 for small images (32 x 32 in the paper), residual or plain.
+
+    `depth`: 6n + 2, so 8, 14, 20, 26, ...: a 3x3 convolution, three stages of n blocks of two 3x3
+        convolutions, a dense layer. The paper has 20, 32, 44, 56, 110 and 1202.
+    `shortcut`: "A" (the paper's only one here) or "B" (see `SHORTCUTS`).
+    `residual=False`: the plain network, no shortcuts and no additions; `shortcut` has no effect.
+    `widths`: the maps of the three stages, none fewer than the one before.
+    `init`, `zero_last_gamma`: as in `ResNet`.
+
+    Parameters with "A": 269,722 (20), 464,154 (32), 658,586 (44), 853,018 (56), 1,727,962 (110),
+    19,421,274 (1202). The plain networks have as many.
+
+    Input (N, in_channels, H, W) with H, W >= 4, output (N, num_classes) scores. The head averages
+    over all positions, so any such size will do.
+
+    Raises ValueError for a depth that is not 6n + 2, widths that shrink, an unknown shortcut or
+    init, and for images under 4 pixels, which is one step of the last stage.
+
+    *Differences from the paper*
+    - none in the layers
+
+    *Differences from torchvision*
+    - torchvision has no such networks
+    """
+
+    def __init__(
+        self,
+        depth: int = 20,
+        shortcut: str = "A",
+        residual: bool = True,
+        num_classes: int = 10,
+        *,
+        in_channels: int = 3,
+        widths: tuple[int, int, int] = CIFAR_WIDTHS,
+        init: str = "paper",
+        zero_last_gamma: bool = False,
+    ) -> None:
+        super().__init__()
+        check_integer("depth", depth, smallest=8)
+        if depth % 6 != 2:
+            raise ValueError(f"depth must be 6n + 2 (8, 14, 20, 26, ...), got {depth}")
+        check_choice("shortcut", shortcut, ("A", "B"))
+        check_options(residual, init, zero_last_gamma)
+        check_counts(num_classes=num_classes, in_channels=in_channels)
+        for width in widths:
+            check_integer("widths", width)
+        if len(widths) != 3 or list(widths) != sorted(widths):
+            raise ValueError(
+                f"widths must be three integers, none smaller than the one before, got {widths!r}"
+            )
+        self.depth = depth
+        self.in_channels = in_channels
+
+        n = (depth - 2) // 6
+        first, second, third = widths
+        options = {"shortcut": shortcut, "residual": residual}
+        self.conv1 = nn.Conv2d(in_channels, first, 3, 1, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(first)
+        self.relu1 = nn.ReLU()
+        self.stage1 = make_stage(BasicBlock, first, first, n, 1, **options)
+        self.stage2 = make_stage(BasicBlock, first, second, n, 2, **options)
+        self.stage3 = make_stage(BasicBlock, second, third, n, 2, **options)
+        self.average_pool = nn.AdaptiveAvgPool2d(1)
+        self.fc = nn.Linear(third, num_classes)
+        initialise(self, init, zero_last_gamma)
+
+    def features(self, images: Tensor) -> Tensor:
+        """Return the activations of the third stage, (N, 64, 8, 8) for 32 pixels."""
+        x = self.relu1(self.bn1(self.conv1(images)))  # (N, 16, 32, 32)
+        x = self.stage1(x)  # (N, 16, 32, 32)
+        x = self.stage2(x)  # (N, 32, 16, 16)
+        return self.stage3(x)  # (N, 64, 8, 8)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """(N, in_channels, H, W) -> (N, num_classes) scores."""
+        check_images(images, self.in_channels, smallest=4)
+        x = self.features(images)  # (N, 64, 8, 8)
+        x = self.average_pool(x).flatten(1)  # (N, 64)
+        return self.fc(x)  # (N, 10)
