@@ -39,7 +39,7 @@ slow: $(VENV)/.test-ready  ## The tests that `make test` leaves out because they
 	@$(ONE) $(PY) -m pytest -m slow --quiet
 
 slides: $(VENV)/.test-ready  ## Export the decks to build/slides: HTML that works offline, and PDF
-	@$(PY) tools/export_slides.py
+	@$(ONE) $(PY) tools/export_slides.py
 
 notebooks: $(VENV)/.test-ready  ## Run the notebooks and store their outputs in place
 	@$(ONE) $(PY) tools/run_notebooks.py $(NB)

@@ -1,0 +1,255 @@
+"""One JupyterLab for all browser tests, on a copy of the notebooks, and pages that stay offline."""
+
+import os
+import queue
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from tools.slides import browser as slides_browser
+
+playwright_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+
+ROOT = Path(__file__).resolve().parents[2]
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
+TOKEN = "browser-tests"
+START_TIMEOUT = 60  # seconds for JupyterLab to answer
+RUN_TIMEOUT = 90_000  # milliseconds for all cells of a notebook
+
+# Names every cell in the page by its id, which JupyterLab itself does not write there.
+_NAME_CELLS = """() => {
+  for (const cell of jupyterapp.shell.currentWidget.content.widgets) {
+    cell.node.dataset.cell = cell.model.id;
+  }
+}"""
+_KERNEL_IDLE = """() => {
+  const panel = window.jupyterapp?.shell.currentWidget;
+  return panel?.sessionContext?.isReady
+    && panel.sessionContext.session?.kernel?.status === 'idle'
+    && panel.content.widgets.length > 0;
+}"""
+_FORGET_RUNS = """() => {
+  for (const cell of jupyterapp.shell.currentWidget.content.widgets) {
+    if (cell.model.type === 'code') cell.model.executionCount = null;
+  }
+}"""
+_ALL_RAN = """() => {
+  const panel = jupyterapp.shell.currentWidget;
+  return panel.sessionContext.session.kernel.status === 'idle' && panel.content.widgets.every(
+    (c) => c.model.type !== 'code' || !c.model.sharedModel.source.trim() || c.model.executionCount
+  );
+}"""
+_ERRORS = """() => jupyterapp.shell.currentWidget.content.widgets
+  .filter((c) => c.model.type === 'code')
+  .flatMap((c) => c.model.outputs.toJSON()
+    .filter((o) => o.output_type === 'error' || o.name === 'stderr')
+    .map((o) => `${c.model.id}: ${o.evalue ?? o.text}`))"""
+
+
+def is_local(url: str) -> bool:
+    """Say whether a request stays on this machine."""
+    parts = urlsplit(url)
+    return parts.scheme in ("file", "data", "blob", "about") or parts.hostname in (
+        "127.0.0.1",
+        "localhost",
+    )
+
+
+@pytest.fixture(scope="session")
+def chrome(chromium):
+    """A headless Chromium for the whole session."""
+    with playwright_api.sync_playwright() as playwright:
+        running = playwright.chromium.launch(
+            executable_path=chromium, args=list(slides_browser.FLAGS)
+        )
+        yield running
+        running.close()
+
+
+@contextmanager
+def guarded_page(chrome):
+    """A page of 1280 x 720 in a context of its own; a request that leaves the machine fails."""
+    context = chrome.new_context(viewport=slides_browser.SCREEN)
+    strangers: list[str] = []
+
+    def guard(route):
+        if is_local(route.request.url):
+            route.continue_()
+        else:
+            strangers.append(route.request.url)
+            route.abort()
+
+    context.route("**/*", guard)
+    tab = context.new_page()
+    tab.on(
+        "websocket",
+        lambda socket: None if is_local(socket.url) else strangers.append(socket.url),
+    )
+    tab.set_default_timeout(20_000)
+    yield tab
+    context.close()
+    assert not strangers, f"requests left the machine: {strangers}"
+
+
+@pytest.fixture
+def page(chrome):
+    """A page that stays on this machine, for one test."""
+    with guarded_page(chrome) as tab:
+        yield tab
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    """Keep a picture of the page of a failed test, and say where it is."""
+    report = yield
+    arguments = getattr(item, "funcargs", {})
+    tab = arguments.get("page") or getattr(arguments.get("lab"), "page", None)
+    if report.when == "call" and report.failed and tab is not None:
+        folder = item.config._tmp_path_factory.mktemp("screenshots", numbered=True)
+        picture = folder / (re.sub(r"\W+", "-", item.name) + ".png")
+        tab.screenshot(path=str(picture))
+        report.sections.append(("Screenshot", str(picture)))
+    return report
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@pytest.fixture(scope="session")
+def lab_url(tmp_path_factory):
+    """The address of a JupyterLab that tools/lab.py started on a copy of the notebooks."""
+    course = tmp_path_factory.mktemp("course")
+    (course / "tools").mkdir()
+    (course / "notebooks").mkdir()
+    shutil.copy(ROOT / "tools" / "lab.py", course / "tools")
+    shutil.copytree(ROOT / "tools" / "jupyter", course / "tools" / "jupyter")
+    for notebook in NOTEBOOKS:
+        shutil.copy(notebook, course / "notebooks")
+    own = tmp_path_factory.mktemp("jupyter")
+    environment = {
+        **os.environ,
+        "CNN_COURSE_STATE": str(own / "state"),
+        "JUPYTER_CONFIG_DIR": str(own / "config"),
+        "JUPYTER_DATA_DIR": str(own / "data"),
+        "JUPYTERLAB_SETTINGS_DIR": str(own / "settings"),
+        "JUPYTERLAB_WORKSPACES_DIR": str(own / "workspaces"),
+        "OMP_NUM_THREADS": "1",
+    }
+    port = _free_port()
+    command = [
+        sys.executable, str(course / "tools" / "lab.py"), "--no-browser",
+        "--ServerApp.ip=127.0.0.1", f"--ServerApp.port={port}", "--ServerApp.port_retries=0",
+        f"--IdentityProvider.token={TOKEN}", "--LabApp.expose_app_in_browser=True",
+    ]  # fmt: skip
+    server = subprocess.Popen(
+        command, cwd=course, env=environment, text=True,
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    )  # fmt: skip
+    said: queue.Queue[str] = queue.Queue()
+
+    def listen():
+        for line in server.stdout:
+            said.put(line)
+        said.put("")
+
+    threading.Thread(target=listen, daemon=True).start()
+    heard = ""
+    try:
+        while "/lab" not in heard:
+            line = said.get(timeout=START_TIMEOUT)
+            assert line, f"JupyterLab did not start:\n{heard}"
+            heard += line
+        yield f"http://127.0.0.1:{port}/lab"
+    finally:
+        server.terminate()
+        server.wait(timeout=20)
+
+
+class Lab:
+    """A notebook open in JupyterLab, as a person with a browser has it before them."""
+
+    def __init__(self, page, url: str):
+        self.page, self.url, self.name = page, url, ""
+
+    def open(self, name: str) -> None:
+        """Open a notebook in a fresh layout and wait for its kernel."""
+        self.page.goto(f"{self.url}/tree/notebooks/{name}?token={TOKEN}&reset")
+        self.page.wait_for_function(_KERNEL_IDLE, timeout=60_000)
+        self.page.evaluate(_NAME_CELLS)
+        self.name = name
+
+    def run_all(self) -> None:
+        """Run > Run All Cells, and wait until the last cell is done."""
+        self.page.evaluate(_FORGET_RUNS)
+        self._menu("Run", "Run All Cells")
+        self.page.wait_for_function(_ALL_RAN, timeout=RUN_TIMEOUT)
+
+    def restart(self) -> None:
+        """Restart the kernel; outputs stay."""
+        self.page.evaluate(
+            "() => jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()"
+        )
+        self.page.wait_for_function(_KERNEL_IDLE, timeout=60_000)
+
+    def errors(self) -> list[str]:
+        """Return the errors and warnings among the outputs, each with its cell."""
+        return self.page.evaluate(_ERRORS)
+
+    def cell(self, cell_id: str):
+        """Return the locator of a cell."""
+        return self.page.locator(f'.jp-Cell[data-cell="{cell_id}"]')
+
+    def present(self) -> None:
+        """Present from the first cell, with the button in the toolbar."""
+        self.page.evaluate(
+            "() => { const book = jupyterapp.shell.currentWidget.content;"
+            " book.activeCellIndex = 0; book.mode = 'command'; book.activate(); }"
+        )
+        self.page.locator('[data-command="deck:toggle"]').first.click()
+        self.page.wait_for_function(
+            "() => document.querySelectorAll('.jp-Deck .jp-deck-mod-onscreen').length > 0"
+        )
+
+    def stop_presenting(self) -> None:
+        """Leave the deck, if one is shown, and wait until the extension has stored that."""
+        if self.page.evaluate("() => document.body.dataset.jpDeckMode === 'presenting'"):
+            with self.page.expect_response(
+                lambda answer: "jupyterlab-slideshow" in answer.url and answer.ok
+            ):
+                self.page.evaluate("() => { void jupyterapp.commands.execute('deck:stop'); }")
+
+    def _menu(self, menu: str, entry: str) -> None:
+        self.page.get_by_role("menuitem", name=menu, exact=True).click()
+        self.page.get_by_role("menuitem", name=entry, exact=True).click()
+
+
+@pytest.fixture(scope="module")
+def lab(chrome, lab_url):
+    """JupyterLab in one page for a module's tests; open a notebook with `lab.open(name)`."""
+    with guarded_page(chrome) as tab:
+        yield Lab(tab, lab_url)
+
+
+@pytest.fixture
+def ran(lab):
+    """Call with a notebook's name: it stands open in `lab`, every cell run, no deck shown."""
+
+    def opened(name: str) -> Lab:
+        if lab.name != name:
+            lab.open(name)
+            lab.run_all()
+        return lab
+
+    yield opened
+    lab.stop_presenting()

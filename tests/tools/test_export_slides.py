@@ -1,0 +1,141 @@
+"""export_slides without a browser: what is selected, refused, kept and left untouched."""
+
+import json
+import shutil
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+
+from tools import export_slides as export
+from tools.slides import assets
+
+VIEW = export.WIDGET_VIEW
+
+
+def widget_output(model: str, html: str = "<p>still</p>"):
+    """An output that holds a widget and its HTML form."""
+    data = {"text/plain": "still", "text/html": html, VIEW: {"model_id": model}}
+    return new_output("display_data", data=data)
+
+
+@pytest.fixture
+def deck():
+    """An executed notebook: title, notes, hidden and shown code, a panel, a question, a skip."""
+    cells = [
+        new_markdown_cell("# Made *up*", metadata={"slideshow": {"slide_type": "slide"}}),
+        new_markdown_cell(
+            "<details><summary>For the lecturer</summary>\n\nAsk first.\n</details>",
+            metadata={"slideshow": {"slide_type": "notes"}},
+        ),
+        new_code_cell("hidden_code = 1", outputs=[widget_output("panel")]),
+        new_code_cell("shown_code = 2", metadata={"tags": ["show-code"]}),
+        new_code_cell("ask()", outputs=[widget_output("quiz", '<div class="cnn-quiz">Q</div>')]),
+        new_code_cell(
+            "skipped_code",
+            outputs=[widget_output("skipped")],
+            metadata={"slideshow": {"slide_type": "skip"}},
+        ),
+    ]
+    models = {
+        "panel": {"state": {"children": ["IPY_MODEL_slider"]}},
+        "slider": {"state": {"value": 3}},
+        "quiz": {"state": {}},
+        "skipped": {"state": {}},
+    }
+    state = {"state": models, "version_major": 2, "version_minor": 0}
+    return new_notebook(cells=cells, metadata={"widgets": {export.WIDGET_STATE: state}})
+
+
+def test_only_widgets_that_a_slide_shows_are_saved(deck):
+    ready = export.prepare(deck)
+    assert set(ready.metadata.widgets[export.WIDGET_STATE]["state"]) == {"panel", "slider"}
+    assert VIEW in ready.cells[2].outputs[0].data
+    assert VIEW not in ready.cells[4].outputs[0].data
+    assert VIEW in deck.cells[4].outputs[0].data, "the notebook itself was changed"
+
+
+def test_the_deck_shows_tagged_code_only_and_asks_for_nothing_remote(deck):
+    page = export.render(export.prepare(deck), "01_made")
+    assert "shown_code" in page
+    assert "hidden_code" not in page and "skipped_code" not in page
+    assert "<title>Made up</title>" in page and '<html lang="en">' in page
+    assert "For the lecturer" not in page and "Ask first." in page
+    assert 'src="http' not in page and 'href="http' not in page
+    assert page.count("its controls work in JupyterLab") == 1
+
+
+def test_a_deck_needs_a_title():
+    with pytest.raises(export.ExportError, match="level-one heading"):
+        export.title(new_notebook(cells=[new_markdown_cell("## Two")]))
+
+
+def test_an_unknown_notebook_is_named_with_those_that_exist(tmp_path):
+    (tmp_path / "01_made.ipynb").touch()
+    assert export.select(["01_made"], tmp_path) == export.select([], tmp_path)
+    with pytest.raises(export.ExportError, match="one of: 01_made; got '02_nothing'"):
+        export.select(["02_nothing.ipynb"], tmp_path)
+
+
+def test_a_failing_cell_is_named(tmp_path):
+    path = tmp_path / "01_made.ipynb"
+    nbformat.write(new_notebook(cells=[new_code_cell("1 / 0", id="divide")]), path)
+    with pytest.raises(export.ExportError, match="01_made.ipynb, cell divide: ZeroDivisionError"):
+        export.run(path)
+
+
+def test_a_folder_with_other_things_is_refused(tmp_path):
+    (tmp_path / "thesis.txt").write_text("years of work")
+    with pytest.raises(export.ExportError, match="holds no earlier export"):
+        export.check_target(tmp_path)
+    with pytest.raises(export.ExportError, match="must be a folder"):
+        export.check_target(tmp_path / "thesis.txt")
+
+
+def test_a_folder_that_cannot_be_written_is_refused(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(export.ExportError, match="cannot write to"):
+        export.check_target(tmp_path / "file" / "slides")
+
+
+def test_a_failed_export_leaves_the_previous_one(tmp_path, monkeypatch):
+    target = tmp_path / "slides"
+    (target / "assets").mkdir(parents=True)
+    (target / "assets" / "theme.css").write_text("old")
+    path = tmp_path / "01_made.ipynb"
+    nbformat.write(new_notebook(cells=[new_code_cell("1 / 0")]), path)
+    monkeypatch.setattr(export.assets, "install", lambda: {})
+    with pytest.raises(export.ExportError, match="ZeroDivisionError"):
+        export.export([path], target)
+    assert (target / "assets" / "theme.css").read_text() == "old"
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["01_made.ipynb", "slides"]
+
+
+def test_without_npm_the_error_says_how_to_install_it(tmp_path, monkeypatch):
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    with pytest.raises(assets.AssetError, match="Install Node.js"):
+        assets.install(cache=tmp_path)
+
+
+def test_assets_that_are_there_are_not_fetched_again(tmp_path, monkeypatch):
+    recipe = json.loads(assets.MANIFEST.read_text(encoding="utf-8"))["assets"]
+    for name, version in assets.packages().items():
+        folder = tmp_path / f"{name.replace('/', '-').lstrip('@')}-{version}"
+        for kept in recipe[name]["files"].values():
+            (folder / kept).parent.mkdir(parents=True, exist_ok=True)
+            (folder / kept).touch()
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    assert set(assets.install(cache=tmp_path)) == set(assets.packages())
+
+
+def test_every_package_has_a_digest_and_files():
+    manifest = json.loads(assets.MANIFEST.read_text(encoding="utf-8"))
+    names = {**manifest["dependencies"], **manifest["devDependencies"]}
+    assert set(manifest["assets"]) == set(names)
+    for recipe in manifest["assets"].values():
+        assert recipe["integrity"].startswith("sha512-") and recipe["files"]
+
+
+def test_the_command_line_reports_on_one_line_and_fails(capsys):
+    assert export.main(["99_nothing"]) == 1
+    assert "No slides were exported: notebook must be one of" in capsys.readouterr().err

@@ -1,0 +1,334 @@
+"""Export the notebooks as slides that work offline: `make slides`.
+
+    python tools/export_slides.py                     every notebook, to build/slides
+    python tools/export_slides.py 01_sparse_connectivity --to /media/stick/slides
+
+build/slides/index.html lists the decks. Each deck is one HTML file; all share the folder `assets`.
+They work from file:// without a network, maths and the saved state of the widgets included. With
+Chromium installed, every slide is measured (it must fit 1280 x 720) and each deck becomes a PDF.
+
+How a notebook says what a slide shows (the live deck in JupyterLab obeys the same marks):
+
+- `slideshow.slide_type` is slide, subslide, fragment, skip or notes. A cell that continues a slide
+  has none. The live deck needs one key press for each continuing cell: use few of them.
+- Code is hidden; its outputs are shown. A code cell with the tag `show-code` shows its code, too.
+- The slide with the level-one heading is the title slide: its content stands in the middle.
+- A notes cell is markdown, `<details><summary>For the lecturer</summary> ... </details>`; it is in
+  the speaker view of the export (key S) and folded in the notebook.
+
+Notebooks are run afresh, so that the widgets' state can be saved; the notebook files are not
+touched. The new folder replaces the old one only when everything succeeded.
+"""
+
+import argparse
+import html
+import os
+import re
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import nbformat
+from nbformat import NotebookNode
+
+from tools.slides import assets, browser
+
+ROOT = Path(__file__).resolve().parent.parent
+NOTEBOOKS = ROOT / "notebooks"
+TARGET = ROOT / "build" / "slides"
+COURSE = "Convolutional network architectures"
+CELL_TIMEOUT = 60  # seconds, as in the tests
+WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
+WIDGET_STATE = "application/vnd.jupyter.widget-state+json"
+# Without a kernel these widgets could not answer; their HTML form holds question and answer.
+STATIC = re.compile(r"class=[\"'][^\"']*\bcnn-(quiz|check)\b")
+NOTES = re.compile(r"\s*<details[^>]*>\s*<summary>.*?</summary>(.*)</details>\s*", re.DOTALL)
+
+
+class ExportError(Exception):
+    """The export cannot be made; the message says why. The previous export is as it was."""
+
+
+def select(names: Sequence[str], folder: Path = NOTEBOOKS) -> list[Path]:
+    """Return the paths of the named notebooks (with or without .ipynb); all of them without names.
+
+    Raises:
+        ExportError: if a name is unknown, or if there is no notebook at all.
+    """
+    known = {path.stem: path for path in sorted(folder.glob("[0-9][0-9]_*.ipynb"))}
+    if not known:
+        raise ExportError(f"no notebook (NN_slug.ipynb) in {folder}")
+    chosen = [Path(name).name.removesuffix(".ipynb") for name in names] or list(known)
+    for name in chosen:
+        if name not in known:
+            raise ExportError(f"notebook must be one of: {', '.join(known)}; got {name!r}")
+    return [known[name] for name in chosen]
+
+
+def run(path: Path) -> NotebookNode:
+    """Return the notebook, executed in its own folder, with the state of its widgets.
+
+    The answers of whoever exports stay out: the kernel gets an empty state directory.
+
+    Raises:
+        ExportError: naming notebook, cell and error.
+    """
+    from nbclient import NotebookClient
+    from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+
+    notebook = nbformat.read(path, as_version=4)
+    current = {"id": "(none)"}
+    with tempfile.TemporaryDirectory(prefix="cnn-course-state-") as state:
+        client = NotebookClient(
+            notebook,
+            timeout=CELL_TIMEOUT,
+            kernel_name="python3",
+            resources={"metadata": {"path": str(path.parent)}},
+            store_widget_state=True,
+            on_cell_start=lambda cell, cell_index: current.update(id=cell.get("id", cell_index)),
+        )
+        try:
+            client.execute(env={**os.environ, "CNN_COURSE_STATE": state})
+        except CellTimeoutError as error:
+            raise ExportError(
+                f"{path.name}, cell {current['id']}: not done after {CELL_TIMEOUT} seconds"
+            ) from error
+        except CellExecutionError as error:
+            raise ExportError(
+                f"{path.name}, cell {current['id']}: {error.ename}: {error.evalue}"
+            ) from error
+        except DeadKernelError as error:
+            raise ExportError(f"{path.name}, cell {current['id']}: the kernel died") from error
+    return notebook
+
+
+def title(notebook: NotebookNode) -> str:
+    """Return the text of the first level-one heading of a notebook.
+
+    Raises:
+        ExportError: if there is none.
+    """
+    for cell in notebook.cells:
+        found = re.search(r"^# +(.+)$", cell.source, re.MULTILINE)
+        if cell.cell_type == "markdown" and found:
+            return re.sub(r"[*_`]", "", found[1]).strip()
+    raise ExportError("no markdown cell with a level-one heading (# ...): the deck has no title")
+
+
+def reachable(states: dict, roots: set[str]) -> set[str]:
+    """Return the ids of the widget models that the roots need, directly or through others."""
+    found: set[str] = set()
+    waiting = list(roots)
+    while waiting:
+        model = waiting.pop()
+        if model in found or model not in states:
+            continue
+        found.add(model)
+        waiting += re.findall(r"IPY_MODEL_(\w+)", repr(states[model].get("state", {})))
+    return found
+
+
+def prepare(notebook: NotebookNode) -> NotebookNode:
+    """Return a copy of an executed notebook as its slides show it.
+
+    Questions and checks keep their HTML form only; notes lose their folding; widget models that no
+    slide shows are dropped. (The template leaves out code without the tag `show-code`.)
+    """
+    deck = nbformat.from_dict(notebook)
+    deck.metadata["title"] = title(deck)
+    views: set[str] = set()
+    for cell in deck.cells:
+        kind = cell.metadata.get("slideshow", {}).get("slide_type")
+        if cell.cell_type == "markdown" and kind == "notes":
+            cell.source = NOTES.sub(r"\1", cell.source).strip()
+        if cell.cell_type != "code":
+            continue
+        for output in cell.outputs:
+            data = output.get("data", {})
+            if STATIC.search(data.get("text/html", "")):
+                data.pop(WIDGET_VIEW, None)
+            if WIDGET_VIEW in data and kind not in ("skip", "notes"):
+                views.add(data[WIDGET_VIEW]["model_id"])
+    stored = deck.metadata.get("widgets", {}).get(WIDGET_STATE)
+    if stored is not None:
+        kept = reachable(stored["state"], views)
+        stored["state"] = {key: value for key, value in stored["state"].items() if key in kept}
+        if not kept:
+            del deck.metadata["widgets"]
+    return deck
+
+
+def render(deck: NotebookNode, name: str) -> str:
+    """Return the HTML of a deck that was prepared; it expects the folder `assets` beside it."""
+    from nbconvert import SlidesExporter
+
+    exporter = SlidesExporter(
+        extra_template_basedirs=[str(ROOT / "tools" / "slides")],
+        template_name="deck",
+        exclude_input_prompt=True,
+        exclude_output_prompt=True,
+        exclude_anchor_links=True,
+        embed_images=True,
+    )
+    page, _ = exporter.from_notebook_node(
+        deck, {"metadata": {"name": name, "path": str(NOTEBOOKS)}}
+    )
+    return page
+
+
+def index(decks: Sequence[tuple[str, str]], with_pdf: bool) -> str:
+    """Return the page that lists the decks, given as (file name without ending, title)."""
+    rows = []
+    for name, heading in decks:
+        text = html.escape(heading)
+        pdf = f'<a href="{name}.pdf" aria-label="{text}, PDF">PDF</a>' if with_pdf else ""
+        rows.append(
+            f'<li><span><span class="aside">{name[:2]}</span> '
+            f'<a href="{name}.html">{text}</a></span>{pdf}</li>'
+        )
+    return f"""<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{COURSE}: slides</title>
+<link rel="stylesheet" href="assets/theme.css">
+</head>
+<body class="index">
+<main>
+<h1>{COURSE}</h1>
+<p>Arrow keys or Space move through a deck, Esc shows all slides, S opens the notes for the
+lecturer. Everything here works without a network.</p>
+<ol>
+{chr(10).join(rows)}
+</ol>
+<p class="aside">The panels are stills: to move them, open the notebook in JupyterLab.</p>
+</main>
+</body>
+</html>
+"""
+
+
+def sizes(folder: Path) -> list[tuple[str, int]]:
+    """Return (part, bytes) of an export: each folder of assets, the decks, the PDFs, the sum."""
+    rows: dict[str, int] = {}
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            parts = path.relative_to(folder).parts
+            inner = "/".join(parts[:2]) if parts[0] == "assets" else f"*{path.suffix}"
+            rows[inner] = rows.get(inner, 0) + path.stat().st_size
+    return [*rows.items(), ("all", sum(rows.values()))]
+
+
+def check_target(target: Path) -> None:
+    """Refuse a target that cannot be written, or that holds something other than an export.
+
+    Raises:
+        ExportError: saying which.
+    """
+    if target.is_symlink() or target.is_file():
+        raise ExportError(f"--to must be a folder, got the file {target}")
+    if target.is_dir() and any(target.iterdir()) and not (target / "assets/theme.css").is_file():
+        raise ExportError(f"{target} is not empty and holds no earlier export: name another folder")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=target.parent):
+            pass
+    except OSError as error:
+        raise ExportError(f"cannot write to {target.parent}: {error.strerror}") from error
+
+
+def replace(new: Path, target: Path) -> None:
+    """Put the finished folder in the place of the previous export."""
+    old = new.with_name(new.name + "-old")
+    if target.exists():
+        target.rename(old)
+    try:
+        new.rename(target)
+    except OSError:
+        if old.exists():
+            old.rename(target)
+        raise
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def export(
+    paths: Sequence[Path], target: Path, with_pdf: bool = True, draft: bool = False
+) -> list[str]:
+    """Write the decks of the notebooks, the index page and the assets; return what to report.
+
+    A slide that is too tall, or has text too small, is an error; as a draft it is only reported.
+
+    Raises:
+        ExportError, assets.AssetError: nothing was replaced then.
+    """
+    check_target(target)
+    folders = assets.install()
+    chromium = browser.find_chromium()
+    lines, decks = [], []
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".slides-") as scratch:
+        new = Path(scratch) / "slides"
+        (new / "assets").mkdir(parents=True)
+        assets.copy(folders, new / "assets")
+        shutil.copy(ROOT / "tools" / "slides" / "theme.css", new / "assets")
+        for path in paths:
+            started = time.perf_counter()
+            deck = prepare(run(path))
+            (new / f"{path.stem}.html").write_text(render(deck, path.stem), encoding="utf-8")
+            decks.append((path.stem, deck.metadata.title))
+            lines.append(f"{path.stem}: run and rendered, {time.perf_counter() - started:.1f} s")
+        with_pdf = with_pdf and chromium is not None
+        (new / "index.html").write_text(index(decks, with_pdf), encoding="utf-8")
+        if chromium is None:
+            lines.append("Slides not measured and no PDF: no Chromium found (set CHROMIUM=path).")
+        else:
+            names = [name for name, _ in decks]
+            lines += _measure_and_print(new, names, chromium, with_pdf, draft)
+        for part, size in sizes(new):
+            lines.append(f"  {part:<20} {size / 1e6:6.2f} MB")
+        replace(new, target)
+    return lines
+
+
+def _measure_and_print(
+    new: Path, names: list[str], chromium: str, with_pdf: bool, draft: bool
+) -> list[str]:
+    lines, found = [], []
+    with browser.offline_page(chromium) as page:
+        for name in names:
+            found += browser.problems(page, new / f"{name}.html")
+            if with_pdf and (draft or not found):
+                pages = browser.print_pdf(page, new / f"{name}.html", new / f"{name}.pdf")
+                lines.append(f"{name}.pdf: {pages} pages")
+    if found and not draft:
+        raise ExportError("these slides are not fit to show:\n  " + "\n  ".join(found))
+    return lines + [f"NOT FIT TO SHOW: {problem}" for problem in found]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Export what the command line names; return the exit code."""
+    parser = argparse.ArgumentParser(description="Export the notebooks as offline slides.")
+    parser.add_argument("notebooks", nargs="*", metavar="NOTEBOOK", help="such as 01_some_slug")
+    parser.add_argument("--to", type=Path, default=TARGET, help="the folder to write")
+    parser.add_argument("--no-pdf", action="store_true", help="HTML only")
+    parser.add_argument(
+        "--draft", action="store_true", help="export although slides are too tall; they are named"
+    )
+    options = parser.parse_args(arguments)
+    try:
+        lines = export(
+            select(options.notebooks), options.to.resolve(), not options.no_pdf, options.draft
+        )
+    except (ExportError, assets.AssetError, OSError) as error:
+        print(f"No slides were exported: {error}", file=sys.stderr)
+        return 1
+    print("\n".join(lines))
+    print(f"The slides are in {options.to}: open index.html in a browser.")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
