@@ -437,7 +437,9 @@ def test_input_shape_may_be_any_sequence_of_integers():
     assert ledger(nn.ReLU(), torch.Size([3, 4])).input_shape == (3, 4)
 
 
-@pytest.mark.parametrize("model", [VGG, "VGG", None, torch.relu], ids=str)
+@pytest.mark.parametrize(
+    "model", [VGG, "VGG", None, torch.relu], ids=["class", "name", "none", "function"]
+)
 def test_what_is_no_module(model):
     with pytest.raises(TypeError, match="model must be an nn.Module, got"):
         ledger(model)
