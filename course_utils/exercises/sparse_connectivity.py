@@ -1,8 +1,7 @@
-"""The coding exercises of notebook 01: arrows of a layer, its matrix, receptive field of a stack.
+"""The coding exercises of notebook 01: arrows of a layer, receptive field of a stack.
 
-    check_count_edges           count_edges(n, kernel, stride, padding) -> int
-    check_connection_matrix     connection_matrix(n, kernel, stride, padding) -> array
-    check_receptive_field       receptive_field(layers) -> int
+    check_count_edges       count_edges(n, kernel, stride, padding) -> int
+    check_receptive_field   receptive_field(layers) -> int
 
 The reference solutions are written to be read: `show_solution` prints their source. The tests hold
 them equal to `course_utils.geometry`.
@@ -11,8 +10,6 @@ them equal to `course_utils.geometry`.
 from __future__ import annotations
 
 import math
-
-import numpy as np
 
 from course_utils.exercises.checking import SECONDS, Exercise, Report, WrongIdea
 
@@ -166,120 +163,6 @@ def check_count_edges(student_function, *, seconds: float = SECONDS) -> Report:
 
 
 # ---------------------------------------------------------------------------------------------
-# 01.connection-matrix
-
-
-def connection_matrix(n, kernel, stride, padding):
-    """Mark the arrows in a matrix: one row per output, one column per input, 1 for an arrow."""
-    outputs = (n + 2 * padding - kernel) // stride + 1
-    matrix = np.zeros((outputs, n), dtype=int)
-    for output in range(outputs):
-        first = output * stride - padding  # the leftmost place under the kernel
-        for place in range(first, first + kernel):
-            if 0 <= place < n:
-                matrix[output, place] = 1
-    return matrix
-
-
-def _transposed(n, kernel, stride, padding):
-    return connection_matrix(n, kernel, stride, padding).T
-
-
-def _matrix_without_padding(n, kernel, stride, padding):
-    return connection_matrix(n, kernel, stride, 0)
-
-
-def _matrix_with_stride_one(n, kernel, stride, padding):
-    return connection_matrix(n, kernel, 1, padding)
-
-
-def _shifted_to_the_first_input(n, kernel, stride, padding):
-    outputs = _outputs(n, kernel, stride, padding)
-    matrix = np.zeros((outputs, n), dtype=int)
-    for output in range(outputs):
-        matrix[output, output * stride : output * stride + kernel] = 1
-    return matrix
-
-
-def _wrapped_around(n, kernel, stride, padding):
-    outputs = _outputs(n, kernel, stride, padding)
-    matrix = np.zeros((outputs, n), dtype=int)
-    for output in range(outputs):
-        for tap in range(kernel):
-            matrix[output, (output * stride - padding + tap) % n] = 1
-    return matrix
-
-
-def _columns_for_padding(n, kernel, stride, padding):
-    return connection_matrix(n + 2 * padding, kernel, stride, 0)
-
-
-def _all_ones(n, kernel, stride, padding):
-    return np.ones((_outputs(n, kernel, stride, padding), n), dtype=int)
-
-
-CONNECTION_MATRIX = Exercise(
-    id="01.connection-matrix",
-    title="Mark the arrows of a convolution in a matrix of zeros and ones",
-    solution=connection_matrix,
-    fixed=_LAYERS,
-    random_case=_random_layer,
-    wrong_ideas=(
-        WrongIdea(
-            "rows and columns exchanged",
-            _transposed,
-            "Rows and columns are exchanged. Each row belongs to one output and says which inputs "
-            "that output reads.",
-        ),
-        WrongIdea(
-            "forgot the padding",
-            _matrix_without_padding,
-            "Your matrix is that of a layer without padding. Padding lets the kernel start before "
-            "the first input, so there are more rows.",
-        ),
-        WrongIdea(
-            "the first window starts at the first input",
-            _shifted_to_the_first_input,
-            "The number of rows is right. Look at the first row: with padding, the kernel of the "
-            "first output begins before the first input.",
-        ),
-        WrongIdea(
-            "ignored the stride",
-            _matrix_with_stride_one,
-            "From row to row your window moves by one column, whatever `stride` is.",
-        ),
-        WrongIdea(
-            "wrapped around the border",
-            _wrapped_around,
-            "Your window leaves at one end and comes back in at the other. In Python "
-            "`matrix[0, -1]` is the last column: leave out the places that are no inputs.",
-        ),
-        WrongIdea(
-            "columns for the padding",
-            _columns_for_padding,
-            "Your matrix has columns for the padding. Padding is always zero, so it needs no "
-            "arrows: keep one column for each real input.",
-        ),
-        WrongIdea(
-            "the dense layer",
-            _all_ones,
-            "You marked every entry: that is the dense layer. Here an output sees the inputs under "
-            "its kernel and no others.",
-        ),
-    ),
-)
-
-
-def check_connection_matrix(student_function, *, seconds: float = SECONDS) -> Report:
-    """Check `connection_matrix(n, kernel, stride, padding)`, an array (outputs, n) of 0 and 1.
-
-    Inputs as for `check_count_edges`. Any numeric or boolean dtype is accepted, NumPy or torch.
-    See `Exercise.check` for `seconds`, the Report and the errors.
-    """
-    return CONNECTION_MATRIX.check(student_function, seconds=seconds)
-
-
-# ---------------------------------------------------------------------------------------------
 # 01.receptive-field
 
 
@@ -428,4 +311,4 @@ def check_receptive_field(student_function, *, seconds: float = SECONDS) -> Repo
     return RECEPTIVE_FIELD.check(student_function, seconds=seconds)
 
 
-EXERCISES = (COUNT_EDGES, CONNECTION_MATRIX, RECEPTIVE_FIELD)
+EXERCISES = (COUNT_EDGES, RECEPTIVE_FIELD)
