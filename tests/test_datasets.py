@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from course_utils import data_files
-from course_utils.datasets import digits
+from course_utils.datasets import digits, seagulls
 
 PER_CLASS = [178, 182, 177, 183, 181, 182, 181, 179, 174, 180]  # UCI, test part
 IN_TEST = [44, 46, 44, 46, 45, 46, 45, 45, 44, 45]  # round(0.25 * count)
@@ -134,3 +134,40 @@ def test_importing_datasets_does_not_import_torch():
     code = "import sys, course_utils.datasets; print('torch' in sys.modules)"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "False"
+
+
+def test_seagulls_are_pictures_presence_and_position():
+    images, presence, position = gulls = seagulls(30, size=48, seed=1)
+    assert images.shape == (30, 3, 48, 48) and images.dtype == torch.float32
+    assert images.min() >= 0 and images.max() <= 1
+    assert presence.dtype == torch.int64 and sorted(presence.tolist()) == [0] * 15 + [1] * 15
+    assert position.shape == (30, 2) and position.dtype == torch.float32
+    there = presence == 1
+    assert torch.equal(position.isnan().any(dim=1), ~there)
+    assert (position[there] >= 0.2 * 48 - 0.5).all() and (position[there] <= 0.8 * 48 - 0.5).all()
+    again = seagulls(30, size=48, seed=1)
+    assert torch.equal(gulls.images, again.images)
+    assert torch.equal(gulls.position[there], again.position[there])
+    assert not torch.equal(images, seagulls(30, size=48, seed=2).images)
+
+
+def test_centred_seagulls_are_in_the_middle_and_the_share_is_exact():
+    centred = seagulls(20, centred=True, share=0.25, seed=3)
+    assert centred.presence.sum() == 5
+    assert (centred.position[centred.presence == 1] - 15.5).abs().max() <= 0.03 * 32 + 1e-4
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"count": 0}, "count must be an integer >= 1, got 0"),
+        ({"size": 16}, "size must be an integer >= 24, got 16"),
+        ({"size": 200}, "size must be an integer from 24 to 128, got 200"),
+        ({"share": -0.1}, "share must be a number from 0 to 1, got -0.1"),
+        ({"centred": "yes"}, "centred must be True or False, got 'yes'"),
+        ({"seed": "a"}, "seed must be an integer >= 0, got 'a'"),
+    ],
+)
+def test_seagulls_refuse_arguments_out_of_range(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        seagulls(**{"count": 4, **arguments})

@@ -1,0 +1,532 @@
+"""Beach scenes drawn from numbers: sky, sea, clouds, boats, kites, and a gull or none.
+
+    beach = sample(64, seed=0)       # what is to be seen, as arrays with one entry per scene
+    images = draw(beach, size=48)    # (64, 3, 48, 48) float32 in [0, 1]
+    moved = beach._replace(x=beach.x + 0.1)   # the same scenes, their gulls a tenth further right
+
+Whether there is a gull cannot be told from the colours. A scene without one holds one object more
+of another kind, painted from the same four pots (white, grey, black, orange) in about the same
+amounts. Only the shape differs.
+
+Lengths and places are parts of the picture's side, so one beach can be drawn in any size. Edges are
+anti-aliased by their exact distance: a pixel at distance d inside an edge is covered by d + 1/2.
+
+Floor 0: NumPy only. `course_utils.datasets.seagulls` gives the same as tensors.
+"""
+
+from __future__ import annotations
+
+import operator
+from typing import NamedTuple
+
+import numpy as np
+
+LIGHTS = ("overcast", "haze", "noon", "evening", "dusk")
+"""The five lights; `Beach.light` runs over them from 0 to 4 and blends between two."""
+
+KINDS = ("nothing", "boat", "kite", "balloon", "buoy", "rock", "parasol")
+"""What `Beach.kind` numbers: the objects that are no gulls."""
+
+MARGIN = 0.2
+"""A gull's centre keeps this distance from every edge, in parts of the side."""
+
+SIZES = (24, 128)
+"""Smallest and largest side of a picture, in pixels."""
+
+_PALETTES = np.array(  # of each light: zenith, low sky, far sea, near sea, colour of the light
+    [
+        [(55, 60, 67), (78, 81, 83), (36, 44, 48), (43, 54, 56), (91, 91, 91)],
+        [(50, 66, 82), (86, 89, 89), (38, 55, 64), (45, 65, 67), (97, 97, 97)],
+        [(20, 48, 85), (68, 86, 97), (11, 41, 62), (20, 62, 68), (100, 100, 100)],
+        [(38, 52, 77), (99, 82, 60), (40, 47, 57), (26, 45, 55), (100, 95, 86)],
+        [(27, 28, 50), (96, 63, 52), (36, 33, 46), (21, 28, 42), (95, 86, 86)],
+    ],
+    dtype=np.float32,
+) / np.float32(100)
+_SAND = np.array([0.90, 0.80, 0.62], np.float32)
+_POTS = {  # the colours of gulls and of all else that is painted
+    "white": np.array([0.98, 0.98, 0.97], np.float32),
+    "grey": np.array([0.62, 0.65, 0.69], np.float32),
+    "black": np.array([0.12, 0.13, 0.15], np.float32),
+    "orange": np.array([0.95, 0.55, 0.12], np.float32),
+}
+_CLOUDS, _PUFFS, _OBJECTS = 2, 5, 3
+_OFTEN = np.cumsum([0.22, 0.22, 0.22, 0.1, 0.1])  # of each kind in turn; the rest is parasols
+_SPAN = (0.17, 0.27)  # half the wing span
+_APART, _TRIES = 0.3, 12  # objects keep this distance, where so many tries find a free place
+_CHUNK = 128  # scenes drawn at a time: their pixels stay in the processor's cache
+
+
+class Beach(NamedTuple):
+    """N scenes as numbers. Places x (to the right), y (down), lengths: parts of the side.
+
+    light (N,): 0 to 4, see LIGHTS. horizon, shore (N,): y where the sea begins, where the sand
+    begins. glow (N,): x of the bright place over the horizon. waves (N,): phase of the waves.
+    clouds (N, 2, 5, 4): x, y, width and height of each cloud's puffs; width 0 is no puff.
+    kind, object_x, object_y, object_span, object_flip (N, 3): the other objects, see KINDS; flip is
+    1 or -1.
+    present (N,): whether there is a gull. x, y (N,): its centre. span (N,): half its wing span.
+    yaw, pitch, roll (N,): how it is turned, in radians. inner, outer (N,): how far the two parts of
+    its wings are raised, in radians.
+    """
+
+    light: np.ndarray
+    horizon: np.ndarray
+    shore: np.ndarray
+    glow: np.ndarray
+    waves: np.ndarray
+    clouds: np.ndarray
+    kind: np.ndarray
+    object_x: np.ndarray
+    object_y: np.ndarray
+    object_span: np.ndarray
+    object_flip: np.ndarray
+    present: np.ndarray
+    x: np.ndarray
+    y: np.ndarray
+    span: np.ndarray
+    yaw: np.ndarray
+    pitch: np.ndarray
+    roll: np.ndarray
+    inner: np.ndarray
+    outer: np.ndarray
+
+    def take(self, which) -> Beach:
+        """Return some of the scenes; `which` is an index array, a mask or a slice."""
+        return Beach(*(values[which] for values in self))
+
+
+# ---------------------------------------------------------------------------------------------
+# What is to be seen
+
+
+def sample(count: int, *, seed: int = 0, centred: bool = False, share: float = 0.5) -> Beach:
+    """Draw `count` scenes at random.
+
+    Args:
+        count: how many, >= 1.
+        seed: from 0 to 2**32 - 1. The same seed gives the same scenes on every machine.
+        centred: True puts every gull in the middle (up to 3 % of the side off it); False anywhere,
+            MARGIN from the edges.
+        share: part of the scenes with a gull, 0 to 1; exactly round(share * count) have one.
+
+    Raises:
+        ValueError: for an argument out of range.
+    """
+    count = _whole("count", count, 1)
+    if isinstance(share, bool) or not isinstance(share, int | float) or not 0 <= share <= 1:
+        raise ValueError(f"share must be a number from 0 to 1, got {share!r}")
+    if not isinstance(centred, bool):
+        raise ValueError(f"centred must be True or False, got {centred!r}")
+    seed = _whole("seed", seed, 0)
+    if seed >= 2**32:
+        raise ValueError(f"seed must be an integer from 0 to 2**32 - 1, got {seed}")
+    # RandomState and not default_rng: NumPy promises never to change its stream (NEP 19).
+    random = np.random.RandomState(seed)
+
+    def between(low, high, *shape):
+        return random.uniform(low, high, (count, *shape)).astype(np.float32)
+
+    present = np.zeros(count, bool)
+    present[random.permutation(count)[: round(share * count)]] = True
+    horizon, shore = between(0.42, 0.6), between(0.8, 0.95)
+    reach = (0.47, 0.53) if centred else (MARGIN, 1 - MARGIN)
+    x, y = between(*reach), between(*reach)
+    return Beach(
+        light=between(0, 4),
+        horizon=horizon,
+        shore=shore,
+        glow=between(0.1, 0.9),
+        waves=between(0, 2 * np.pi),
+        clouds=_cloud_puffs(random, horizon),
+        **_objects(random, horizon, shore, np.where(present, x, 9), y),
+        present=present,
+        x=x,
+        y=y,
+        span=between(*_SPAN),
+        yaw=between(0.45, 1.15) * np.where(random.rand(count) < 0.5, -1, 1).astype(np.float32),
+        pitch=between(-0.5, 0.5),
+        roll=between(-0.35, 0.35),
+        inner=between(0.25, 0.95),
+        outer=between(-0.45, 0.35),
+    )
+
+
+def _whole(name, value, smallest):
+    try:
+        if isinstance(value, bool):
+            raise TypeError
+        number = operator.index(value)
+    except TypeError:
+        raise ValueError(f"{name} must be an integer >= {smallest}, got {value!r}") from None
+    if number < smallest:
+        raise ValueError(f"{name} must be an integer >= {smallest}, got {number}")
+    return number
+
+
+def _cloud_puffs(random, horizon):
+    """Two heaps of five flat ellipses each, some of them left out."""
+    count = len(horizon)
+    x = random.uniform(0, 1, (count, _CLOUDS, 1)) + random.uniform(-0.16, 0.16, (1, 1, _PUFFS))
+    x = x + random.uniform(-0.03, 0.03, (count, _CLOUDS, _PUFFS))
+    base = horizon[:, None, None] * random.uniform(0.2, 0.75, (count, _CLOUDS, 1))
+    width = random.uniform(0.08, 0.17, (count, _CLOUDS, _PUFFS))
+    width = width * (random.rand(count, _CLOUDS, 1) < 0.7)  # a cloud in seven of ten places
+    height = width * random.uniform(0.32, 0.55, (count, _CLOUDS, _PUFFS))
+    y = base - 0.4 * height
+    return np.stack([x, y, width, height], axis=-1).astype(np.float32)
+
+
+def _objects(random, horizon, shore, gull_x, gull_y):
+    """One or two objects beside a gull, two or three where there is none (gull_x is 9)."""
+    count = len(horizon)
+    kind = np.searchsorted(_OFTEN, random.uniform(0, 1, (count, _OBJECTS))) + 1
+    how_many = random.randint(1, _OBJECTS, count) + (gull_x > 1)
+    kind[np.arange(_OBJECTS) >= how_many[:, None]] = 0
+    x, y = np.zeros((2, count, _OBJECTS))
+    taken = [(gull_x, gull_y)]
+    for slot in range(_OBJECTS):
+        free = np.zeros(count, bool)
+        for _ in range(_TRIES):  # a crowded scene keeps its last try
+            new_x = random.uniform(0.15, 0.85, count)
+            new_y = _height(kind[:, slot], random.uniform(0, 1, count), horizon, shore)
+            x[~free, slot], y[~free, slot] = new_x[~free], new_y[~free]
+            here = x[:, slot], y[:, slot]
+            free = np.all([np.hypot(here[0] - a, here[1] - b) > _APART for a, b in taken], axis=0)
+        taken.append((np.where(kind[:, slot] > 0, x[:, slot], 9), y[:, slot]))
+    return {
+        "kind": kind,
+        "object_x": x.astype(np.float32),
+        "object_y": y.astype(np.float32),
+        "object_span": random.uniform(*_SPAN, kind.shape).astype(np.float32),
+        "object_flip": np.where(random.rand(*kind.shape) < 0.5, -1, 1).astype(np.float32),
+    }
+
+
+def _height(kind, lift, horizon, shore):
+    """Height of an object: what flies is in the sky, parasols on the sand, all else at sea."""
+    return np.select(
+        [np.isin(kind, (KINDS.index("kite"), KINDS.index("balloon"))), kind == len(KINDS) - 1],
+        [0.16 + lift * (horizon - 0.22), shore + 0.02 + lift * 0.05],
+        horizon + 0.04 + lift * (shore - horizon - 0.04),
+    )
+
+
+# ---------------------------------------------------------------------------------------------
+# The picture
+
+
+def draw(beach: Beach, size: int = 32) -> np.ndarray:
+    """Paint the scenes: (N, 3, size, size) float32 in [0, 1], red, green and blue.
+
+    size: side in pixels, from 24 to 128. The place (x, y) of a `Beach` is the pixel coordinate
+    (x * size - 0.5, y * size - 0.5), where 0 is the centre of the first pixel.
+
+    Raises ValueError for a size out of range.
+    """
+    size = _whole("size", size, SIZES[0])
+    if size > SIZES[1]:
+        raise ValueError(f"size must be an integer from {SIZES[0]} to {SIZES[1]}, got {size}")
+    images = np.empty((len(beach.x), 3, size, size), np.float32)
+    for start in range(0, len(images), _CHUNK):
+        part = slice(start, start + _CHUNK)
+        images[part] = _paint(beach.take(part), size).transpose(0, 3, 1, 2)
+    return images
+
+
+def _paint(beach, size):
+    """The scenes of one chunk, (N, size, size, 3): from the sky forward."""
+    step = np.minimum(beach.light.astype(int), len(LIGHTS) - 2)
+    mix = (beach.light - step)[:, None, None]
+    palette = _PALETTES[step] * (1 - mix) + _PALETTES[step + 1] * mix  # (N, 5, 3)
+    tint = palette[:, 4]
+    images = _sky(beach, palette, size)
+    _paint_clouds(images, beach, palette, size)
+    _paint_sea(images, beach, palette, size)
+    for slot in range(_OBJECTS):
+        for kind, (shape, scale) in _SHAPES.items():
+            chosen = np.flatnonzero(beach.kind[:, slot] == KINDS.index(kind))
+            if len(chosen):
+                span = beach.object_span[chosen, slot] * scale
+                parts = shape(beach.object_flip[chosen, slot])
+                place = beach.object_x[chosen, slot], beach.object_y[chosen, slot]
+                _paint_parts(images, chosen, parts, *place, span, tint[chosen], size)
+    birds = np.flatnonzero(beach.present)
+    if len(birds):
+        bird = beach.take(birds)
+        _paint_parts(images, birds, _gull(bird), bird.x, bird.y, bird.span, tint[birds], size)
+    return np.clip(images, 0, 1)
+
+
+def _rows(size):
+    """The places of the pixel centres along one side, (size,)."""
+    return (np.arange(size, dtype=np.float32) + 0.5) / size
+
+
+def _sky(beach, palette, size):
+    y = _rows(size)
+    depth = np.clip(y[None] / beach.horizon[:, None], 0, 1)[:, :, None]  # (N, H, 1)
+    column = palette[:, None, 0] * (1 - depth) + palette[:, None, 1] * depth  # (N, H, 3)
+    wide = ((y[None] - beach.glow[:, None]) / 0.35) ** 2  # (N, W)
+    high = ((y[None] - beach.horizon[:, None]) / 0.22) ** 2  # (N, H)
+    glow = 0.16 * np.exp(-high)[:, :, None] * np.exp(-wide)[:, None, :]
+    return column[:, :, None] + glow[..., None] * palette[:, None, None, 4]
+
+
+def _paint_clouds(images, beach, palette, size):
+    """Heaps of puffs: white above, grey below, soft at the rim, nothing below the horizon."""
+    line = _rows(size)
+    rows = int(np.ceil(size * beach.horizon.max()))  # clouds stand in the sky only
+    y = line[:rows]
+    for cloud in beach.clouds.transpose(1, 2, 3, 0):  # (puffs, 4, N)
+        body = np.zeros((images.shape[0], rows, size), np.float32)
+        for px, py, width, height in cloud:
+            width, height = np.maximum(width, 1e-6), np.maximum(height, 1e-6)
+            across = ((line[None] - px[:, None]) / width[:, None]) ** 2
+            up = ((y[None] - py[:, None]) / height[:, None]) ** 2
+            body += np.maximum(0, 1 - across[:, None, :] - up[:, :, None])
+        alpha = np.minimum(body * 1.6, 1) * 0.92
+        bottom = cloud[:, 1].max(axis=0)[:, None]
+        dark = np.clip((y[None] - bottom + 0.06) / 0.1, 0, 1)[:, :, None, None]
+        colour = palette[:, None, None, 4] * (_POTS["white"] * (1 - dark) + 0.74 * dark)
+        images[:, :rows] += alpha[..., None] * (colour - images[:, :rows])
+
+
+def _paint_sea(images, beach, palette, size):
+    """The sea with its waves, the surf, the sand."""
+    y, horizon, shore = _rows(size)[None], beach.horizon[:, None], beach.shore[:, None]
+    below = np.clip((y - horizon) * size + 0.5, 0, 1)[..., None, None]  # (N, H, 1, 1)
+    depth = np.clip((y - horizon) / (shore - horizon), 0, 1)  # 0 far away, 1 at the shore
+    water = palette[:, None, 2] * (1 - depth[..., None]) + palette[:, None, 3] * depth[..., None]
+    phase = beach.waves[:, None]
+    bent = 1.4 * np.sin(8 * y + phase) + 0.7 * np.sin(19 * y - 2 * phase)  # (N, W)
+    crests = np.sin((34 * depth**0.7)[:, :, None] + bent[:, None, :])
+    breaks = np.sin((13 * y + phase)[:, None, :] + (27 * depth)[:, :, None])
+    ripple = crests * (0.6 + 0.4 * breaks) * (0.02 + 0.04 * depth)[:, :, None]
+    water = water[:, :, None] + ripple[..., None]
+    images += below * (water - images)
+
+    bend = 0.02 * np.sin(7 * y + phase)  # (N, W): the edge of the water is no straight line
+    inland = y[:, :, None] - shore[:, :, None] - bend[:, None, :]  # (N, H, W)
+    sand = np.clip(inland * size + 0.5, 0, 1)[..., None]
+    wet = 0.78 + 0.22 * np.clip(inland / 0.07, 0, 1)[..., None]
+    images += sand * (_SAND * palette[:, None, None, 4] * wet - images)
+    foam = 0.8 * np.clip(1 - np.abs(inland + 0.008) / 0.02, 0, 1)[..., None]
+    images += foam * (palette[:, None, None, 4] * _POTS["white"] - images)
+
+
+# A shape is a list of parts, painted in turn, in a frame of its own whose unit is half a wing span:
+#   ("triangle", colour, (n, 3, 2) corners)
+#   ("stroke", colour, (n, 2) from, (n, 2) to, its half width at either end)
+
+
+def _paint_parts(images, which, parts, x, y, span, tint, size):
+    """Paint one shape into images[which], each at its own place and in its own scale.
+
+    x, y, span (n,): parts of the side. tint (n, 3): colour of the light.
+    """
+    half = int(np.ceil(1.2 * span.max() * size)) + 1
+    window = np.arange(-half, half + 1)
+    column = np.floor(x * size).astype(int)[:, None] + window  # (n, W), pixel numbers
+    row = np.floor(y * size).astype(int)[:, None] + window
+    scale = (span * size)[:, None, None]
+    px = ((column + 0.5) - (x * size)[:, None])[:, None, :] / scale  # in units of the span
+    py = ((row + 0.5) - (y * size)[:, None])[:, :, None] / scale
+    shade = 1 - 0.10 * np.clip(py + 0.3, 0, 1)[..., None]  # light comes from above
+    inside = ((column >= 0) & (column < size))[:, None, :] & ((row >= 0) & (row < size))[:, :, None]
+    where = (
+        which[:, None, None],
+        row.clip(0, size - 1)[:, :, None],
+        column.clip(0, size - 1)[:, None, :],
+    )
+    patch = images[where]
+    for form, colour, *numbers in parts:
+        distance = (_to_triangle if form == "triangle" else _to_stroke)(px, py, *numbers)
+        alpha = np.clip(0.5 - distance * scale, 0, 1)[..., None]
+        patch += alpha * (_POTS[colour] * tint[:, None, None] * shade - patch)
+    scene, rows, columns = np.nonzero(inside)
+    images[which[scene], row[scene, rows], column[scene, columns]] = patch[scene, rows, columns]
+
+
+def _to_triangle(px, py, corners):
+    """Distance of each pixel to a triangle, negative inside: the largest over its three sides."""
+    turn = _cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    distance = None
+    for k in range(3):
+        a, b = corners[:, k], corners[:, (k + 1) % 3]
+        along = (b - a) / np.maximum(np.hypot(*(b - a).T), 1e-6)[:, None] * np.sign(turn)[:, None]
+        nx, ny = along[:, 1], -along[:, 0]
+        offset = (nx * a[:, 0] + ny * a[:, 1])[:, None, None]
+        side = nx[:, None, None] * px + ny[:, None, None] * py - offset
+        distance = side if distance is None else np.maximum(distance, side)
+    return distance
+
+
+def _cross(a, b):
+    return a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0]
+
+
+def _to_stroke(px, py, start, end, thick, thin):
+    """Distance of each pixel to a line whose half width goes from `thick` to `thin`."""
+    along = end - start
+    length = np.maximum((along**2).sum(axis=1), 1e-6)
+    dx, dy = px - start[:, 0, None, None], py - start[:, 1, None, None]
+    t = dx * (along[:, 0] / length)[:, None, None] + dy * (along[:, 1] / length)[:, None, None]
+    t = np.clip(t, 0, 1)
+    dx, dy = dx - t * along[:, 0, None, None], dy - t * along[:, 1, None, None]
+    return np.sqrt(dx * dx + dy * dy) - (thick + (thin - thick) * t)
+
+
+def _gull(bird):
+    """A gull in flight, built in space and seen from the side: two wings, body, head, beak.
+
+    In space: the beak points along +a, up is +b, the wings lie along +c and -c.
+    """
+    zero = np.zeros_like(bird.x)
+
+    def seen(a, b, c):
+        """Turn a point with the bird and project it: (n, 2), x to the right, y down."""
+        a, b, c = a + zero, b + zero, c + zero
+        x = a * np.cos(bird.yaw) + c * np.sin(bird.yaw)
+        depth = c * np.cos(bird.yaw) - a * np.sin(bird.yaw)
+        y = -b * np.cos(bird.pitch) + depth * np.sin(bird.pitch)
+        cos, sin = np.cos(bird.roll), np.sin(bird.roll)
+        return np.stack([x * cos - y * sin, x * sin + y * cos], axis=1).astype(np.float32)
+
+    wings = []
+    for side, colour in ((-1, "white"), (1, "grey")):  # one from below, one from above
+        shoulder = (0.10, 0.05, side * 0.05)
+        bend = (
+            shoulder[0] + 0.10,
+            shoulder[1] + 0.46 * np.sin(bird.inner),
+            shoulder[2] + side * 0.46 * np.cos(bird.inner),
+        )
+        tip = (
+            bend[0] - 0.22,
+            bend[1] + 0.62 * np.sin(bird.outer),
+            bend[2] + side * 0.62 * np.cos(bird.outer),
+        )
+        mark = tuple(b + 0.66 * (t - b) for b, t in zip(bend, tip, strict=True))
+        wings += [
+            ("stroke", colour, seen(*bend), seen(*mark), 0.115, 0.075),
+            ("stroke", colour, seen(*shoulder), seen(*bend), 0.125, 0.12),
+            ("stroke", "black", seen(*mark), seen(*tip), 0.075, 0.02),
+        ]
+    tail, chest, head = seen(-0.48, 0.0, 0), seen(0.12, 0.0, 0), seen(0.42, 0.07, 0)
+    beak = seen(0.6, 0.02, 0)
+    body = [
+        ("stroke", "white", tail, chest, 0.05, 0.145),
+        ("stroke", "white", chest, head, 0.145, 0.1),
+        ("stroke", "orange", head + 0.6 * (beak - head), beak, 0.045, 0.03),
+    ]
+    return [*wings[:3], *body, *wings[3:]]
+
+
+def _shape(flip, *parts):
+    """Parts given as plain numbers, mirrored where flip is -1."""
+
+    def point(x, y):
+        return np.stack([x * flip, np.full_like(flip, y)], axis=-1)
+
+    made = []
+    for form, colour, *numbers in parts:
+        if form == "triangle":
+            made.append((form, colour, np.stack([point(*p) for p in numbers], axis=1)))
+        else:
+            start, end, thick, thin = numbers
+            made.append((form, colour, point(*start), point(*end), thick, thin))
+    return made
+
+
+def _dark(x, y, dx, dy):
+    """A patch as dark, as large and as thin as the tip of a gull's wing."""
+    return ("stroke", "black", (x, y), (x + dx, y + dy), 0.08, 0.025)
+
+
+def _bright(x, y, dx, dy):
+    """A patch as a gull's beak."""
+    return ("stroke", "orange", (x, y), (x + dx, y + dy), 0.045, 0.02)
+
+
+def _boat(flip):
+    return _shape(
+        flip,
+        ("stroke", "grey", (0, -1.0), (0, -0.1), 0.02, 0.02),
+        ("triangle", "grey", (-0.05, -0.92), (-0.05, -0.2), (-0.42, -0.2)),
+        ("triangle", "white", (0.05, -1.0), (0.05, -0.2), (0.66, -0.2)),
+        ("stroke", "grey", (-0.44, -0.07), (0.5, -0.07), 0.05, 0.05),
+        _dark(-0.05, 0.0, -0.2, -0.01),
+        _dark(0.11, 0.0, 0.2, -0.01),
+        _bright(0.02, -0.99, 0.07, 0.01),
+    )
+
+
+def _kite(flip):
+    return _shape(
+        flip,
+        ("triangle", "white", (0, -0.65), (-0.46, -0.15), (0, 0.55)),
+        ("triangle", "grey", (0, -0.65), (0.4, -0.15), (0, 0.55)),
+        _dark(0.03, 0.58, 0.11, 0.11),
+        _dark(0.22, 0.83, -0.08, 0.13),
+        _bright(0.2, 0.74, 0.05, 0.05),
+    )
+
+
+def _balloon(flip):
+    return _shape(
+        flip,
+        ("stroke", "white", (0, -0.5), (0, -0.3), 0.35, 0.26),
+        ("stroke", "grey", (0.1, -0.5), (0.08, -0.3), 0.25, 0.19),
+        ("stroke", "white", (0.15, -0.5), (0.11, -0.34), 0.09, 0.06),
+        _dark(-0.07, 0.12, 0.03, 0.15),
+        _dark(0.07, 0.12, -0.03, 0.15),
+        _bright(0, 0.0, 0, 0.06),
+    )
+
+
+def _buoy(flip):
+    return _shape(
+        flip,
+        ("triangle", "grey", (-0.36, 0.0), (0.36, 0.0), (0.0, -1.05)),
+        ("stroke", "white", (-0.13, -0.36), (0.13, -0.36), 0.14, 0.14),
+        ("stroke", "white", (-0.5, 0.1), (0.5, 0.1), 0.06, 0.06),
+        _dark(-0.08, 0.01, -0.18, 0.02),
+        _dark(0.08, 0.01, 0.18, 0.02),
+        _bright(0, -0.98, 0, 0.06),
+    )
+
+
+def _rock(flip):
+    return _shape(
+        flip,
+        ("stroke", "grey", (-0.45, 0.0), (0.05, -0.16), 0.16, 0.22),
+        ("stroke", "grey", (0.05, -0.16), (0.5, 0.0), 0.22, 0.13),
+        ("stroke", "white", (-0.62, 0.13), (0.66, 0.13), 0.065, 0.055),
+        ("stroke", "white", (-0.35, -0.12), (0.05, -0.3), 0.07, 0.09),
+        _dark(0.05, -0.02, 0.16, 0.02),
+        _dark(0.36, 0.0, 0.16, 0.02),
+        _bright(0.3, -0.15, 0.06, 0.03),
+    )
+
+
+def _parasol(flip):
+    return _shape(
+        flip,
+        ("stroke", "grey", (0.05, -0.8), (-0.1, 0.12), 0.02, 0.02),
+        ("triangle", "white", (0.05, -0.95), (-0.6, -0.42), (-0.2, -0.39)),
+        ("triangle", "grey", (0.05, -0.95), (-0.2, -0.39), (0.36, -0.39)),
+        ("triangle", "white", (0.05, -0.95), (0.36, -0.39), (0.66, -0.46)),
+        _dark(0.0, -0.33, -0.03, 0.16),
+        _dark(-0.06, -0.03, -0.03, 0.16),
+        _bright(0.05, -0.99, 0, 0.05),
+    )
+
+
+_SHAPES = {  # kind -> its parts, and the scale in which it takes as much paint as a gull
+    "boat": (_boat, 0.88),
+    "kite": (_kite, 0.89),
+    "balloon": (_balloon, 0.95),
+    "buoy": (_buoy, 0.89),
+    "rock": (_rock, 0.89),
+    "parasol": (_parasol, 1.0),
+}
