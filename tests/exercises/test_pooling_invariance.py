@@ -1,0 +1,120 @@
+"""The exercises of notebook 04: solutions against torch and ops, stubs, known wrong ideas."""
+
+import itertools
+
+import numpy as np
+import pytest
+import torch
+
+from course_utils import ops
+from course_utils.exercises import pooling_invariance as module
+from course_utils.exercises.checking import _Case, compare
+
+CHECKS = {
+    "04.max-pool": module.check_max_pool,
+    "04.global-average-pool": module.check_global_average_pool,
+}
+IDEAS = [(exercise, idea) for exercise in module.EXERCISES for idea in exercise.wrong_ideas]
+every_exercise = pytest.mark.parametrize("exercise", module.EXERCISES, ids=lambda e: e.id)
+
+
+@pytest.mark.parametrize("case", module.MAX_POOL.cases(), ids=lambda c: f"{c[0].shape} {c[1:]}")
+def test_max_pool_equals_torch_and_ops(case):
+    x, kernel, stride = case
+    ours = module.max_pool(x, kernel, stride)
+    theirs = torch.nn.functional.max_pool2d(torch.from_numpy(x)[None], kernel, stride)[0]
+    np.testing.assert_array_equal(ours, theirs.numpy())
+    np.testing.assert_array_equal(ours, ops.max_pool2d(x[None], kernel, stride=stride)[0])
+
+
+@pytest.mark.parametrize("case", module.GLOBAL_AVERAGE_POOL.cases(), ids=lambda c: str(c[0].shape))
+def test_global_average_pool_equals_torch(case):
+    theirs = torch.nn.functional.adaptive_avg_pool2d(torch.from_numpy(case[0]), 1)[:, :, 0, 0]
+    np.testing.assert_allclose(module.global_average_pool(*case), theirs.numpy(), atol=1e-12)
+
+
+@every_exercise
+def test_solution_passes_and_stub_is_neutral(exercise):
+    check = CHECKS[exercise.id]
+    assert check(exercise.solution).state == "passed"
+    assert check(lambda *arguments: None).state == "not attempted"
+    assert check(lambda *arguments: ...).state == "not attempted"
+
+
+@every_exercise
+def test_error_and_endless_loop(exercise):
+    def endless(*arguments):
+        while True:
+            pass
+
+    check = CHECKS[exercise.id]
+    assert check(lambda *arguments: 1 // 0).state == "raised"
+    assert check(endless, seconds=0.1).state == "endless"
+
+
+@pytest.mark.parametrize(("exercise", "idea"), IDEAS, ids=[f"{e.id}: {i.name}" for e, i in IDEAS])
+def test_each_wrong_idea_gets_its_own_hint(exercise, idea):
+    report = CHECKS[exercise.id](idea.function)
+    assert (report.state, report.idea, report.hint) == ("failed", idea.name, idea.hint)
+    assert idea.hint in repr(report)
+
+
+@every_exercise
+def test_hints_differ_and_do_not_give_the_answer_away(exercise):
+    hints = [idea.hint for idea in exercise.wrong_ideas]
+    assert len(set(hints)) == len(hints)
+    for hint in hints:
+        assert hint.endswith((".", "?"))
+        assert len(hint) < 260
+        assert "// stride" not in hint and "axis=" not in hint and ".max()" not in hint
+
+
+@every_exercise
+def test_ideas_are_told_apart_on_the_fixed_inputs_alone(exercise):
+    cases = [_Case.prepare(exercise, arguments) for arguments in exercise.fixed]
+    results = [[case.expected for case in cases]]
+    results += [[case.ideas[i][0] for case in cases] for i in range(len(exercise.wrong_ideas))]
+    for one, other in itertools.combinations(results, 2):
+        assert any(compare(a, b) != "same" for a, b in zip(one, other, strict=True))
+
+
+@every_exercise
+def test_inputs_are_the_same_at_every_check_and_in_range(exercise):
+    first, again = exercise.cases(), exercise.cases()
+    assert len(first) == len(exercise.fixed) + exercise.random_count
+    for one, other in zip(first, again, strict=True):
+        np.testing.assert_array_equal(one[0], other[0])
+        assert one[1:] == other[1:]
+    if exercise is module.MAX_POOL:
+        assert all(k <= min(x.shape) and s >= 1 for x, k, s in first)
+        assert len({(k, s) for _, k, s in first}) >= 6
+
+
+def test_students_other_ways_to_write_it_pass():
+    def with_torch(x, kernel, stride):
+        return torch.nn.functional.max_pool2d(torch.from_numpy(x)[None], kernel, stride)[0]
+
+    def four_loops(x, kernel, stride):
+        found = []
+        for i in range(0, x.shape[0] - kernel + 1, stride):
+            row = []
+            for j in range(0, x.shape[1] - kernel + 1, stride):
+                best = x[i, j]
+                for a, b in itertools.product(range(kernel), repeat=2):
+                    best = max(best, x[i + a, j + b])
+                row.append(best)
+            found.append(row)
+        return np.array(found)
+
+    assert module.check_max_pool(with_torch).state == "passed"
+    assert module.check_max_pool(four_loops).state == "passed"
+    assert module.check_global_average_pool(lambda m: m.mean(axis=(2, 3))).state == "passed"
+
+
+def test_changing_the_matrix_is_reported():
+    def in_place(x, kernel, stride):
+        result = module.max_pool(x, kernel, stride)
+        x[0, 0] += 1
+        return result
+
+    assert module.check_max_pool(in_place).state == "changed its input"
