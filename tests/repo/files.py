@@ -24,6 +24,9 @@ NOT_STORED = {
     ".idea",
     ".vscode",
     ".DS_Store",
+    "mnist",
+    "fashion_mnist",
+    "cifar10",
 }
 
 

@@ -15,6 +15,10 @@ FLOORS = {
     "figures": 4,
     "training": 3,
     "probing": 3,
+    "reading": 3,
+    # Both paths of a shift and a layer, in NumPy: a panel shows them, so torch stays out.
+    "equivariance": 3,
+    "signals": 3,
     "ledger": 2,
     # What ledger.py is built on: a forward pass on the meta device, and what its units see.
     "tracing": 1,
@@ -29,8 +33,12 @@ FLOORS = {
     "answers": 0,
     "geometry": 0,
     "ops": 0,
+    "backprop": 0,
+    "scenes": 0,
     "style": 0,
     "data_files": 0,
+    # What datasets.py offers of the full public data sets.
+    "downloads": 0,
     "lessons": 0,
 }
 
@@ -40,10 +48,20 @@ GROUND = {
     "figures": "svg",
     "exercises": "checking",
     "models": "layers",
+    "downloads": "fetching",
 }
 
 # These show text and drive widgets, and must not cost the second that torch takes to load.
-WITHOUT_TORCH = ("quiz", "quiz_card", "explorers", "figures", "geometry", "ops", "style")
+WITHOUT_TORCH = (
+    "quiz",
+    "quiz_card",
+    "explorers",
+    "figures",
+    "geometry",
+    "ops",
+    "style",
+    "backprop",
+)
 
 
 def modules(folder: Path) -> dict[str, Path]:
