@@ -39,7 +39,7 @@ def measure() -> Iterator[Row]:
     from torch import nn
 
     from course_utils.datasets import digits
-    from course_utils.models import LeNet5
+    from course_utils.models import CifarResNet, LeNet5
     from course_utils.training import fit
 
     def bare(model, data):
@@ -65,3 +65,7 @@ def measure() -> Iterator[Row]:
     shown = ratio(LeNet5("modern"), large, live=True)
     yield Row("fit with its live view, LeNet-5", shown, "x", GOAL, f"{note}, no browser")
     yield Row("fit, a tiny dense network", ratio(tiny, small), "x", None, f"{note}; 0.2 ms a step")
+    deep = CifarResNet(56, in_channels=1, widths=(8, 16, 32))
+    few = (small[0][:300], small[1][:300])  # five steps: an epoch of 56 layers takes its time
+    note = f"median of {PAIRS} pairs, CPU time, 300 digits"
+    yield Row("fit against the bare loop, ResNet-56", ratio(deep, few), "x", GOAL, note)
