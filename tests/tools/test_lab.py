@@ -185,3 +185,26 @@ def test_server_does_not_reopen_in_slides(server):
     raw = setting(address, "jupyterlab-slideshow:plugin")["raw"]
     assert raw == LEFT_ON.replace("true,\n", "false,\n", 1)
     assert (settings / lab.PRESENTING).read_text() == raw
+
+
+def test_the_server_sends_each_message_to_the_browser_at_once(monkeypatch):
+    from jupyter_server.services.kernels.connection.channels import ZMQChannelsWebsocketConnection
+    from traitlets.config.loader import PyFileConfigLoader
+
+    config = PyFileConfigLoader("jupyter_server_config.py", path=str(lab.CONFIG)).load_config()
+    made = config.ServerApp.kernel_websocket_connection_class
+    assert issubclass(made, ZMQChannelsWebsocketConnection)
+
+    done = []
+
+    class Handler:
+        def set_nodelay(self, on):
+            done.append(("nodelay", on))
+
+    monkeypatch.setattr(
+        ZMQChannelsWebsocketConnection, "connect", lambda self: done.append("connected")
+    )
+    connection = made.__new__(made)
+    monkeypatch.setattr(made, "websocket_handler", Handler(), raising=False)
+    made.connect(connection)
+    assert done == [("nodelay", True), "connected"]

@@ -17,6 +17,7 @@ sys.path.insert(0, str(ROOT))
 
 from tools.slides import browser  # noqa: E402  (the repository is on the path only now)
 
+CONFIG = ROOT / "tools" / "jupyter"  # the server's settings, as `make lab` has them
 PRESSES = 40
 GOAL = 50  # ms, 95th percentile
 TOKEN = "bench"
@@ -79,7 +80,7 @@ def _lab(folder: Path) -> Iterator[str]:
         "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
     ]  # fmt: skip
     server = subprocess.Popen(
-        command, env={**os.environ, **own}, text=True,
+        command, env={**os.environ, **own, "JUPYTER_CONFIG_PATH": str(CONFIG)}, text=True,
         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
     )  # fmt: skip
     try:
