@@ -1,7 +1,5 @@
 """The exercises of notebook 01: solutions against geometry and torch, stubs, known wrong ideas."""
 
-import itertools
-
 import pytest
 import torch
 from hypothesis import given, settings
@@ -9,13 +7,7 @@ from hypothesis import strategies as st
 
 from course_utils import geometry
 from course_utils.exercises import sparse_connectivity as module
-from course_utils.exercises.checking import _Case, compare
 
-CHECKS = {
-    "01.count-edges": module.check_count_edges,
-    "01.receptive-field": module.check_receptive_field,
-}
-IDEAS = [(exercise, idea) for exercise in module.EXERCISES for idea in exercise.wrong_ideas]
 every_exercise = pytest.mark.parametrize("exercise", module.EXERCISES, ids=lambda e: e.id)
 
 
@@ -61,63 +53,6 @@ def test_arrows_equal_the_jacobian_of_torch(layer):
 )
 def test_known_numbers(solution, arguments, result):
     assert solution(*arguments) == result
-
-
-@every_exercise
-def test_solution_passes_and_stub_is_neutral(exercise):
-    check = CHECKS[exercise.id]
-    assert check(exercise.solution).state == "passed"
-    assert check(lambda *arguments: None).state == "not attempted"
-    assert check(lambda *arguments: ...).state == "not attempted"
-
-
-@every_exercise
-def test_error_and_endless_loop(exercise):
-    def endless(*arguments):
-        while True:
-            pass
-
-    check = CHECKS[exercise.id]
-    assert check(lambda *arguments: 1 // 0).state == "raised"
-    assert check(endless, seconds=0.1).state == "endless"
-
-
-@pytest.mark.parametrize(("exercise", "idea"), IDEAS, ids=[f"{e.id}: {i.name}" for e, i in IDEAS])
-def test_each_wrong_idea_gets_its_own_hint(exercise, idea):
-    report = CHECKS[exercise.id](idea.function)
-    assert (report.state, report.idea, report.hint) == ("failed", idea.name, idea.hint)
-    assert idea.hint in repr(report)
-
-
-@every_exercise
-def test_hints_differ_and_do_not_give_the_answer_away(exercise):
-    hints = [idea.hint for idea in exercise.wrong_ideas]
-    assert len(set(hints)) == len(hints)
-    for hint in hints:
-        assert hint.endswith((".", "?"))
-        assert len(hint) < 260
-        assert "// stride" not in hint and "jump" not in hint and "2 * padding" not in hint
-
-
-@every_exercise
-def test_ideas_are_told_apart_on_the_fixed_inputs_alone(exercise):
-    cases = [_Case.prepare(exercise, arguments) for arguments in exercise.fixed]
-    results = [[case.expected for case in cases]]
-    results += [[case.ideas[i][0] for case in cases] for i in range(len(exercise.wrong_ideas))]
-    for one, other in itertools.combinations(results, 2):
-        assert any(compare(a, b) != "same" for a, b in zip(one, other, strict=True))
-
-
-@every_exercise
-def test_a_mixture_of_two_ideas_gets_no_hint(exercise):
-    first, second = exercise.wrong_ideas[0].function, exercise.wrong_ideas[-1].function
-
-    def mixture(*arguments):
-        mixture.calls += 1
-        return (first if mixture.calls % 2 else second)(*arguments)
-
-    mixture.calls = 0
-    assert CHECKS[exercise.id](mixture).idea == ""
 
 
 @every_exercise
