@@ -104,6 +104,38 @@ def seagulls(count=1000, *, size=32, centred=False, share=0.5, seed=0):
     return Seagulls(torch.from_numpy(images), presence, torch.from_numpy(position))
 
 
+def photograph(size=224):
+    """One real photograph, cropped to a square, as an image network takes it.
+
+    size: side in pixels, an integer from 32 to 512.
+
+    Returns (1, 3, size, size) float32 in [0, 1], red, green, blue. It shows Commodore Grace
+    Hopper, computer scientist, in uniform before a flag: 512 x 512 pixels of the portrait by
+    James S. Davis, U.S. Navy (1984, public domain), which comes with matplotlib.
+
+    Raises ValueError for a size out of range; FileNotFoundError, with a remedy, where matplotlib
+    was installed without its sample data.
+    """
+    if isinstance(size, bool) or not isinstance(size, int) or not 32 <= size <= 512:
+        raise ValueError(f"size must be an integer from 32 to 512, got {size!r}")
+    from matplotlib import cbook, image
+
+    try:
+        path = cbook.get_sample_data("grace_hopper.jpg", asfileobj=False)
+        pixels = image.imread(path)  # (600, 512, 3) uint8
+    except FileNotFoundError as error:
+        raise FileNotFoundError(
+            "this matplotlib has no sample data, so the photograph grace_hopper.jpg is missing: "
+            "install the matplotlib of the Python Package Index"
+        ) from error
+
+    import torch
+
+    square = torch.from_numpy(pixels[16:528].copy()).permute(2, 0, 1)[None] / 255
+    image = torch.nn.functional.interpolate(square, (size, size), mode="bilinear", antialias=True)
+    return image.clamp(0, 1)  # the weights of a mean may add up to a hair more than 1
+
+
 def _image_size(size):
     problem = f"size must be a multiple of 8 from 8 to {_LARGEST}, got {size!r}"
     try:

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from course_utils import data_files
-from course_utils.datasets import digits, seagulls
+from course_utils.datasets import digits, photograph, seagulls
 
 PER_CLASS = [178, 182, 177, 183, 181, 182, 181, 179, 174, 180]  # UCI, test part
 IN_TEST = [44, 46, 44, 46, 45, 46, 45, 45, 44, 45]  # round(0.25 * count)
@@ -171,3 +171,40 @@ def test_centred_seagulls_are_in_the_middle_and_the_share_is_exact():
 def test_seagulls_refuse_arguments_out_of_range(arguments, message):
     with pytest.raises(ValueError, match=message):
         seagulls(**{"count": 4, **arguments})
+
+
+@pytest.mark.parametrize("size", [32, 224, 227, 512])
+def test_the_photograph_is_a_square_of_colours(size):
+    image = photograph(size)
+    assert image.shape == (1, 3, size, size)
+    assert image.dtype == torch.float32
+    assert 0 <= image.min() < 0.05 and 0.95 < image.max() <= 1
+    # The way up, and not mirrored: the sky behind is light, the uniform dark, the flag on the left.
+    sky, uniform = image[0, 2, size // 20, -1], image[0, 2, int(0.8 * size), int(0.3 * size)]
+    assert sky > 0.5 > 0.2 > uniform
+    blueness = (image[0, 2] - image[0, 0])[: size // 2]
+    assert blueness[:, -size // 8 :].mean() > 0.2 > blueness[:, : size // 4].mean()
+
+
+def test_the_photograph_at_full_size_is_the_file_of_matplotlib():
+    from matplotlib import cbook, image
+
+    pixels = image.imread(cbook.get_sample_data("grace_hopper.jpg", asfileobj=False))
+    rows = (photograph(512)[0].permute(1, 2, 0) * 255).round().byte().numpy()
+    assert rows.tobytes() in [
+        np.ascontiguousarray(pixels[r : r + 512]).tobytes() for r in range(89)
+    ]
+
+
+@pytest.mark.parametrize("size", [31, 513, 224.0, True, "224", None])
+def test_a_photograph_of_another_size_is_refused(size):
+    with pytest.raises(ValueError, match=r"size must be an integer from 32 to 512, got"):
+        photograph(size)
+
+
+def test_a_matplotlib_without_its_samples_is_explained(monkeypatch):
+    from matplotlib import cbook
+
+    monkeypatch.setattr(cbook, "get_sample_data", lambda *a, **k: "/nowhere/grace_hopper.jpg")
+    with pytest.raises(FileNotFoundError, match="this matplotlib has no sample data"):
+        photograph()

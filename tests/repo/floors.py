@@ -19,6 +19,7 @@ FLOORS = {
     # Both paths of a shift and a layer, in NumPy: a panel shows them, so torch stays out.
     "equivariance": 3,
     "signals": 3,
+    "forward": 3,
     "ledger": 2,
     # What ledger.py is built on: a forward pass on the meta device, and what its units see.
     "tracing": 1,
@@ -30,6 +31,8 @@ FLOORS = {
     "questions": 2,
     "question_text": 2,
     "marking": 1,
+    # Numbers that papers printed.
+    "papers": 1,
     "answers": 0,
     "geometry": 0,
     "ops": 0,

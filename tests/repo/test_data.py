@@ -10,7 +10,7 @@ from files import NOT_STORED, ROOT
 
 DATA = ROOT / "data"
 # Described by themselves; and what is downloaded on request, which git ignores.
-NO_ITEMS = {"README.md", "manifest.json", "questions"} | NOT_STORED
+NO_ITEMS = {"README.md", "manifest.json", "questions", "papers"} | NOT_STORED
 
 
 def section(readme: str, name: str) -> str:
