@@ -33,7 +33,7 @@ lab: $(VENV)/.lab-ready  ## Open the course in JupyterLab
 
 test: $(VENV)/.test-ready  ## Lint, unit tests, every notebook, repository rules, browser tests
 	@$(VENV)/bin/ruff check --quiet .
-	@$(ONE) $(PY) -m pytest -n 2 --dist loadfile --quiet
+	@$(ONE) $(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder --quiet
 
 slow: $(VENV)/.test-ready  ## The tests that `make test` leaves out because they take long
 	@$(ONE) $(PY) -m pytest -m slow --quiet

@@ -8,34 +8,19 @@
 """
 
 import os
-import shutil
 import tempfile
 from pathlib import Path
 
 import pytest
 
+from tools.slides.browser import find_chromium
+
 ROOT = Path(__file__).parent
 BROWSER_TESTS = ROOT / "tests" / "browser"
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
-APPLICATIONS = (
-    "/Applications/Chromium.app/Contents/MacOS/Chromium",
-    "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
-    "C:/Program Files/Google/Chrome/Application/chrome.exe",
-)
 INSTALL_BROWSER = (
     "install Chromium (Debian, Ubuntu: sudo apt-get install chromium; macOS: brew install --cask "
     "chromium) or name one with CHROMIUM=/path/to/chromium"
 )
-
-
-def find_chromium() -> str | None:
-    """Return the path of a Chromium or Chrome, or None. The variable CHROMIUM names one."""
-    named = os.environ.get("CHROMIUM")
-    if named:
-        return shutil.which(named)
-    found = [shutil.which(name) for name in BROWSERS]
-    found += [path for path in APPLICATIONS if Path(path).exists()]
-    return next((path for path in found if path), None)
 
 
 @pytest.fixture(scope="session")
@@ -67,10 +52,21 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the browser tests, so that `-m browser` and `-m "not browser"` select by folder."""
+    """Mark the browser tests, so that `-m browser` and `-m "not browser"` select by folder.
+
+    Files that take longest come first: two processes then end at about the same time.
+    """
     for item in items:
         if is_browser_test(item):
             item.add_marker("browser")
+    items.sort(key=_turn)
+
+
+def _turn(item: pytest.Item) -> int:
+    """Return 0 for a browser test, 1 for a notebook's cell, 2 for any other test."""
+    if is_browser_test(item):
+        return 0
+    return 1 if item.path.suffix == ".ipynb" else 2
 
 
 def was_never_run(cell) -> bool:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -97,6 +98,12 @@ def guarded_page(chrome):
     yield tab
     context.close()
     assert not strangers, f"requests left the machine: {strangers}"
+
+
+@pytest.fixture(scope="session")
+def new_page(chrome):
+    """Call it in a `with`: a page that stays on this machine, for as long as the block lasts."""
+    return partial(guarded_page, chrome)
 
 
 @pytest.fixture

@@ -1,10 +1,12 @@
 """The exported decks: offline, every slide fits, nothing an accessibility checker calls serious."""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -15,9 +17,16 @@ NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
 AXE = ROOT / "build" / "npm"
 
 
+class Export(NamedTuple):
+    """The folder that was written, and what the exporter said."""
+
+    folder: Path
+    report: list[str]
+
+
 @pytest.fixture(scope="session")
-def exported(tmp_path_factory) -> Path:
-    """The folder that `make slides` would write, as a draft: the tests below judge it."""
+def exported(tmp_path_factory) -> Export:
+    """What `make slides` would write, as a draft: the tests below judge it."""
     if shutil.which("npm") is None and not AXE.exists():
         pytest.skip(assets.NO_NPM)
     folder = tmp_path_factory.mktemp("export") / "slides"
@@ -26,50 +35,56 @@ def exported(tmp_path_factory) -> Path:
         capture_output=True, text=True,
     )  # fmt: skip
     assert made.returncode == 0, made.stdout + made.stderr
-    return folder
+    return Export(folder, made.stdout.splitlines())
 
 
-@pytest.fixture
-def asked(page) -> list[str]:
-    """Every address the page asks for, as it asks."""
-    requests: list[str] = []
-    page.on("request", lambda request: requests.append(request.url))
-    page.context.set_offline(True)
-    return requests
+class Deck:
+    """An exported deck, open in a page without network, and what the page asked for meanwhile."""
+
+    def __init__(self, page, file: Path):
+        self.page, self.file, self.name = page, file, file.stem
+        self.requests: list[str] = []
+        self.errors: list[str] = []
+        page.on("request", lambda request: self.requests.append(request.url))
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
+        page.on("requestfailed", lambda request: self.errors.append(f"{request.url[:100]} failed"))
+        page.context.set_offline(True)
+        browser.open_deck(page, file)
 
 
-def decks(function):
-    """Run a test once for each notebook."""
-    return pytest.mark.parametrize("name", [p.stem for p in NOTEBOOKS])(function)
+@pytest.fixture(scope="module", params=[p.stem for p in NOTEBOOKS])
+def deck(exported, new_page, request):
+    """Each deck in turn, opened once for all tests that ask for it."""
+    with new_page() as tab:
+        yield Deck(tab, exported.folder / f"{request.param}.html")
 
 
-@decks
-def test_a_deck_works_offline(exported, page, asked, name):
-    errors: list[str] = []
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    page.on("requestfailed", lambda request: errors.append(f"{request.url[:100]} failed"))
-    browser.open_deck(page, exported / f"{name}.html")
-    assert [url for url in asked if not url.startswith(("file:", "data:", "blob:"))] == []
-    assert errors == []
+def test_a_deck_works_offline(deck):
+    page = deck.page
+    asked = [url for url in deck.requests if not url.startswith(("file:", "data:", "blob:"))]
+    assert asked == []
+    assert deck.errors == []
     views = page.locator('script[type="application/vnd.jupyter.widget-view+json"]').count()
     assert page.locator(".cnn-kernel-note").count() == views
     assert page.locator(".jupyter-widgets .widget-container").count() >= views
-    cells = json.loads((ROOT / "notebooks" / f"{name}.ipynb").read_text(encoding="utf-8"))["cells"]
+    source = (ROOT / "notebooks" / f"{deck.name}.ipynb").read_text(encoding="utf-8")
+    cells = json.loads(source)["cells"]
     shown = [c for c in cells if c["metadata"].get("slideshow", {}).get("slide_type") != "skip"]
     maths = any("$" in "".join(c["source"]) for c in shown if c["cell_type"] == "markdown")
     assert (page.locator("mjx-container").count() > 0) == maths
     assert page.locator("[data-mml-node=merror]").count() == 0
 
 
-@decks
-def test_every_slide_fits_the_screen_and_can_be_read(exported, page, name):
-    found = browser.problems(page, exported / f"{name}.html")
-    assert not found, "these slides are not fit to show:\n" + "\n".join(found)
+@pytest.mark.parametrize("name", [p.stem for p in NOTEBOOKS])
+def test_every_slide_fits_the_screen_and_can_be_read(exported, name):
+    """The exporter measures every slide: height, width, smallest text, pictures without text."""
+    found = [line for line in exported.report if line.startswith(f"NOT FIT TO SHOW: {name},")]
+    assert not found, "\n".join(found)
+    assert any(re.fullmatch(rf"{name}\.pdf: [1-9]\d* pages", line) for line in exported.report)
 
 
-@decks
-def test_no_serious_accessibility_violation(exported, page, name):
-    browser.open_deck(page, exported / f"{name}.html")
+def test_no_serious_accessibility_violation(deck):
+    page = deck.page
     page.evaluate("() => Reveal.configure({ controls: true })")
     axe = assets.install("devDependencies")["axe-core"] / "axe.min.js"
     page.evaluate(axe.read_text(encoding="utf-8"))
@@ -94,9 +109,8 @@ def test_no_serious_accessibility_violation(exported, page, name):
     assert not found, "\n".join(f"{where}\n  {why}" for where, why in found.items())
 
 
-@decks
-def test_questions_are_folded_text_and_notes_do_not_show(exported, page, name):
-    browser.open_deck(page, exported / f"{name}.html")
+def test_questions_are_folded_text_and_notes_do_not_show(deck):
+    page = deck.page
     assert page.locator(".cnn-quiz input, .cnn-quiz button").count() == 0
     for quiz in page.locator(".cnn-quiz").all():
         assert quiz.locator("details").count() > 0
@@ -105,19 +119,20 @@ def test_questions_are_folded_text_and_notes_do_not_show(exported, page, name):
         assert not notes.is_visible()
 
 
-@decks
-def test_a_deck_names_its_language_and_title_and_has_a_pdf(exported, page, name):
-    browser.open_deck(page, exported / f"{name}.html")
+def test_a_deck_names_its_language_and_title_and_has_a_pdf(deck):
+    page = deck.page
     assert page.locator("html").get_attribute("lang") == "en"
     assert page.title() == page.locator("h1").first.inner_text()
-    assert (exported / f"{name}.pdf").read_bytes()[:5] == b"%PDF-"
+    assert deck.file.with_suffix(".pdf").read_bytes()[:5] == b"%PDF-"
 
 
-def test_the_index_leads_to_every_deck(exported, page, asked):
-    page.goto((exported / "index.html").as_uri())
+def test_the_index_leads_to_every_deck(exported, page):
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto((exported.folder / "index.html").as_uri())
     links = page.eval_on_selector_all("a", "all => all.map(a => a.getAttribute('href'))")
     assert links == [f"{p.stem}.{kind}" for p in NOTEBOOKS for kind in ("html", "pdf")]
-    assert all((exported / link).is_file() for link in links)
+    assert all((exported.folder / link).is_file() for link in links)
     assert all(url.startswith("file:") for url in asked)
     axe = assets.install("devDependencies")["axe-core"] / "axe.min.js"
     page.evaluate(axe.read_text(encoding="utf-8"))
