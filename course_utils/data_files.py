@@ -60,14 +60,6 @@ def _entry(name):
     return files[name]
 
 
-def data_path(name):
-    """Path of a data file listed in the manifest; the file itself is not looked at.
-
-    Raises ValueError for a name that is not in the manifest.
-    """
-    return DATA / _entry(name).name
-
-
 def read_verified(name):
     """The bytes of a data file, after its SHA-256 was compared with the manifest.
 

@@ -36,7 +36,7 @@ def test_shapes_types_and_counts():
 
 
 def test_every_scan_is_used_once_and_none_is_in_both_parts():
-    with np.load(data_files.data_path("digits.npz"), allow_pickle=False) as arrays:
+    with np.load(data_files.DATA / "digits.npz", allow_pickle=False) as arrays:
         scans = as_rows(torch.from_numpy(arrays["images"])[:, None].float() / 16)
     train, test = digits()
     assert len(set(scans)) == len(scans) == 1797  # no scan occurs twice, so overlap would show

@@ -167,15 +167,6 @@ class PartialConv2d(nn.Module):
         rows = zip(self.table, self.convolutions, strict=True)
         return torch.cat([convolution(x[:, list(maps)]) for maps, convolution in rows], dim=1)
 
-    def dense_weight(self) -> Tensor:
-        """Return all weights as (output maps, input maps, k, k), with 0 where not connected."""
-        weights = [convolution.weight[0].detach() for convolution in self.convolutions]
-        inputs = 1 + max(max(maps) for maps in self.table)
-        dense = weights[0].new_zeros(len(self.table), inputs, *weights[0].shape[1:])
-        for output, (maps, weight) in enumerate(zip(self.table, weights, strict=True)):
-            dense[output, list(maps)] = weight
-        return dense
-
 
 class RBF(nn.Module):
     """The output of Section II-B: y_i = sum_j (x_j - w_ij)^2, the squared distance to code i.
