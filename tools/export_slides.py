@@ -28,7 +28,7 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import nbformat
@@ -45,6 +45,9 @@ WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 WIDGET_STATE = "application/vnd.jupyter.widget-state+json"
 # Without a kernel these widgets could not answer; their HTML form holds question and answer.
 STATIC = re.compile(r"class=[\"'][^\"']*\bcnn-(quiz|check)\b")
+NOTEBOOK_LINK = re.compile(
+    r'<a([^>]* href=")(\d\d_\w+)\.ipynb((?:#[^"]*)?"[^>]*)>(.*?)</a>', re.DOTALL
+)
 NOTES = re.compile(r"\s*<details[^>]*>\s*<summary>.*?</summary>(.*)</details>\s*", re.DOTALL)
 
 
@@ -179,6 +182,16 @@ def render(deck: NotebookNode, name: str) -> str:
     return page
 
 
+def link_decks(page: str, names: Collection[str]) -> str:
+    """Let links to other notebooks lead to their decks; a link to no exported deck becomes text."""
+
+    def link(found: re.Match) -> str:
+        before, name, after, words = found.groups()
+        return f"<a{before}{name}.html{after}>{words}</a>" if name in names else words
+
+    return NOTEBOOK_LINK.sub(link, page)
+
+
 def index(decks: Sequence[tuple[str, str]], with_pdf: bool) -> str:
     """Return the page that lists the decks, given as (file name without ending, title)."""
     rows = []
@@ -277,7 +290,8 @@ def export(
         for path in paths:
             started = time.perf_counter()
             deck = prepare(run(path))
-            (new / f"{path.stem}.html").write_text(render(deck, path.stem), encoding="utf-8")
+            page = link_decks(render(deck, path.stem), [other.stem for other in paths])
+            (new / f"{path.stem}.html").write_text(page, encoding="utf-8")
             decks.append((path.stem, deck.metadata.title))
             lines.append(f"{path.stem}: run and rendered, {time.perf_counter() - started:.1f} s")
         with_pdf = with_pdf and chromium is not None

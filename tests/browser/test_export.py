@@ -73,6 +73,9 @@ def test_a_deck_works_offline(deck):
     maths = any("$" in "".join(c["source"]) for c in shown if c["cell_type"] == "markdown")
     assert (page.locator("mjx-container").count() > 0) == maths
     assert page.locator("[data-mml-node=merror]").count() == 0
+    for link in page.eval_on_selector_all("a[href]", "all => all.map(a => a.getAttribute('href'))"):
+        if not link.startswith(("#", "http")):
+            assert (deck.file.parent / link.split("#")[0]).is_file(), f"a dead link: {link}"
 
 
 @pytest.mark.parametrize("name", [p.stem for p in NOTEBOOKS])

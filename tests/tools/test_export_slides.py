@@ -139,3 +139,16 @@ def test_every_package_has_a_digest_and_files():
 def test_the_command_line_reports_on_one_line_and_fails(capsys):
     assert export.main(["99_nothing"]) == 1
     assert "No slides were exported: notebook must be one of" in capsys.readouterr().err
+
+
+def test_links_to_notebooks_lead_to_their_decks(deck):
+    deck.cells[
+        0
+    ].source += (
+        "\n\n[Next](02_next.ipynb#part-1), [another](03_other.ipynb), [data](../data/README.md)"
+    )
+    page = export.link_decks(export.render(export.prepare(deck), "01_made"), ["01_made", "02_next"])
+    assert 'href="02_next.html#part-1"' in page
+    assert ">Next</a>" in page
+    assert "another" in page and "03_other" not in page
+    assert 'href="../data/README.md"' in page
