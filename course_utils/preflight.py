@@ -18,7 +18,7 @@ import ipywidgets as widgets
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
-from course_utils import answers, data_files
+from course_utils import data_files, state
 from course_utils.style import BAD, GOOD, INK, MUTED, PAPER
 
 DISTRIBUTION = "cnn-architectures-course"
@@ -191,7 +191,7 @@ def _check_file(name: str) -> Check:
 def check_answers() -> Check:
     """Write, read and remove a file in the directory where quiz answers are kept."""
     what = "Your answers can be stored"
-    folder = answers.state_dir()
+    folder = state.state_dir()
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=folder, prefix="preflight-") as file:

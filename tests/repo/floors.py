@@ -12,6 +12,8 @@ FLOORS = {
     "quiz": 5,
     "exercises": 5,
     "preflight": 5,
+    # Trains what a student designs, and ranks it.
+    "capstone": 5,
     "figures": 4,
     "training": 3,
     "probing": 3,
@@ -33,7 +35,11 @@ FLOORS = {
     "marking": 1,
     # Numbers that papers printed.
     "papers": 1,
-    "answers": 0,
+    "competition": 1,
+    "answers": 1,
+    # What they and the board are kept in.
+    "state": 0,
+    "board": 1,
     "geometry": 0,
     "ops": 0,
     "backprop": 0,
