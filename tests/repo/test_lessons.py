@@ -8,6 +8,7 @@ import nbformat
 import pytest
 from files import NOTEBOOKS, ROOT
 
+from course_utils.lessons import LESSONS
 from course_utils.questions import load_questions, question_files
 
 
@@ -15,6 +16,12 @@ def code(path: Path) -> str:
     """Return the code of a notebook, cell after cell."""
     notebook = nbformat.read(path, as_version=4)
     return "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "code")
+
+
+def prose(path: Path) -> str:
+    """Return the text of a notebook, cell after cell."""
+    notebook = nbformat.read(path, as_version=4)
+    return "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
 
 
 def calls(source: str) -> list[tuple[str, list]]:
@@ -54,8 +61,31 @@ def test_every_exercise_of_the_lesson_is_checked_and_has_its_solution(path):
     source = code(path)
     called = [name for name, _ in calls(source)]
     shown = {node.value for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Constant)}
-    checks = [name for name in called if name.startswith("check_")]
+    checks = [name for name in called if name.startswith("check_") and name != "check_design"]
     assert "show_solution" in called
     assert {exercise.id for exercise in module.EXERCISES} <= shown
     assert sorted(checks) == sorted(name for name in vars(module) if name.startswith("check_"))
     assert len(module.EXERCISES) >= 2
+
+
+def test_every_lesson_has_its_notebook_and_the_start_links_it():
+    assert [path.stem for path in NOTEBOOKS] == [lesson.slug for lesson in LESSONS]
+    start = prose(NOTEBOOKS[0])
+    for lesson in LESSONS[1:]:
+        assert f"[{lesson.number} {lesson.title}]({lesson.slug}.ipynb)" in start
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS[1:], ids=lambda path: path.stem)
+def test_a_lesson_says_where_it_stands(path):
+    """Its heading is that of the list; it names the lesson before, links the one after."""
+    number = next(i for i, lesson in enumerate(LESSONS) if lesson.slug == path.stem)
+    before, lesson = LESSONS[number - 1], LESSONS[number]
+    text = prose(path)
+    assert text.startswith(f"# {lesson.title}: {lesson.topic}\n")
+    place = (
+        f"**Lesson {number} of {len(LESSONS) - 1}**, after [{before.title}]({before.slug}.ipynb)."
+    )
+    assert place in text
+    after = LESSONS[(number + 1) % len(LESSONS)]  # the last leads back to the start
+    ending = text[text.index("**Next:**") :]
+    assert f"({after.slug}.ipynb)" in ending

@@ -32,6 +32,29 @@ def known_wrong():
                     yield question, raw(question, value), wrong.because
 
 
+# The lecture's own questions, in its order, and where each is asked.
+LECTURE = {
+    "01.dense-arrows": "how many arrows we have?",
+    "01.conv-arrows": "how many arrows we have?",
+    "01.filter-and-stride": "filter size and stride?",
+    "01.stride-field": "larger stride of convolution filter → increase receptive field?",
+    "04.which-pooling": "what is type of pooling? Max or average pooling?",
+    "04.seagull-one": "Seagull = 1?",
+    "10.two-variants": "difference between those two variants?",
+    "10.lower-layers": "why output prediction from lower layers?",
+    "06.why-not-deeper": "why they did not develop some architecture with more layers?",
+    "09.why-not-deeper": "why they did not develop some architecture with more layers?",
+    "11.vgg-flops": "VGG-19 has much more FLOPs than 34-layer plain network and 34-layer ResNet?",
+}
+
+
+@pytest.mark.parametrize("name", LECTURE)
+def test_every_question_of_the_lecture_is_asked_in_its_words(name):
+    """That its notebook asks it, once, is held by test_lessons.py."""
+    (question,) = [q for q in QUESTIONS if q.id == name]
+    assert LECTURE[name] in question.lecture
+
+
 def test_every_file_is_named_as_its_notebook_and_found():
     found = sorted((DATA / "questions").iterdir())
     assert found == list(FILES.values())
