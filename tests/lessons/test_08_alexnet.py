@@ -1,0 +1,94 @@
+"""What notebook 08 says of its experiments holds for other seeds; its tables are the facts."""
+
+import pytest
+from cells import run_cells
+
+from course_utils.papers import results
+
+SLUG = "08_alexnet"
+TABLE = ["setup", "opening-picture", "table-see"]
+EXPERIMENTS = [*TABLE, "four-layers", "race", "overlap", "augment", "few-see"]
+FILTERS = ["filters-code", "filters-see"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(5))
+def test_experiments_hold_for_other_seeds(seed, capsys):
+    result = run_cells(SLUG, EXPERIMENTS + FILTERS, seed=("SEED = 0", f"SEED = {seed}"))
+    printed = capsys.readouterr().out
+    as_is, off, epochs = (result[name] for name in ("as_is", "off", "epochs"))
+    colour = result["colour"]
+    sides = {
+        task: [float(result["figures"].colour_share(half).mean()) for half in weights.split(8)]
+        for task, weights in result["learned"].items()
+    }
+    with capsys.disabled():
+        print(f"\nseed {seed}: race", result["race"])
+        print(
+            "        errors 2/2",
+            [f"{100 * e:.1f}" for e in result["ordinary"]],
+            "3/2",
+            [f"{100 * e:.1f}" for e in result["overlapping"]],
+        )
+        print("        test", {k: f"{v:.1f}" for k, v in as_is.items()})
+        print("        moved", {k: f"{v:.1f}" for k, v in off.items()}, "epochs", epochs)
+        print(
+            "        colour", {k: f"{v:.2f}" for k, v in colour.items()},
+            "towers", {k: [f"{v:.2f}" for v in both] for k, both in sides.items()},
+        )  # fmt: skip
+    best = {name: min(values) for name, values in result["race"].items()}
+    # The factor of six does not show: ReLU is not even twice as fast.
+    assert max(best.values()) <= 1.5
+    assert best["tanh"] < 2 * best["ReLU"]
+    # Overlap does not help on scans as small as these.
+    assert max(result["ordinary"] + result["overlapping"]) < 0.12
+    assert sum(result["ordinary"]) < sum(result["overlapping"])
+    # Few samples.
+    assert 1.2 * epochs["plain"] <= epochs["dropout"] <= 3 * epochs["plain"]
+    assert off["crops"] < off["plain"] / 2
+    assert as_is["mirrors"] >= as_is["plain"] + 2
+    assert abs(as_is["dropout"] - as_is["plain"]) < 6
+    # Filters are what the task asks for.
+    assert colour["gull"] < 0.30 and colour["light"] > 0.45
+    assert printed.count("True") == 12 and printed.count("False") == 2
+
+
+def test_tables_are_counted_as_the_facts_say(capsys):
+    run_cells(SLUG, [*TABLE, "four-ways", "shares", "groups-see"])
+    printed = capsys.readouterr().out
+    for number in ("60,965,224", "724,406,816", "62,378,344", "1,135,256,096", "307,456"):
+        assert number in printed
+    assert "neurons in all 659,272; caption: 622,312; abstract: 650,000" in printed
+    assert printed.count("as printed: True") == 5
+    assert printed.count("but fig. 2 says") == 1 and "but fig. 2 says 253,440" in printed
+    assert "But: conv3 1.45% conv4 1.09%" in printed
+    assert "96% dense" in printed and "92% in convolutions" in printed
+    ways = [line for line in printed.splitlines() if "fc6 gets" in line]
+    assert len(ways) == 4
+    assert [line.split("conv1 ")[1].split()[0] for line in ways] == ["54", "55", "55", "55"]
+    assert [("9,216" in line) for line in ways] == [False, True, True, True]
+
+
+def test_the_papers_numbers_are_those_of_the_facts():
+    paper = results("alexnet")
+    assert paper["relu-speed"].value == 6
+    assert paper["two-gpus"].value == (1.7, 1.2)
+    assert paper["lrn"].value == (1.4, 1.2)
+    assert paper["overlapping-pooling"].value == (0.4, 0.3)
+    assert paper["one-net"].value == (40.7, 18.2)
+    assert paper["five-nets"].value == (38.1, 16.4, 16.4)
+    assert paper["seven-nets"].value == (36.7, 15.4, 15.3)
+    assert paper["second-place"].value == 26.2
+    assert sum(paper["neurons-by-layer"].value) == 622_312
+
+
+def test_normalisation_has_its_peak_where_the_notebook_says(capsys):
+    result = run_cells(SLUG, ["setup", "lrn-see"])
+    assert "a =  200: b =  52.17; with alpha/n  92.40" in capsys.readouterr().out
+    torch, nn = result["torch"], result["nn"]
+    loud = torch.arange(1, 1001, dtype=torch.float64)
+    a = torch.zeros(1000, 11, 1, 1, dtype=torch.float64)
+    a[:, 5, 0, 0] = loud
+    for alpha, peak in ((5e-4, 200), (1e-4, 447)):
+        b = nn.LocalResponseNorm(5, alpha=alpha, k=2)(a)[:, 5, 0, 0]
+        assert loud[b.argmax()] == peak
