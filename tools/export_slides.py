@@ -34,6 +34,7 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 
+from tools.saving import WIDGET_VIEW
 from tools.slides import assets, browser
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -41,7 +42,6 @@ NOTEBOOKS = ROOT / "notebooks"
 TARGET = ROOT / "build" / "slides"
 COURSE = "Convolutional network architectures"
 CELL_TIMEOUT = 60  # seconds, as in the tests
-WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 WIDGET_STATE = "application/vnd.jupyter.widget-state+json"
 # Without a kernel these widgets could not answer; their HTML form holds question and answer.
 STATIC = re.compile(r"class=[\"'][^\"']*\bcnn-(quiz|check)\b")

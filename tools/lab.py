@@ -2,8 +2,9 @@
 
 JupyterLab starts at notebooks/00_start_here.ipynb with the course's stylesheet, without its news
 banner and without asking the network for anything. Your own JupyterLab settings stay in force;
-only what the course needs is set beside them (tools/jupyter). Arguments are handed on to
-JupyterLab: `python tools/lab.py --no-browser --port=9999`.
+only what the course needs is set beside them (tools/jupyter, and tools/saving.py: running a lesson
+without changing its code leaves its file as it was). Arguments are handed on to JupyterLab:
+`python tools/lab.py --no-browser --port=9999`.
 """
 
 import os
@@ -123,8 +124,12 @@ def main(own: Sequence[str]) -> None:
     trust(sorted(NOTEBOOKS.glob("*.ipynb")))
     is_root = hasattr(os, "getuid") and os.getuid() == 0
     browser = "--no-browser" not in own and has_browser(dict(os.environ))
+    sys.path.insert(0, str(ROOT))
+    from tools.saving import keep_what_agrees
+
     LabApp.serverapp_class = CourseServer
     server = LabApp.initialize_server(argv=arguments(browser, is_root, own))
+    server.contents_manager.register_pre_save_hook(keep_what_agrees)
     server.io_loop.add_callback(
         lambda: print(announcement(server.display_url.split()[0], browser), flush=True)
     )

@@ -20,40 +20,17 @@ from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernel
 from nbformat import NotebookNode
 
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from tools.saving import clean_outputs  # noqa: E402  (the repository is on the path only now)
+
 NOTEBOOKS = ROOT / "notebooks"
 CELL_TIMEOUT = 60  # seconds, as in the tests
 KERNELSPEC = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
-WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 SLIDE_METADATA = ("jupyterlab-slideshow", "@deathbeds/jupyterlab-fonts")
 NOTEBOOK_METADATA = ("title", "authors", *SLIDE_METADATA)
 CELL_METADATA = ("slideshow", "tags", "editable", "deletable", "jupyter", *SLIDE_METADATA)
 COLOURS = re.compile(r"\x1b\[[0-9;]*m")
-
-
-def clean_outputs(outputs: list[NotebookNode]) -> list[NotebookNode]:
-    """Return a cell's outputs without widget views and without outputs that hold nothing else.
-
-    Neighbouring pieces of one stream become one piece: where a stream is cut is a matter of timing.
-    """
-    kept: list[NotebookNode] = []
-    for output in outputs:
-        output = nbformat.from_dict(output)
-        if output.output_type in ("display_data", "execute_result"):
-            output.data.pop(WIDGET_VIEW, None)
-            if not output.data:
-                continue
-        if output.output_type == "execute_result":
-            output.execution_count = None  # set by `clean`
-        same_stream = (
-            kept
-            and output.output_type == kept[-1].output_type == "stream"
-            and output.name == kept[-1].name
-        )
-        if same_stream:
-            kept[-1].text += output.text
-        else:
-            kept.append(output)
-    return kept
 
 
 def clean(notebook: NotebookNode) -> NotebookNode:

@@ -171,7 +171,8 @@ def module_diagram(
     parts = [_input(module), _output(module, costs)]
     for row, branch, colour in zip(_ROWS, module.branches, _COLOURS, strict=True):
         parts.append(_branch(row, branch, colour, variant, costs))
-    height, alt = _HEIGHT, _describe(module, costs)
+    # Without costs two of them stand on one slide, and on one page of its PDF.
+    height, alt = _HEIGHT if costs else _HEIGHT - 8, _describe(module, costs)
     if budget is not None:
         if budget < 1:
             raise ValueError(f"budget must be a number of multiply-adds >= 1, got {budget!r}")

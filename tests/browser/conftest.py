@@ -134,12 +134,14 @@ def _free_port() -> int:
 
 
 @pytest.fixture(scope="session")
-def lab_url(tmp_path_factory):
-    """The address of a JupyterLab that tools/lab.py started on a copy of the notebooks."""
+def lab_server(tmp_path_factory):
+    """The address of a JupyterLab that tools/lab.py started, and the copy of the notebooks."""
     course = tmp_path_factory.mktemp("course")
     (course / "tools").mkdir()
     (course / "notebooks").mkdir()
-    shutil.copy(ROOT / "tools" / "lab.py", course / "tools")
+    (course / "tests").mkdir()
+    for name in ("tools/lab.py", "tools/saving.py", "tests/nbval_sanitize.cfg"):
+        shutil.copy(ROOT / name, course / name)
     shutil.copytree(ROOT / "tools" / "jupyter", course / "tools" / "jupyter")
     for notebook in NOTEBOOKS:
         shutil.copy(notebook, course / "notebooks")
@@ -177,7 +179,7 @@ def lab_url(tmp_path_factory):
             line = said.get(timeout=START_TIMEOUT)
             assert line, f"JupyterLab did not start:\n{heard}"
             heard += line
-        yield f"http://127.0.0.1:{port}/lab"
+        yield f"http://127.0.0.1:{port}/lab", course / "notebooks"
     finally:
         server.terminate()
         server.wait(timeout=20)
@@ -186,8 +188,8 @@ def lab_url(tmp_path_factory):
 class Lab:
     """A notebook open in JupyterLab, as a person with a browser has it before them."""
 
-    def __init__(self, page, url: str):
-        self.page, self.url, self.name = page, url, ""
+    def __init__(self, page, url: str, folder: Path):
+        self.page, self.url, self.folder, self.name = page, url, folder, ""
 
     def open(self, name: str) -> None:
         """Open a notebook in a fresh layout and wait for its kernel."""
@@ -201,6 +203,11 @@ class Lab:
         self.page.evaluate(_FORGET_RUNS)
         self._menu("Run", "Run All Cells")
         self.page.wait_for_function(_ALL_RAN, timeout=RUN_TIMEOUT)
+
+    def save(self) -> bytes:
+        """Save the notebook; return what its file holds now."""
+        self.page.evaluate("() => jupyterapp.commands.execute('docmanager:save')")
+        return (self.folder / self.name).read_bytes()
 
     def restart(self) -> None:
         """Restart the kernel; outputs stay."""
@@ -242,10 +249,10 @@ class Lab:
 
 
 @pytest.fixture(scope="module")
-def lab(chrome, lab_url):
+def lab(chrome, lab_server):
     """JupyterLab in one page for a module's tests; open a notebook with `lab.open(name)`."""
     with guarded_page(chrome) as tab:
-        yield Lab(tab, lab_url)
+        yield Lab(tab, *lab_server)
 
 
 @pytest.fixture

@@ -172,6 +172,8 @@ def tagged(path: Path, tag: str) -> set[str]:
 def test_every_slide_of_the_live_deck_fits_the_screen(ran, path):
     lab = ran(path.name)
     page = lab.page
+    assert lab.errors() == []
+    assert lab.save() == path.read_bytes(), "a run that changed nothing changed the file"
     lab.present()
     visited, wrong, expected = [], [], slide_cells(path)
     panels_moved = 0

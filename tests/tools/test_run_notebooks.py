@@ -4,11 +4,11 @@ import json
 
 import nbformat
 import pytest
-from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from tools import run_notebooks
+from tools import run_notebooks, saving
 
-WIDGET = run_notebooks.WIDGET_VIEW
+WIDGET = saving.WIDGET_VIEW
 
 
 def notebook(*sources: str, **metadata):
@@ -127,21 +127,6 @@ def test_metadata_is_normalised():
         "language_info": {"name": "python"},
     }
     assert done.cells[1].metadata == {"slideshow": {"slide_type": "slide"}, "tags": ["raises"]}
-
-
-def test_outputs_are_cleaned():
-    done = run_notebooks.clean_outputs(
-        [
-            new_output("stream", name="stdout", text="a"),
-            new_output("stream", name="stdout", text="b\n"),
-            new_output("stream", name="stderr", text="c"),
-            new_output("display_data", data={WIDGET: {"model_id": "0"}}),
-            new_output("display_data", data={WIDGET: {"model_id": "0"}, "text/plain": "x"}),
-        ]
-    )
-    assert [o.output_type for o in done] == ["stream", "stream", "display_data"]
-    assert done[0].text == "ab\n"
-    assert done[2].data == {"text/plain": "x"}
 
 
 def test_cleaning_leaves_its_argument_alone():

@@ -1,0 +1,186 @@
+"""Saving a lesson: a run that changed nothing leaves the file alone; all else is kept as it is."""
+
+import copy
+from types import SimpleNamespace
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+
+from tools import saving
+from tools.saving import WIDGET_VIEW, clean_outputs, comparable, keep_what_agrees, patterns
+
+NAME = "notebooks/03_made.ipynb"
+PIXELS = '<img alt="{alt}" src="data:image/png;base64,{data}">'
+
+
+def stream(text):
+    return new_output("stream", name="stdout", text=text)
+
+
+def picture(data, alt="three bars"):
+    html = PIXELS.format(alt=alt, data=data)
+    return new_output("execute_result", data={"text/plain": alt, "text/html": html})
+
+
+def lesson():
+    """A stored lesson: a heading, an import, a number, a picture, a time that is not compared."""
+    cells = [
+        new_markdown_cell("# Made", id="title"),
+        new_code_cell("import torch", id="setup"),
+        new_code_cell("print(13)", id="count", outputs=[stream("13\n")]),
+        new_code_cell("show(figure)", id="bars", outputs=[picture("AAAA")]),
+        new_code_cell("print(seconds)", id="time", outputs=[stream("0.12 s\n")]),
+    ]
+    cells[-1].metadata.tags = ["nbval-ignore-output"]
+    for count, cell in enumerate(cells[1:], start=1):
+        cell.execution_count = count
+    spec = {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}
+    return new_notebook(
+        cells=cells, metadata={"kernelspec": spec, "language_info": {"name": "python"}}
+    )
+
+
+def run_again(notebook):
+    """The same lesson as JupyterLab holds it after another run in another kernel."""
+    new = copy.deepcopy(notebook)
+    new.metadata["language_info"] = {"name": "python", "version": "3.13.0", "mimetype": "text/x"}
+    new.metadata["kernelspec"]["display_name"] = "Python 3"
+    for cell in new.cells[1:]:
+        cell.execution_count += 20
+        cell.metadata["trusted"] = True
+    new.cells[2].outputs = [stream("1"), stream("3\n")]
+    new.cells[3].outputs = [picture("BBBB")]
+    new.cells[3].outputs[0].data[WIDGET_VIEW] = {"model_id": "5"}
+    new.cells[4].outputs = [stream("0.31 s\n")]
+    return new
+
+
+def written(notebook):
+    """What the file of a notebook holds: without what only the page needs, such as trust."""
+    return nbformat.reads(nbformat.writes(nbformat.from_dict(notebook)), as_version=4)
+
+
+@pytest.fixture
+def save(tmp_path):
+    """Store a lesson, then save a notebook over it as JupyterLab's server does."""
+    path = tmp_path / NAME
+    path.parent.mkdir()
+    nbformat.write(lesson(), path)
+
+    def saved(notebook, name=NAME):
+        model = {"type": "notebook", "content": notebook}
+        keep_what_agrees(
+            model=model, path=name, contents_manager=SimpleNamespace(root_dir=tmp_path)
+        )
+        return written(model["content"])
+
+    saved.path = path
+    return saved
+
+
+def test_a_run_that_changed_nothing_leaves_no_trace(save):
+    assert save(run_again(lesson())) == lesson()
+
+
+def test_a_changed_result_is_saved_and_only_it(save):
+    new = run_again(lesson())
+    new.cells[2].outputs = [stream("14\n")]
+    done = save(new)
+    assert done.cells[2].outputs == [stream("14\n")]
+    assert done.cells[2].execution_count == 22
+    assert done.cells[3].outputs == [picture("AAAA")]
+
+
+def test_from_a_changed_cell_on_everything_is_saved_as_it_is(save):
+    new = run_again(lesson())
+    new.cells[2].source = "print(6 + 7)"
+    done = save(new)
+    assert done.cells[2].source == "print(6 + 7)" and done.cells[2].outputs == [stream("13\n")]
+    assert 'base64,BBBB"' in done.cells[3].outputs[0].data["text/html"]
+    assert WIDGET_VIEW not in done.cells[3].outputs[0].data
+    assert done.cells[4].outputs == [stream("0.31 s\n")]
+    assert [cell.execution_count for cell in done.cells[2:]] == [22, 23, 24]
+
+
+def test_new_cells_and_their_outputs_are_saved(save):
+    new = run_again(lesson())
+    own = new_code_cell("1 + 1", id="own", outputs=[stream("mine\n")], execution_count=30)
+    new.cells.insert(2, own)
+    done = save(new)
+    assert done.cells[2].source == "1 + 1" and done.cells[2].outputs == [stream("mine\n")]
+    assert 'base64,BBBB"' in done.cells[4].outputs[0].data["text/html"]
+
+
+def test_prose_may_change_without_touching_results(save):
+    new = run_again(lesson())
+    new.cells[0].source = "# Made, and read"
+    done = save(new)
+    assert done.cells[0].source == "# Made, and read"
+    assert done.cells[1:] == lesson().cells[1:]
+
+
+def test_cleared_outputs_stay_cleared(save):
+    new = run_again(lesson())
+    for cell in new.cells[1:]:
+        cell.outputs, cell.execution_count = [], None
+    done = save(new)
+    assert [cell.outputs for cell in done.cells[2:]] == [[], [], []]
+
+
+def test_an_error_in_a_cell_that_is_not_compared_is_saved(save):
+    new = run_again(lesson())
+    error = new_output("error", ename="NameError", evalue="seconds", traceback=[])
+    new.cells[4].outputs = [error]
+    assert save(new).cells[4].outputs == [error]
+
+
+@pytest.mark.parametrize(
+    "name", ["mine.ipynb", "notebooks/mine.ipynb", "notebooks/sub/03_made.ipynb", "notebooks/x.py"]
+)
+def test_other_files_are_left_alone(save, name):
+    new = run_again(lesson())
+    assert save(new, name) == written(new)
+
+
+@pytest.mark.parametrize("text", ["", "{", '{"cells": 3}'])
+def test_a_stored_file_that_is_no_notebook_is_no_obstacle(save, text):
+    save.path.write_text(text)
+    new = run_again(lesson())
+    assert save(new) == written(new)
+
+
+def test_another_kernel_keeps_its_name(save):
+    new = run_again(lesson())
+    new.metadata["kernelspec"] = {"name": "mine", "display_name": "Mine", "language": "python"}
+    assert save(new).metadata["kernelspec"]["name"] == "mine"
+
+
+def test_outputs_are_cleaned():
+    done = clean_outputs(
+        [
+            stream("a"),
+            stream("b\n"),
+            new_output("stream", name="stderr", text="c"),
+            new_output("display_data", data={WIDGET_VIEW: {"model_id": "0"}}),
+            new_output("display_data", data={WIDGET_VIEW: {"model_id": "0"}, "text/plain": "x"}),
+        ]
+    )
+    assert [o.output_type for o in done] == ["stream", "stream", "display_data"]
+    assert done[0].text == "ab\n"
+    assert done[2].data == {"text/plain": "x"}
+
+
+def test_pixels_do_not_count_and_what_they_show_does():
+    rules = patterns()
+    assert comparable([picture("AAAA")], rules) == comparable([picture("BBBB")], rules)
+    assert comparable([picture("AAAA")], rules) != comparable([picture("AAAA", "four")], rules)
+    bitmap = new_output("display_data", data={"image/png": "AAAA", "text/plain": "x"})
+    other = new_output("display_data", data={"image/png": "BBBB", "text/plain": "x"})
+    assert comparable([bitmap], rules) == comparable([other], rules)
+
+
+def test_the_rules_are_those_of_the_notebook_tests():
+    assert saving.SANITISE.name == "nbval_sanitize.cfg"
+    texts = [replacement for _, replacement in patterns()]
+    assert "MODEL-ID" in texts and len(texts) >= 3

@@ -1,0 +1,127 @@
+"""How notebooks are stored, so that a run that changed nothing leaves no trace in the file.
+
+`clean_outputs` takes out of a cell's outputs what differs from run to run. `keep_what_agrees` is a
+hook for JupyterLab's save: as long as the code of a lesson is unchanged, outputs that agree with
+the stored ones by the rules of the notebook tests are stored as they were. So a student who runs a
+whole lesson and saves has no change in `git status`; whoever writes code has exactly that change,
+and all that follows from it.
+"""
+
+import json
+import re
+from configparser import ConfigParser
+from pathlib import Path
+
+import nbformat
+from nbformat import NotebookNode
+from nbformat.validator import isvalid
+
+ROOT = Path(__file__).resolve().parent.parent
+SANITISE = ROOT / "tests" / "nbval_sanitize.cfg"
+WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
+NOT_COMPARED = "nbval-ignore-output"  # tag of a cell whose output may differ: seconds, mostly
+LESSON = re.compile(r"notebooks/\d\d_\w+\.ipynb")
+
+
+def clean_outputs(outputs: list[NotebookNode]) -> list[NotebookNode]:
+    """Return a cell's outputs without widget views and without outputs that hold nothing else.
+
+    Neighbouring pieces of one stream become one piece: where a stream is cut is a matter of timing.
+    """
+    kept: list[NotebookNode] = []
+    for output in outputs:
+        output = nbformat.from_dict(output)
+        if output.output_type in ("display_data", "execute_result"):
+            output.data.pop(WIDGET_VIEW, None)
+            if not output.data:
+                continue
+        same_stream = (
+            kept
+            and output.output_type == kept[-1].output_type == "stream"
+            and output.name == kept[-1].name
+        )
+        if same_stream:
+            kept[-1].text += output.text
+        else:
+            kept.append(output)
+    return kept
+
+
+def patterns(path: Path = SANITISE) -> list[tuple[re.Pattern, str]]:
+    """Return what the notebook tests take out of both outputs before they compare them."""
+    file = ConfigParser(interpolation=None)
+    file.read_string(path.read_text(encoding="utf-8"))
+    return [
+        (re.compile(part["regex"]), part["replace"])
+        for part in map(file.__getitem__, file.sections())
+    ]
+
+
+def comparable(outputs: list[NotebookNode], rules: list[tuple[re.Pattern, str]]) -> list[tuple]:
+    """Return what counts of cleaned outputs: their texts, sanitised; no pixels, no counts."""
+    found = []
+    for output in outputs:
+        texts = dict(output.get("data", {}))
+        texts |= {key: output[key] for key in ("name", "text", "ename", "evalue") if key in output}
+        for mime, text in texts.items():
+            text = "PICTURE" if mime.startswith("image/p") else str(text)
+            for pattern, replacement in rules:
+                text = pattern.sub(replacement, text)
+            texts[mime] = text
+        found.append((output.output_type, texts))
+    return found
+
+
+def settle(new: NotebookNode, stored: NotebookNode, rules: list) -> None:
+    """Give a notebook that is to be saved the stored outputs wherever its own agree with them.
+
+    From the first code cell on that is new or changed, everything is saved as it is: what the code
+    below shows may follow from the change even where no compared text tells.
+    """
+    spec = stored.metadata.get("kernelspec", {})
+    if new.metadata.get("kernelspec", {}).get("name") == spec.get("name"):
+        for key in ("kernelspec", "language_info"):
+            if key in stored.metadata:
+                new.metadata[key] = stored.metadata[key]
+    before = {cell.id: cell for cell in stored.cells if cell.cell_type == "code" and "id" in cell}
+    changed = False
+    for cell in new.cells:
+        if cell.cell_type != "code":
+            continue
+        cell.outputs = clean_outputs(cell.outputs)
+        old = before.get(cell.get("id"))
+        changed = changed or old is None or old.source != cell.source
+        if changed:
+            continue
+        failed = any(output.output_type == "error" for output in cell.outputs)
+        free = NOT_COMPARED in cell.metadata.get("tags", []) and cell.outputs and not failed
+        if free or comparable(cell.outputs, rules) == comparable(clean_outputs(old.outputs), rules):
+            cell.outputs, cell.execution_count = old.outputs, old.execution_count
+
+
+def keep_what_agrees(model: dict, path: str, contents_manager: object, **others: object) -> None:
+    """Settle a lesson just before JupyterLab saves it; any other file is left alone.
+
+    A hook for `ContentsManager.register_pre_save_hook`: it changes `model["content"]`.
+    """
+    file = Path(contents_manager.root_dir) / path
+    if model.get("type") != "notebook" or not LESSON.fullmatch(path) or not file.is_file():
+        return
+    stored = _notebook(file)
+    if stored is None:
+        return  # the file is no notebook any more: the student's page replaces it as it is
+    new = nbformat.from_dict(model["content"])
+    settle(new, stored, patterns())
+    model["content"] = new
+
+
+def _notebook(file: Path) -> NotebookNode | None:
+    """Return a stored notebook; None for a file that holds none of format 4."""
+    text = file.read_text(encoding="utf-8", errors="replace")
+    try:
+        data = json.loads(text)
+    except ValueError:
+        return None
+    if not isinstance(data, dict) or data.get("nbformat") != 4 or not isvalid(data):
+        return None
+    return nbformat.v4.reads(text)
