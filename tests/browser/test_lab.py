@@ -48,6 +48,9 @@ SLIDE = """() => {
 
 # A panel as a live widget, not its still.
 LIVE_PANEL = ".jupyter-widgets.cnn-explorer"
+# What is clicked in a panel: a cell of the pad for digits, a layer of a network.
+CLICKED = ".cnn-pad button, .cnn-strip button"
+WITH_CLICKS = ("00", "07", "12")
 # What a panel shows: the picture and the sentence under it.
 SHOWN = """(panel) => ['.cnn-picture', '.cnn-says']
   .map((part) => panel.querySelector(part)?.innerHTML ?? '').join()"""
@@ -134,6 +137,19 @@ def press_left(handle) -> None:
     handle.press("ArrowLeft")
 
 
+def changed(panel, before: str) -> bool:
+    """Wait until a panel shows something else than before; False if it does not."""
+    try:
+        panel.page.wait_for_function(
+            f"([panel, before]) => ({SHOWN})(panel) !== before",
+            arg=[panel.element_handle(), before],
+            timeout=3_000,
+        )
+    except TimeoutError:
+        return False
+    return True
+
+
 def answers_a_slider(panel) -> bool:
     """Press an arrow key on one slider after the other until the panel shows something else."""
     handles = panel.locator(".noUi-handle")
@@ -143,16 +159,17 @@ def answers_a_slider(panel) -> bool:
         before = panel.evaluate(SHOWN)
         handle.scroll_into_view_if_needed()
         (press_left if at_the_end else press_right)(handle)
-        try:
-            panel.page.wait_for_function(
-                f"([panel, before]) => ({SHOWN})(panel) !== before",
-                arg=[panel.element_handle(), before],
-                timeout=3_000,
-            )
-        except TimeoutError:
-            continue
-        return True
+        if changed(panel, before):
+            return True
     return False
+
+
+def answers_a_click(panel) -> bool:
+    """Click on a cell of a pad or on a layer, and say whether the panel shows something else."""
+    places = panel.locator(CLICKED)
+    before = panel.evaluate(SHOWN)
+    places.nth(places.count() - 2).click()
+    return changed(panel, before)
 
 
 def slide_cells(path: Path) -> list[str]:
@@ -176,7 +193,7 @@ def test_every_slide_of_the_live_deck_fits_the_screen(ran, path):
     assert lab.save() == path.read_bytes(), "a run that changed nothing changed the file"
     lab.present()
     visited, wrong, expected = [], [], slide_cells(path)
-    panels_moved = 0
+    panels_moved = panels_clicked = 0
     while True:
         slide = page.evaluate(SLIDE)
         visited.append(slide["active"])
@@ -195,8 +212,12 @@ def test_every_slide_of_the_live_deck_fits_the_screen(ran, path):
             panels_moved += 1
             if not answers_a_slider(panel):
                 wrong.append(f"{name}: no slider of the panel changes what it shows")
+            clicked = panel.locator(CLICKED).count() > 0
+            panels_clicked += clicked
+            if clicked and not answers_a_click(panel):
+                wrong.append(f"{name}: a click on the picture changes nothing")
             if page.evaluate(SLIDE)["active"] != slide["active"]:
-                wrong.append(f"{name}: an arrow key on a slider left the slide")
+                wrong.append(f"{name}: using the panel left the slide")
         if slide["active"] == expected[-1] or len(visited) > len(expected) + 5:
             break
         page.evaluate("() => jupyterapp.shell.currentWidget.content.activeCell.node.focus()")
@@ -208,6 +229,7 @@ def test_every_slide_of_the_live_deck_fits_the_screen(ran, path):
     assert visited == [cell for cell in visited if cell in expected], "a hidden cell was shown"
     assert set(visited) == set(expected)
     assert panels_moved, "no panel stood on a slide"
+    assert panels_clicked == (path.stem[:2] in WITH_CLICKS)
     assert not wrong, "these slides are not fit to show:\n" + "\n".join(dict.fromkeys(wrong))
 
 
