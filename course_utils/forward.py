@@ -59,12 +59,20 @@ def forward_pass(model: nn.Module, images: Tensor) -> ForwardPass:
     with _eval_mode(model), torch.no_grad():
         with _LiveTensors(images, own) as live:
             model(images)
+        _finish(images)
         start = time.perf_counter()
         output = model(images)
+        _finish(images)
         seconds = time.perf_counter() - start
     weights = {_storage(tensor): tensor.untyped_storage().nbytes() for tensor in own}
     first = output[0] if isinstance(output, tuple) else output
     return ForwardPass(first, seconds, sum(weights.values()), live.peak, live.total)
+
+
+def _finish(images: Tensor) -> None:
+    """Wait for a GPU, which works on after the call has returned."""
+    if images.device.type != "cpu":
+        torch.accelerator.synchronize()
 
 
 @contextmanager
@@ -93,7 +101,8 @@ class _LiveTensors(TorchDispatchMode):
         super().__init__()
         self.left_out = {_storage(tensor) for tensor in [*not_counted, images]}
         self.users: dict[int, int] = {}
-        self.now = self.peak = self.total = images.untyped_storage().nbytes()
+        # The images alone: they may be a slice of a whole data set.
+        self.now = self.peak = self.total = images.numel() * images.element_size()
 
     def __torch_dispatch__(self, operation, types, args=(), kwargs=None):
         result = operation(*args, **(kwargs or {}))

@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Generic, TypeVar
@@ -21,6 +22,7 @@ import platformdirs
 from filelock import FileLock
 
 LOCK_SECONDS = 3
+_ATTEMPTS, _PAUSE = 20, 0.02  # of a rename that another process stands in the way of; seconds
 
 Content = TypeVar("Content")
 
@@ -109,7 +111,11 @@ class StateFile(Generic[Content]):
             except FileExistsError:
                 counter += 1
             else:
-                os.replace(self.path, target)
+                try:
+                    os.replace(self.path, target)
+                except BaseException:
+                    target.unlink(missing_ok=True)  # an empty file would look like lost work
+                    raise
                 return target
 
     def lock(self) -> FileLock:
@@ -141,10 +147,21 @@ class StateFile(Generic[Content]):
                 file.write(text)
                 file.flush()
                 os.fsync(file.fileno())
-            os.replace(name, self.path)
+            _replace(name, self.path)
         except BaseException:
-            os.unlink(name)
+            Path(name).unlink(missing_ok=True)
             raise
+
+
+def _replace(source: str, target: Path) -> None:
+    """Rename a file over another. Windows refuses while another kernel reads that: try again."""
+    for attempt in range(1, _ATTEMPTS + 1):
+        try:
+            return os.replace(source, target)
+        except PermissionError:
+            if attempt == _ATTEMPTS:
+                raise
+            time.sleep(_PAUSE)
 
 
 def _reason(error: Exception) -> str:

@@ -20,6 +20,12 @@ def test_memory_of_a_chain_is_two_neighbours_at_most():
     assert run.weight_bytes == FLOAT * (8 * 28 + 2 * 73)
 
 
+def test_images_that_are_a_slice_count_alone():
+    many = torch.zeros(100, 3, 16, 16)
+    net = nn.Conv2d(3, 8, 3, padding=1)
+    assert forward_pass(net, many[:1])[2:] == forward_pass(net, many[:1].clone())[2:]
+
+
 def test_work_in_place_and_views_take_no_memory():
     net = nn.Sequential(nn.ReLU(inplace=False), nn.ReLU(inplace=True), nn.Flatten())
     run = forward_pass(net, torch.ones(2, 3, 4, 4))

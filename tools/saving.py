@@ -1,14 +1,16 @@
 """How notebooks are stored, so that a run that changed nothing leaves no trace in the file.
 
 `clean_outputs` takes out of a cell's outputs what differs from run to run. `keep_what_agrees` is a
-hook for JupyterLab's save: as long as the code of a lesson is unchanged, outputs that agree with
-the stored ones by the rules of the notebook tests are stored as they were. So a student who runs a
-whole lesson and saves has no change in `git status`; whoever writes code has exactly that change,
-and all that follows from it.
+hook for JupyterLab's save: as long as the code is that of the committed lesson, outputs that agree
+with the committed ones by the rules of the notebook tests are stored as they were committed. So a
+student who runs a whole lesson and saves has no change in `git status`; whoever writes code has
+exactly that change, and all that follows from it. Where there is no git, everything is saved as it
+is.
 """
 
 import json
 import re
+import subprocess
 from configparser import ConfigParser
 from pathlib import Path
 
@@ -72,30 +74,27 @@ def comparable(outputs: list[NotebookNode], rules: list[tuple[re.Pattern, str]])
     return found
 
 
-def settle(new: NotebookNode, stored: NotebookNode, rules: list) -> None:
-    """Give a notebook that is to be saved the stored outputs wherever its own agree with them.
+def settle(new: NotebookNode, lesson: NotebookNode, rules: list) -> None:
+    """Give a notebook that is to be saved the lesson's outputs wherever its own agree with them.
 
-    From the first code cell on that is new or changed, everything is saved as it is: what the code
-    below shows may follow from the change even where no compared text tells.
+    From the first code cell on that is new, changed, moved or gone, everything is saved as it is:
+    what the code below shows may follow from the change even where no compared text tells.
     """
-    spec = stored.metadata.get("kernelspec", {})
+    spec = lesson.metadata.get("kernelspec", {})
     if new.metadata.get("kernelspec", {}).get("name") == spec.get("name"):
         for key in ("kernelspec", "language_info"):
-            if key in stored.metadata:
-                new.metadata[key] = stored.metadata[key]
-    before = {cell.id: cell for cell in stored.cells if cell.cell_type == "code" and "id" in cell}
-    changed = False
-    for cell in new.cells:
-        if cell.cell_type != "code":
-            continue
+            if key in lesson.metadata:
+                new.metadata[key] = lesson.metadata[key]
+    before = [cell for cell in lesson.cells if cell.cell_type == "code"]
+    own = [cell for cell in new.cells if cell.cell_type == "code"]
+    for cell in own:
         cell.outputs = clean_outputs(cell.outputs)
-        old = before.get(cell.get("id"))
-        changed = changed or old is None or old.source != cell.source
-        if changed:
-            continue
+    for old, cell in zip(before, own, strict=False):
+        if (old.id, old.source) != (cell.get("id"), cell.source):
+            return
         failed = any(output.output_type == "error" for output in cell.outputs)
         free = NOT_COMPARED in cell.metadata.get("tags", []) and cell.outputs and not failed
-        if free or comparable(cell.outputs, rules) == comparable(clean_outputs(old.outputs), rules):
+        if free or comparable(cell.outputs, rules) == comparable(old.outputs, rules):
             cell.outputs, cell.execution_count = old.outputs, old.execution_count
 
 
@@ -104,20 +103,28 @@ def keep_what_agrees(model: dict, path: str, contents_manager: object, **others:
 
     A hook for `ContentsManager.register_pre_save_hook`: it changes `model["content"]`.
     """
-    file = Path(contents_manager.root_dir) / path
-    if model.get("type") != "notebook" or not LESSON.fullmatch(path) or not file.is_file():
+    if model.get("type") != "notebook" or not LESSON.fullmatch(path):
         return
-    stored = _notebook(file)
-    if stored is None:
-        return  # the file is no notebook any more: the student's page replaces it as it is
-    new = nbformat.from_dict(model["content"])
-    settle(new, stored, patterns())
-    model["content"] = new
+    lesson = committed(Path(contents_manager.root_dir), path)
+    if lesson is not None:
+        new = nbformat.from_dict(model["content"])
+        settle(new, lesson, patterns())
+        model["content"] = new
 
 
-def _notebook(file: Path) -> NotebookNode | None:
-    """Return a stored notebook; None for a file that holds none of format 4."""
-    text = file.read_text(encoding="utf-8", errors="replace")
+def committed(root: Path, path: str) -> NotebookNode | None:
+    """Return a notebook as git has it; None without git, and for a file that git does not have."""
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(root), "show", f"HEAD:./{path}"], capture_output=True
+        )
+    except OSError:  # git is not installed
+        return None
+    return parsed(done.stdout.decode("utf-8", "replace")) if done.returncode == 0 else None
+
+
+def parsed(text: str) -> NotebookNode | None:
+    """Return a notebook of format 4; None for a text that is none."""
     try:
         data = json.loads(text)
     except ValueError:

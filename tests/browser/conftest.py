@@ -95,8 +95,10 @@ def guarded_page(chrome):
         lambda socket: None if is_local(socket.url) else strangers.append(socket.url),
     )
     tab.set_default_timeout(20_000)
-    yield tab
-    context.close()
+    try:
+        yield tab
+    finally:
+        context.close()
     assert not strangers, f"requests left the machine: {strangers}"
 
 
@@ -122,7 +124,10 @@ def pytest_runtest_makereport(item, call):
     if report.when == "call" and report.failed and tab is not None:
         folder = item.config._tmp_path_factory.mktemp("screenshots", numbered=True)
         picture = folder / (re.sub(r"\W+", "-", item.name) + ".png")
-        tab.screenshot(path=str(picture))
+        try:
+            tab.screenshot(path=str(picture))
+        except playwright_api.Error as error:  # a page that crashed
+            picture = f"none: {error}"
         report.sections.append(("Screenshot", str(picture)))
     return report
 
@@ -145,6 +150,9 @@ def lab_server(tmp_path_factory):
     shutil.copytree(ROOT / "tools" / "jupyter", course / "tools" / "jupyter")
     for notebook in NOTEBOOKS:
         shutil.copy(notebook, course / "notebooks")
+    who = ["-c", "user.name=Test", "-c", "user.email=test@example.org"]
+    for step in (["init", "--quiet"], ["add", "."], ["commit", "--quiet", "-m", "the course"]):
+        subprocess.run(["git", "-C", course, *who, *step], check=True)
     own = tmp_path_factory.mktemp("jupyter")
     environment = {
         **os.environ,
@@ -175,8 +183,11 @@ def lab_server(tmp_path_factory):
     threading.Thread(target=listen, daemon=True).start()
     heard = ""
     try:
-        while "/lab" not in heard:
-            line = said.get(timeout=START_TIMEOUT)
+        while f":{port}/lab" not in heard:
+            try:
+                line = said.get(timeout=START_TIMEOUT)
+            except queue.Empty:
+                line = ""
             assert line, f"JupyterLab did not start:\n{heard}"
             heard += line
         yield f"http://127.0.0.1:{port}/lab", course / "notebooks"
@@ -205,9 +216,12 @@ class Lab:
         self.page.wait_for_function(_ALL_RAN, timeout=RUN_TIMEOUT)
 
     def save(self) -> bytes:
-        """Save the notebook; return what its file holds now."""
+        """Save the notebook, make sure that it was written, and return what its file holds now."""
+        file = self.folder / self.name
+        before = file.stat().st_mtime_ns
         self.page.evaluate("() => jupyterapp.commands.execute('docmanager:save')")
-        return (self.folder / self.name).read_bytes()
+        assert file.stat().st_mtime_ns != before, "nothing was saved"
+        return file.read_bytes()
 
     def restart(self) -> None:
         """Restart the kernel; outputs stay."""

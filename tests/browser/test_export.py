@@ -114,10 +114,15 @@ def test_no_serious_accessibility_violation(deck):
 
 def test_questions_are_folded_text_and_notes_do_not_show(deck):
     page = deck.page
+    cells = json.loads((ROOT / "notebooks" / f"{deck.name}.ipynb").read_text("utf-8"))["cells"]
+    kinds = [(c.get("metadata", {}).get("slideshow", {}).get("slide_type"), c) for c in cells]
+    shown = ["".join(c["source"]) for kind, c in kinds if kind not in ("skip", "notes")]
+    assert page.locator(".cnn-quiz").count() == sum(text.count('ask("') for text in shown) > 0
     assert page.locator(".cnn-quiz input, .cnn-quiz button").count() == 0
     for quiz in page.locator(".cnn-quiz").all():
         assert quiz.locator("details").count() > 0
         assert quiz.locator("details[open]").count() == 0
+    assert page.locator("aside.notes").count() == [kind for kind, _ in kinds].count("notes") > 0
     for notes in page.locator("aside.notes").all():
         assert not notes.is_visible()
 

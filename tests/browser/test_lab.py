@@ -281,6 +281,23 @@ def test_a_question_is_answered_with_the_keyboard_only(sparse):
     expect(question.locator(".cnn-quiz-says").first).to_be_visible()
 
 
+def test_new_code_and_what_it_shows_are_saved(sparse):
+    """Saved once before it runs, as JupyterLab does by itself, and once after."""
+    page = sparse.page
+    page.evaluate(
+        """() => {
+          const book = jupyterapp.shell.currentWidget.content;
+          const cell = book.widgets.find((one) => one.model.id === 'setup');
+          book.activeCellIndex = book.widgets.indexOf(cell);
+          cell.model.sharedModel.setSource('print("mine", 6 * 7)');
+        }"""
+    )
+    assert b'mine\\", 6 * 7' in sparse.save()
+    page.evaluate("() => jupyterapp.commands.execute('notebook:run-cell')")
+    expect(sparse.cell("setup")).to_contain_text("mine 42")
+    assert b"mine 42" in sparse.save()
+
+
 def test_arrow_keys_move_and_escape_leaves_the_deck(sparse):
     page = sparse.page
     sparse.present()

@@ -1,6 +1,7 @@
 """Saving a lesson: a run that changed nothing leaves the file alone; all else is kept as it is."""
 
 import copy
+import subprocess
 from types import SimpleNamespace
 
 import nbformat
@@ -8,7 +9,14 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from tools import saving
-from tools.saving import WIDGET_VIEW, clean_outputs, comparable, keep_what_agrees, patterns
+from tools.saving import (
+    WIDGET_VIEW,
+    clean_outputs,
+    comparable,
+    keep_what_agrees,
+    parsed,
+    patterns,
+)
 
 NAME = "notebooks/03_made.ipynb"
 PIXELS = '<img alt="{alt}" src="data:image/png;base64,{data}">'
@@ -61,19 +69,29 @@ def written(notebook):
     return nbformat.reads(nbformat.writes(nbformat.from_dict(notebook)), as_version=4)
 
 
+def git(folder, *arguments):
+    who = ["-c", "user.name=Test", "-c", "user.email=test@example.org"]
+    subprocess.run(["git", "-C", folder, *who, *arguments], check=True, capture_output=True)
+
+
 @pytest.fixture
 def save(tmp_path):
-    """Store a lesson, then save a notebook over it as JupyterLab's server does."""
+    """Commit a lesson, then save notebooks over it as JupyterLab's server does."""
     path = tmp_path / NAME
     path.parent.mkdir()
     nbformat.write(lesson(), path)
+    git(tmp_path, "init", "--quiet")
+    git(tmp_path, "add", ".")
+    git(tmp_path, "commit", "--quiet", "-m", "a lesson")
 
     def saved(notebook, name=NAME):
-        model = {"type": "notebook", "content": notebook}
+        model = {"type": "notebook", "content": copy.deepcopy(notebook)}
         keep_what_agrees(
             model=model, path=name, contents_manager=SimpleNamespace(root_dir=tmp_path)
         )
-        return written(model["content"])
+        done = written(model["content"])
+        nbformat.write(done, path)
+        return done
 
     saved.path = path
     return saved
@@ -143,11 +161,55 @@ def test_other_files_are_left_alone(save, name):
     assert save(new, name) == written(new)
 
 
-@pytest.mark.parametrize("text", ["", "{", '{"cells": 3}'])
-def test_a_stored_file_that_is_no_notebook_is_no_obstacle(save, text):
-    save.path.write_text(text)
+def test_code_that_is_saved_before_it_runs_is_changed_code_still(save):
+    """JupyterLab saves by itself while a student writes; the results come with a later save."""
+    new = run_again(lesson())
+    new.cells[4].source = "print(my_seconds)"
+    new.cells[4].outputs = lesson().cells[4].outputs  # not run yet
+    save(new)
+    new.cells[4].outputs = [stream("mine: 0.31 s\n")]
+    assert save(new).cells[4].outputs == [stream("mine: 0.31 s\n")]
+    new.cells[3].source = "show(my_figure)"
+    new.cells[3].outputs = [picture("CCCC")]
+    save(new)
+    assert save(new).cells[3].outputs == [picture("CCCC")]
+
+
+@pytest.mark.parametrize("change", ["delete", "swap"])
+def test_a_code_cell_that_is_gone_or_moved_is_a_change(save, change):
+    new = run_again(lesson())
+    if change == "delete":
+        del new.cells[1]
+    else:
+        new.cells[1], new.cells[2] = new.cells[2], new.cells[1]
+    done = save(new)
+    assert 'base64,BBBB"' in done.cells[-2].outputs[0].data["text/html"]
+    assert done.cells[-1].outputs == [stream("0.31 s\n")]
+
+
+def test_back_at_the_lesson_s_code_its_outputs_are_back(save):
+    new = run_again(lesson())
+    new.cells[2].source = "print(14)"
+    new.cells[2].outputs = [stream("14\n")]
+    save(new)
+    assert save(run_again(lesson())) == lesson()
+
+
+def test_a_lesson_that_git_does_not_have_is_saved_as_it_is(save):
+    new = run_again(lesson())
+    assert save(new, "notebooks/04_other.ipynb") == written(new)
+
+
+def test_without_git_a_lesson_is_saved_as_it_is(save, monkeypatch):
+    monkeypatch.setenv("PATH", "")
     new = run_again(lesson())
     assert save(new) == written(new)
+
+
+@pytest.mark.parametrize("text", ["", "{", '{"cells": 3}', "<<<<<<< HEAD\n", "[]"])
+def test_what_is_no_notebook_is_told_from_one(text):
+    assert parsed(text) is None
+    assert parsed(nbformat.writes(lesson())) == lesson()
 
 
 def test_another_kernel_keeps_its_name(save):
