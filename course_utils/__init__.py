@@ -21,7 +21,9 @@ floor module                                its one job
 0     ``geometry``, ``ops``, ``fields``     shapes; NumPy reference operations; receptive fields
 0     ``backprop``, ``scenes``              a deep net by hand; beach scenes from a seed
 0     ``data_files``, ``downloads``         files with checksums; full data sets on request
+0     ``tables``                            files of tables in TOML, held to their schema
 0     ``state``, ``lessons``, ``style``     files that survive; the lessons in order; the palette
+0     ``modes``                             train and eval mode, given back
 ===== ===================================== =====================================================
 
 This file imports nothing, so ``import course_utils`` costs nothing.

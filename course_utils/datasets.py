@@ -1,6 +1,7 @@
 """Small data sets as PyTorch tensors, ready for training: real scans, and drawn beach scenes.
 
-Files come from ``data/`` and are verified each time they are read; the scenes are drawn anew.
+Files come from ``data/`` and are verified each time they are read; the scenes are drawn anew; the
+one photograph comes with matplotlib.
 PyTorch is imported inside the functions: it takes about a second, and checking the data should not
 have to wait for it.
 """
@@ -9,6 +10,7 @@ from __future__ import annotations
 
 import io
 import operator
+from numbers import Integral
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -116,7 +118,7 @@ def photograph(size=224):
     Raises ValueError for a size out of range; FileNotFoundError, with a remedy, where matplotlib
     was installed without its sample data.
     """
-    if isinstance(size, bool) or not isinstance(size, int) or not 32 <= size <= 512:
+    if isinstance(size, bool) or not isinstance(size, Integral) or not 32 <= size <= 512:
         raise ValueError(f"size must be an integer from 32 to 512, got {size!r}")
     from matplotlib import cbook, image
 
@@ -132,7 +134,9 @@ def photograph(size=224):
     import torch
 
     square = torch.from_numpy(pixels[16:528].copy()).permute(2, 0, 1)[None] / 255
-    image = torch.nn.functional.interpolate(square, (size, size), mode="bilinear", antialias=True)
+    image = torch.nn.functional.interpolate(
+        square, (int(size),) * 2, mode="bilinear", antialias=True
+    )
     return image.clamp(0, 1)  # the weights of a mean may add up to a hair more than 1
 
 

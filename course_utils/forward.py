@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import time
 import weakref
-from contextlib import contextmanager
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
+
+from course_utils.modes import modes_kept
 
 
 class ForwardPass(NamedTuple):
@@ -56,7 +57,8 @@ def forward_pass(model: nn.Module, images: Tensor) -> ForwardPass:
     if not isinstance(images, Tensor):
         raise ValueError(f"images must be a tensor (N, C, H, W), got {type(images).__name__}")
     own = [*model.parameters(), *model.buffers()]
-    with _eval_mode(model), torch.no_grad():
+    with modes_kept(model), torch.no_grad():
+        model.eval()
         with _LiveTensors(images, own) as live:
             model(images)
         _finish(images)
@@ -73,17 +75,6 @@ def _finish(images: Tensor) -> None:
     """Wait for a GPU, which works on after the call has returned."""
     if images.device.type != "cpu":
         torch.accelerator.synchronize()
-
-
-@contextmanager
-def _eval_mode(model):
-    modes = [(module, module.training) for module in model.modules()]
-    model.eval()
-    try:
-        yield
-    finally:
-        for module, training in modes:
-            module.training = training
 
 
 def _storage(tensor: Tensor) -> int:

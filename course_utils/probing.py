@@ -13,6 +13,8 @@ import operator
 import numpy as np
 import torch
 
+from course_utils.modes import modes_kept
+
 _BATCH = 32  # samples per backward pass; bounds the memory, does not change the result
 
 
@@ -46,19 +48,16 @@ def effective_receptive_field(model, input_shape, *, samples=64, seed=0, images=
             last_map["output"] = output.clone()  # an in-place ReLU may follow and overwrite it
 
     watched = list(model.modules()) if layer is None else [layer]
-    modes = [(module, module.training) for module in model.modules()]
     hooks = [module.register_forward_hook(remember) for module in watched]
     total = 0
     try:
-        model.eval()
-        with torch.enable_grad():
+        with modes_kept(model), torch.enable_grad():
+            model.eval()
             for batch in inputs.split(_BATCH):
                 total = total + _centre_gradient(model, batch, last_map)
     finally:
         for hook in hooks:
             hook.remove()
-        for module, training in modes:
-            module.training = training
 
     field = (total / len(inputs)).cpu().numpy()
     if not np.isfinite(field).all():

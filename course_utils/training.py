@@ -27,6 +27,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
+from course_utils.modes import modes_kept
 from course_utils.style import FAINT, HIGHLIGHT, INK, INPUT, MUTED, PAPER, SVG_FONT
 
 Data = tuple[Tensor, Tensor]
@@ -90,7 +91,7 @@ def fit(
     history = History(epochs, steps, test is not None)
     generator = torch.Generator().manual_seed(seed)
 
-    with _modes_kept(model), _random_state(seed, device), _Interrupts() as interrupts:
+    with modes_kept(model), _random_state(seed, device), _Interrupts() as interrupts:
         view, seen = _view(history, live), _Seen(1, lr, steps)
         try:
             for epoch in range(1, epochs + 1):
@@ -156,7 +157,7 @@ def evaluate(
     device = _place(model, device)
     images, labels = _on_device("data", data, device)
     total, right = 0.0, 0.0
-    with _modes_kept(model), torch.no_grad():
+    with modes_kept(model), torch.no_grad():
         model.eval()
         for x, y in zip(images.split(batch_size), labels.split(batch_size), strict=True):
             outputs = model(x)
@@ -367,17 +368,6 @@ def _optimiser(model, optimizer, lr):
 
 # ---------------------------------------------------------------------------------------------
 # What stands around the loop
-
-
-@contextmanager
-def _modes_kept(model) -> Iterator[None]:
-    """Give every module back the mode, train or eval, that it came with."""
-    modes = [(module, module.training) for module in model.modules()]
-    try:
-        yield
-    finally:
-        for module, training in modes:
-            module.training = training
 
 
 @contextmanager

@@ -173,7 +173,7 @@ def test_seagulls_refuse_arguments_out_of_range(arguments, message):
         seagulls(**{"count": 4, **arguments})
 
 
-@pytest.mark.parametrize("size", [32, 224, 227, 512])
+@pytest.mark.parametrize("size", [32, 224, np.int64(227), 512])
 def test_the_photograph_is_a_square_of_colours(size):
     image = photograph(size)
     assert image.shape == (1, 3, size, size)

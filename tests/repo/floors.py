@@ -49,6 +49,10 @@ FLOORS = {
     # What datasets.py offers of the full public data sets.
     "downloads": 0,
     "lessons": 0,
+    # What training, forward and probing do to a model, and undo.
+    "modes": 0,
+    # Files of tables in TOML, for papers.py and competition.py.
+    "tables": 0,
 }
 
 # In each package one module is the ground: its siblings may import it, it imports none of them.
