@@ -1,8 +1,9 @@
 """The board of the capstone: designs, their order, and the file in which they survive.
 
 A name has one place on it. The order: more right answers, then fewer multiply-adds, then fewer
-parameters. The file is `capstone/board.json` in the state folder; how it is kept safe:
-`course_utils.state`.
+parameters. Scores of different recipes cannot be compared: only designs of one recipe have places,
+and the others stand at the end. The file is `capstone/board.json` in the state folder; how it is
+kept safe: `course_utils.state`.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ from typing import NamedTuple
 from course_utils.state import StateFile
 from course_utils.style import FAINT, GOOD, INK, PAPER, tint
 
-_VERSION = 1
+_VERSION = 2  # version 1 had no recipes: its designs come back with the recipe ""
+_OTHER = "other recipe"
 _HEADS = ["Place", "Design", "Right", "Multiply-adds", "Parameters"]
 
 
@@ -24,13 +26,18 @@ def percent(right: int, asked: int) -> str:
 
 
 class Entry(NamedTuple):
-    """A design on the board. right, asked: answers of all its trainings on the test part."""
+    """A design on the board.
+
+    right, asked: answers of all its trainings on the test part. recipe: how it was trained, as a
+    text that is equal for designs that can be compared; empty if that is not known.
+    """
 
     name: str
     parameters: int
     macs: int
     right: int
     asked: int
+    recipe: str = ""
 
     @property
     def accuracy(self) -> float:
@@ -47,10 +54,11 @@ class Board:
     """The designs so far, the best first. As the last expression of a cell it is shown as a table.
 
     Attributes:
-        entries: the designs, in their order.
-        references: networks of the course, by the same recipe; they have no place.
+        entries: the designs of the board's recipe, in their order. `len` counts these.
+        others: the designs of another recipe, by name; they have no place.
+        references: networks of the course, by the board's recipe; they have no place either.
         notice: what to say about the file; empty as a rule.
-        recipe: how every design was trained, for the caption.
+        trained: how the designs were trained, in a sentence for the caption.
     """
 
     def __init__(
@@ -58,24 +66,33 @@ class Board:
         entries: Sequence[Entry],
         references: Sequence[Entry] = (),
         notice: str = "",
+        trained: str = "",
         recipe: str = "",
     ) -> None:
-        self.entries = tuple(in_order(entries))
+        """`recipe`: that of the designs which are ranked, as in `Entry.recipe`."""
+        self.entries = tuple(in_order([one for one in entries if one.recipe == recipe]))
+        others = [one for one in entries if one.recipe != recipe]
+        self.others = tuple(sorted(others, key=lambda one: one.name))
         self.references = tuple(in_order(references))
-        self.notice, self.recipe = notice, recipe
+        self.notice, self.trained = notice, trained
 
     def __len__(self) -> int:
         return len(self.entries)
 
     def _lines(self) -> list[tuple[str, Entry]]:
-        """(place or "course", entry), designs and references in one order."""
+        """(place, entry): designs and references in one order, then those of another recipe."""
         places = [(f"{i}", one) for i, one in enumerate(self.entries, 1)]
         both = places + [("course", one) for one in self.references]
-        return sorted(both, key=lambda line: line[1].key)
+        ranked = sorted(both, key=lambda line: line[1].key)
+        return ranked + [(_OTHER, one) for one in self.others]
 
     def _caption(self) -> str:
         count = {0: "No design yet", 1: "1 design"}.get(len(self), f"{len(self)} designs")
-        return f"{count}. Ranked by right answers, then by fewer multiply-adds, then parameters."
+        ranked = f"{count}. Ranked by right answers, then by fewer multiply-adds, then parameters."
+        if not self.others:
+            return ranked
+        more = {1: "1 more was"}.get(len(self.others), f"{len(self.others)} more were")
+        return f"{ranked} {more} trained by another recipe: not comparable, so without a place."
 
     def __repr__(self) -> str:
         cells = [_HEADS, *(_cells(place, one) for place, one in self._lines())]
@@ -99,7 +116,7 @@ class Board:
         )
         rows = []
         for place, one in self._lines():
-            ground = "none" if place == "course" else tint(GOOD, 0.1)
+            ground = "none" if place in ("course", _OTHER) else tint(GOOD, 0.1)
             texts = [html.escape(text) for text in _cells(place, one)]
             data = "".join(
                 f'<td style="{cell}right;font-variant-numeric:tabular-nums">{text}</td>'
@@ -113,7 +130,7 @@ class Board:
         return (
             '<div class="cnn-board"><table style="border-collapse:collapse;font-size:1em;'
             f'background:{PAPER}"><caption style="text-align:left;color:{INK}">{self._caption()} '
-            f"{html.escape(self.recipe)}</caption><thead><tr>{heads}</tr></thead>"
+            f"{html.escape(self.trained)}</caption><thead><tr>{heads}</tr></thead>"
             f"<tbody>{''.join(rows)}</tbody></table>{notice}</div>"
         )
 
@@ -134,11 +151,10 @@ def in_order(entries: Sequence[Entry]) -> list[Entry]:
 
 
 class BoardContent(NamedTuple):
-    """What the file holds: designs, and references with the recipe they were trained by."""
+    """What the file holds: designs, each name once, and networks of the course."""
 
     designs: list[Entry]
     references: list[Entry]
-    recipe: str
 
 
 class BoardFile(StateFile[BoardContent]):
@@ -153,42 +169,46 @@ class BoardFile(StateFile[BoardContent]):
 
     def empty(self) -> BoardContent:
         """Neither designs nor references."""
-        return BoardContent([], [], "")
+        return BoardContent([], [])
 
     def decode(self, data: object) -> BoardContent:
-        """Return what the file holds; ValueError says what is wrong with it."""
-        if not isinstance(data, dict) or data.get("version") != _VERSION:
+        """Return what the file holds; ValueError says what is wrong with it.
+
+        Of version 1 the designs come back with the recipe "". Its references are left out: they
+        are trained anew.
+        """
+        version = data.get("version") if isinstance(data, dict) else None
+        if version not in (1, _VERSION):
             raise ValueError(f"it is no board of version {_VERSION}")
-        kept = data.get("references")
-        if not isinstance(kept, dict) or not isinstance(kept.get("recipe"), str):
-            raise ValueError("its references are damaged")
-        designs, found = _entries(data.get("designs")), _entries(kept.get("entries"))
+        fields = Entry._fields if version == _VERSION else Entry._fields[:-1]
+        designs = _entries(data.get("designs"), fields)
         if len({one.name for one in designs}) < len(designs):
             raise ValueError("a name stands there twice")
-        return BoardContent(designs, found, kept["recipe"])
+        found = _entries(data.get("references"), fields) if version == _VERSION else []
+        return BoardContent(designs, found)
 
     def encode(self, content: BoardContent) -> dict:
         """Return version, designs and references."""
-        found = [one._asdict() for one in content.references]
         return {
             "version": _VERSION,
             "designs": [one._asdict() for one in content.designs],
-            "references": {"recipe": content.recipe, "entries": found},
+            "references": [one._asdict() for one in content.references],
         }
 
 
-def _entries(records: object) -> list[Entry]:
+def _entries(records: object, fields: Sequence[str]) -> list[Entry]:
     if not isinstance(records, list):
         raise ValueError("it holds no list of designs")
     found = []
     for record in records:
-        if not isinstance(record, dict) or record.keys() != set(Entry._fields):
+        if not isinstance(record, dict) or record.keys() != set(fields):
             raise ValueError("a design is damaged")
         one = Entry(**record)
-        numbers = one[1:]
+        numbers = (one.parameters, one.macs, one.right, one.asked)
         whole = all(isinstance(n, int) and not isinstance(n, bool) and n >= 0 for n in numbers)
         if (
             not isinstance(one.name, str)
+            or not isinstance(one.recipe, str)
             or not whole
             or not one.right <= one.asked
             or not one.asked

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import copy
 import html
+import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
@@ -254,7 +255,8 @@ def check_design(model: nn.Module | None, name: str = "my design") -> Design:
             reported as "not attempted yet".
         name: what the board calls it, 1 to 40 characters. A name has one place: when it comes
             again, the better of the two designs stays (ranked as on the board; the older one if
-            they are equal). White space at the ends is dropped.
+            they are equal). A design of another recipe, or of another version of torch, is not
+            compared: the new one replaces it. White space at the ends is dropped.
 
     Returns:
         The `Design`. Nothing that the model does is raised. Refused are: what is no network, does
@@ -311,8 +313,22 @@ def _one_thread() -> Iterator[None]:
 
 def _measure(model: object, name: str) -> tuple[Entry, list[str]]:
     """Check and train a design. Raises _Refused."""
-    own = _copied(model)
     train, test = digits(BUDGET.input_shape[-1])
+    try:
+        return _checked_and_trained(model, name, train, test)
+    except _Refused:
+        raise
+    except (Exception, SystemExit) as error:  # what a design may override has no end
+        raise _Refused(
+            f"The check does not get through this network: {_one_line(error)}",
+            "Give methods of your own names that nn.Module does not have (train, eval and "
+            "parameters are taken), return an ordinary tensor, and keep only layers, tensors and "
+            "numbers in the attributes.",
+        ) from error
+
+
+def _checked_and_trained(model: object, name: str, train, test) -> tuple[Entry, list[str]]:
+    own = _copied(model)
     _check_forward(own, train[0][:_PROBE])
     counted = _count(own)
     macs, notes = _check_ledger(counted)
@@ -321,7 +337,8 @@ def _measure(model: object, name: str) -> tuple[Entry, list[str]]:
     _check_gradient(own, (train[0][:64], train[1][:64]), counts)
     right, trained = _train(own, train, test, counts)
     notes += _never_moved(own, trained)
-    return Entry(name, counted.parameters, macs, right, len(test[1]) * len(BUDGET.seeds)), notes
+    asked = len(test[1]) * len(BUDGET.seeds)
+    return Entry(name, counted.parameters, macs, right, asked, _recipe_key()), notes
 
 
 def _copied(model: object) -> nn.Module:
@@ -336,27 +353,54 @@ def _copied(model: object) -> nn.Module:
         else:
             what, advice = f"{type(model).__name__}", "Build an nn.Module and hand it over."
         raise _Refused(f"A network is an instance of nn.Module; this is {what}.", advice)
-    lazy = [n for n, p in model.named_parameters() if isinstance(p, UninitializedTensorMixin)]
-    if lazy:
+    _check_modules(model)
+    held = [*model.named_parameters(), *model.named_buffers()]
+    if lazy := [n for n, value in held if isinstance(value, UninitializedTensorMixin)]:
         raise _Refused(
-            f"It has lazy layers, whose weights have no shape yet: {_some(lazy)}.",
+            f"It has lazy layers, whose weights or statistics have no shape yet: {_some(lazy)}.",
             f"Run it once, model(torch.zeros{(1, *BUDGET.input_shape)}), or give the layers their "
             "sizes.",
         )
-    if any(p.is_meta for p in model.parameters()):
+    if any(value.is_meta for _, value in held):
         raise _Refused(
             "Its weights are on the meta device and hold no numbers.",
             'Build it without `with torch.device("meta")`.',
         )
+    _check_registered(model)
     _check_parameters(model)
+    own = _copy(model)
+    own.cpu()
+    own.eval()
+    return own
+
+
+def _copy(module: nn.Module) -> nn.Module:
     try:
-        own = copy.deepcopy(model)
-    except Exception as error:
+        return copy.deepcopy(module)
+    except (Exception, SystemExit) as error:
         raise _Refused(
             f"The network cannot be copied ({_one_line(error)}).",
-            "Keep no intermediate results or open files in its attributes.",
+            "Keep no intermediate results (or detach() them) and no open files in its attributes.",
         ) from None
-    return own.cpu().eval()
+
+
+def _check_modules(model: nn.Module) -> None:
+    """Is it, with all its parts, made of complete modules whose layers can be followed."""
+    for path, module in model.named_modules():  # a module comes before its parts are looked up
+        kind = type(module).__name__
+        what = f"Its part {path} ({kind})" if path else f"The network ({kind})"
+        wrapped = "_orig_mod" in vars(module).get("_modules", ())  # by torch.compile
+        if wrapped or isinstance(module, torch.jit.ScriptModule):
+            raise _Refused(
+                f"{what} is compiled: its layers cannot be followed and counted.",
+                "Hand over the network as it was before torch.jit.script, torch.jit.trace or "
+                "torch.compile.",
+            )
+        if "_parameters" not in vars(module):
+            raise _Refused(
+                f"{what} is not set up: its __init__ does not call that of nn.Module.",
+                f"Begin the __init__ of the class {kind} with super().__init__().",
+            )
 
 
 def _check_parameters(model: nn.Module) -> None:
@@ -480,7 +524,7 @@ def _located(own: nn.Module) -> Iterator[Callable[[], str]]:
 def _count(own: nn.Module) -> Ledger:
     try:
         return ledger(own, BUDGET.input_shape)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise _Refused(
             f"Its multiply-adds cannot be counted: {_one_line(error)}",
             "Let the path through the network depend on shapes only, not on the numbers (.item(), "
@@ -565,7 +609,7 @@ def _check_stored(own: nn.Module) -> None:
         for key, value in (*module._buffers.items(), *vars(module).items()):
             if key in ("_parameters", "_buffers", "_modules"):
                 continue
-            if size := sum(t.numel() for t in _tensors(value)):
+            if size := _numbers(value):
                 sizes[f"{path}.{key}".lstrip(".")] = size
     total = sum(sizes.values())
     if total > BUDGET.stored:
@@ -577,17 +621,49 @@ def _check_stored(own: nn.Module) -> None:
         )
 
 
-def _tensors(value: object) -> Iterator[Tensor]:
-    if isinstance(value, Tensor):
-        yield value
-    elif isinstance(value, list | tuple):
-        for one in value:
-            yield from _tensors(one)
-    elif isinstance(value, dict):
-        for one in value.values():
-            yield from _tensors(one)
-    elif hasattr(value, "__array_interface__"):
-        yield torch.empty(value.shape)
+def _numbers(value: object) -> int:
+    """Numbers in the tensors and arrays of a value, in whatever lists and dicts; each once."""
+    total = 0
+    for one in _inside(value):
+        if isinstance(one, Tensor):
+            total += one.numel()
+        elif not isinstance(one, type):
+            interface = getattr(one, "__array_interface__", None)  # NumPy's; PIL follows it too
+            total += math.prod(interface["shape"]) if isinstance(interface, dict) else 0
+    return total
+
+
+def _inside(value: object) -> Iterator[object]:
+    """Yield what lists, tuples and dicts hold, however deep, or the value itself; each once."""
+    seen, todo = {}, [value]
+    while todo:
+        one = todo.pop()
+        if id(one) in seen:
+            continue
+        seen[id(one)] = one  # kept, so that its id is not given away
+        if isinstance(one, list | tuple):
+            todo += one
+        elif isinstance(one, dict):
+            todo += one.values()
+        else:
+            yield one
+
+
+def _check_registered(own: nn.Module) -> None:
+    """Layers and weights in a plain list would be used, and neither counted nor trained."""
+    known = {id(part) for part in (*own.modules(), *own.parameters())}
+    for path, module in own.named_modules():
+        for key, value in vars(module).items():
+            if key in ("_parameters", "_buffers", "_modules"):
+                continue
+            for one in _inside(value):
+                if isinstance(one, nn.Module | nn.Parameter) and id(one) not in known:
+                    raise _Refused(
+                        f"{f'{path}.{key}'.lstrip('.')} holds a {type(one).__name__} that the "
+                        "network does not know of: it is neither counted nor trained.",
+                        "Keep layers in nn.ModuleList or nn.Sequential (nn.ModuleDict), and single "
+                        "weights in nn.ParameterList, not in a plain list or dict.",
+                    )
 
 
 def _check_gradient(own: nn.Module, batch: tuple[Tensor, Tensor], counts: dict) -> None:
@@ -602,7 +678,7 @@ def _check_gradient(own: nn.Module, batch: tuple[Tensor, Tensor], counts: dict) 
         )
     try:
         cross_entropy(scores, batch[1]).backward()
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise _Refused(
             f"The backward pass raises an error: {_one_line(error)}",
             "Look for operations in place (x += ..., inplace=True) on a tensor used twice.",
@@ -623,7 +699,7 @@ def _train(own: nn.Module, train, test, counts: dict) -> tuple[int, nn.Module]:
     """Train a copy for each seed. Return the right answers of all, and the last copy."""
     right, trained = 0, own
     for seed in BUDGET.seeds:
-        trained = copy.deepcopy(own)
+        trained = _copy(own)
         try:
             history = fit(
                 trained,
@@ -643,7 +719,7 @@ def _train(own: nn.Module, train, test, counts: dict) -> tuple[int, nn.Module]:
                 "Add batch normalisation, use smaller start weights, or avoid logarithms.",
                 **counts,
             ) from None
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise _Refused(
                 f"In training it raises an error: {_one_line(error)}",
                 "Let forward work for any number of images: batches hold 64, the last one 3.",
@@ -654,7 +730,11 @@ def _train(own: nn.Module, train, test, counts: dict) -> tuple[int, nn.Module]:
 
 def _never_moved(own: nn.Module, trained: nn.Module) -> list[str]:
     after = dict(trained.named_parameters())
-    still = [n for n, p in own.named_parameters() if p.requires_grad and torch.equal(p, after[n])]
+    still = [
+        n
+        for n, p in own.named_parameters()
+        if p.requires_grad and n in after and torch.equal(p, after[n])
+    ]
     if not still:
         return []
     return [f"The training did not move {_some(still)}: their gradient was 0 all the time."]
@@ -663,7 +743,7 @@ def _never_moved(own: nn.Module, trained: nn.Module) -> list[str]:
 def _one_line(error: BaseException) -> str:
     try:
         words = " ".join(str(error).split())
-    except Exception:  # an exception class of the student's may break while it is written
+    except (Exception, SystemExit):  # a class of the student's may break while it is written
         words = "(its text cannot be shown)"
     text = f"{type(error).__name__}: {words}" if words else type(error).__name__
     return text if len(text) <= 220 else text[:219] + "…"
@@ -686,23 +766,27 @@ def board(*, references: bool = True) -> Board:
             the recipe of `BUDGET`, which takes some seconds the first time; then they are kept in
             the file of the board.
 
+    Only designs of the present recipe have a place: scores of another `BUDGET`, or of another
+    version of torch, cannot be compared with theirs. They stand at the end.
+
     An interrupt while they are trained gives the board without them, with a notice.
     """
     file = BoardFile()
     content, notice = file.read()
     found: list[Entry] = []
     if references:
-        found = content.references if content.recipe == _recipe_key() else []
-        if not found:
+        found = content.references
+        wanted = {(name, _recipe_key()) for name in REFERENCES}
+        if {(one.name, one.recipe) for one in found} != wanted:
+            found = []
             try:
                 found = [_reference(name, build) for name, build in REFERENCES.items()]
             except KeyboardInterrupt:
                 notice = f"{notice} The networks of the course were not trained to the end.".strip()
             else:
-                new = {"references": found, "recipe": _recipe_key()}
-                _, problem = file.change(lambda stored: stored._replace(**new))
+                _, problem = file.change(lambda stored: stored._replace(references=found))
                 notice = f"{notice} {problem}".strip()
-    return Board(content.designs, found, notice, BUDGET.recipe)
+    return Board(content.designs, found, notice, BUDGET.recipe, _recipe_key())
 
 
 def _reference(name: str, build: Callable[[], nn.Module]) -> Entry:
@@ -711,8 +795,8 @@ def _reference(name: str, build: Callable[[], nn.Module]) -> Entry:
 
 
 def _recipe_key() -> str:
-    """What the scores of the references depend on: recipe, their names, and torch."""
-    return f"{tuple(BUDGET)} {', '.join(REFERENCES)} torch {torch.__version__}"
+    """What scores depend on besides the design: the budget with its recipe, and torch."""
+    return f"{tuple(BUDGET)} torch {torch.__version__}"
 
 
 def _ranked(entry: Entry, notes: list[str]) -> Design:
@@ -722,13 +806,14 @@ def _ranked(entry: Entry, notes: list[str]) -> Design:
     def put(content: BoardContent) -> BoardContent:
         others = [one for one in content.designs if one.name != entry.name]
         earlier.extend(one for one in content.designs if one.name == entry.name)
-        best = min([*earlier, entry], key=lambda one: one.key)  # the first, the older, if equal
+        rivals = [one for one in earlier if one.recipe == entry.recipe]
+        best = min([*rivals, entry], key=lambda one: one.key)  # the first, the older, if equal
         return content._replace(designs=[*others, best])
 
     content, notice = BoardFile().change(put)
     rank = places = None
     if content is not None:
-        order = in_order(content.designs)
+        order = in_order([one for one in content.designs if one.recipe == entry.recipe])
         rank = 1 + [one.name for one in order].index(entry.name)
         places = len(order)
     scans = entry.asked // len(BUDGET.seeds)
@@ -754,6 +839,11 @@ def _ranked(entry: Entry, notes: list[str]) -> Design:
 
 
 def _against(old: Entry, new: Entry) -> str:
+    if new.recipe != old.recipe:
+        return (
+            f"It replaces your earlier {new.name}, which was trained by another recipe and cannot "
+            "be compared."
+        )
     what = f"{percent(old.right, old.asked)} with {old.macs:,} multiply-adds"
     if new.key == old.key:
         return f"The same result stood on the board under {new.name}: it counts once."

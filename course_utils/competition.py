@@ -14,6 +14,7 @@
     name = "AlexNet"
     place = "winner"               # winner | second | human
     model = "AlexNet"              # optional: a network that the course builds
+    network = true                 # optional: whether it is a neural network; if not given, it is
     note = "what to know before comparing"
     depth = { value = 8, source = "..." }          # or { unknown = "why" }
     parameters = { counted = true }                # or as depth; counted needs a model
@@ -33,13 +34,12 @@ Standard library only.
 
 from __future__ import annotations
 
-import re
-import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 from course_utils.data_files import DATA
+from course_utils.tables import check_keys, check_unique, read_id, read_tables, read_text
 
 WINNERS = DATA / "papers" / "winners.toml"
 REFERENCES = DATA / "papers" / "references.toml"
@@ -48,7 +48,6 @@ PLACES = ("winner", "second", "human")
 IMAGES = ("supplied", "extra", "practice")
 COUNTED = "counted by this course, for one network and one image"
 
-_ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _QUANTITIES = ("depth", "parameters", "macs")
 
 
@@ -82,6 +81,7 @@ class Entry(NamedTuple):
     errors: the lowest first. depth: layers with weights, as its paper counts them. parameters,
     macs: of one network on one image. single: top-5 error of one network, validation images, ten
     crops, percent. model: its key in `single_models` and in the ledgers; "" if not built here.
+    network: whether it is a neural network, and neither features made by hand nor a person.
     """
 
     id: str
@@ -96,6 +96,7 @@ class Entry(NamedTuple):
     macs: Quantity
     single: Quantity
     model: str = ""
+    network: bool = True
 
     @property
     def error(self) -> float:
@@ -137,15 +138,21 @@ class Later(NamedTuple):
 
 
 def winners(path: Path = WINNERS) -> tuple[Entry, ...]:
-    """Return the entries of the competition in the file's order, by year.
+    """Return the entries of the competition by year, and after them the people.
 
     Raises:
-        ValueError: naming file, entry and key where the file breaks the schema.
+        ValueError: naming file, entry and key where the file breaks the schema, and where an entry
+            stands out of this order.
     """
-    tables = _tables(path, ("entry", "single"))
+    tables = read_tables(path, ("entry", "single"))
     singles = {one.model: one for one in _singles(tables["single"], path)}
     entries = tuple(_entry(table, where, singles) for table, where in tables["entry"])
-    _unique([entry.id for entry in entries], path, "id")
+    check_unique([entry.id for entry in entries], path, "id")
+    order = [(entry.place == "human", entry.year) for entry in entries]
+    if order != sorted(order):
+        raise ValueError(
+            f"{path.name}: [[entry]] tables must be in the order of their years, people last"
+        )
     return entries
 
 
@@ -155,7 +162,8 @@ def single_models(path: Path = WINNERS) -> dict[str, Single]:
     Raises:
         ValueError: as `winners`.
     """
-    return {one.model: one for one in _singles(_tables(path, ("entry", "single"))["single"], path)}
+    tables = read_tables(path, ("entry", "single"))["single"]
+    return {one.model: one for one in _singles(tables, path)}
 
 
 def with_counts(entries: Iterable[Entry], ledgers: Mapping[str, object]) -> tuple[Entry, ...]:
@@ -208,41 +216,6 @@ def later_networks(path: Path = REFERENCES) -> tuple[Later, ...]:
 # The schema
 
 
-def _tables(path: Path, names: tuple[str, ...]) -> dict[str, list[tuple[dict, str]]]:
-    """Return, by name, each list of tables with what an error calls them."""
-    try:
-        data = tomllib.loads(Path(path).read_text(encoding="utf-8"))
-    except tomllib.TOMLDecodeError as error:
-        raise ValueError(f"{path.name}: not valid TOML: {error}") from error
-    if sorted(data) != sorted(names) or not all(isinstance(part, list) for part in data.values()):
-        kinds = " and ".join(f"[[{name}]]" for name in names)
-        raise ValueError(f"{path.name}: must hold {kinds} tables and nothing else")
-    found = {}
-    for kind in names:
-        found[kind] = []
-        for position, table in enumerate(data[kind], start=1):
-            label = table.get("id") or table.get("model") or f"number {position}"
-            found[kind].append((table, f"{path.name}, {kind} {label}"))
-    return found
-
-
-def _keys(table: dict, where: str, needed: Iterable[str], optional: Iterable[str] = ()) -> None:
-    needed = tuple(needed)
-    for key in needed:
-        if key not in table:
-            raise ValueError(f"{where}: {key} is missing")
-    for key in table:
-        if key not in (*needed, *optional):
-            raise ValueError(f"{where}: {key} is not one of {', '.join((*needed, *optional))}")
-
-
-def _text(table: dict, key: str, where: str) -> str:
-    value = table[key]
-    if not isinstance(value, str) or not value.strip():
-        raise ValueError(f"{where}: {key} must be a text, got {value!r}")
-    return value
-
-
 def _one_of(table: dict, key: str, where: str, allowed: tuple[str, ...]) -> str:
     if table[key] not in allowed:
         raise ValueError(f"{where}: {key} must be one of {', '.join(allowed)}, got {table[key]!r}")
@@ -264,22 +237,15 @@ def _whole(table: dict, key: str, where: str, smallest: int = 1) -> int:
     return value
 
 
-def _id(table: dict, where: str) -> str:
-    if not _ID.fullmatch(_text(table, "id", where)):
-        raise ValueError(f"{where}: id must be words joined by hyphens, got {table['id']!r}")
-    return table["id"]
-
-
-def _unique(names: list[str], path: Path, key: str) -> None:
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise ValueError(f"{path.name}: {key} {twice[0]!r} is used twice")
-
-
 def _entry(table: dict, where: str, singles: dict[str, Single]) -> Entry:
     needed = ("id", "year", "team", "name", "place", "note", *_QUANTITIES, "error")
-    _keys(table, where, needed, ("model",))
-    model = _text(table, "model", where) if "model" in table else ""
+    check_keys(table, where, needed, ("model", "network"))
+    model = read_text(table, "model", where) if "model" in table else ""
+    network = table.get("network", True)
+    if not isinstance(network, bool):
+        raise ValueError(f"{where}: network must be true or false, got {network!r}")
+    if model and not network:
+        raise ValueError(f"{where}: network must be true, as the entry names its model")
     errors = table["error"]
     if not isinstance(errors, list) or not errors:
         raise ValueError(f"{where}: error must be one or more [[entry.error]] tables")
@@ -291,25 +257,26 @@ def _entry(table: dict, where: str, singles: dict[str, Single]) -> Entry:
     if model in singles:
         single = Quantity(singles[model].error, singles[model].source)
     return Entry(
-        id=_id(table, where),
+        id=read_id(table, where),
         year=_whole(table, "year", where, smallest=2010),
-        team=_text(table, "team", where),
-        name=_text(table, "name", where),
+        team=read_text(table, "team", where),
+        name=read_text(table, "name", where),
         place=_one_of(table, "place", where, PLACES),
-        note=_text(table, "note", where),
+        note=read_text(table, "note", where),
         errors=found,
         single=single,
         model=model,
+        network=network,
         **numbers,
     )
 
 
 def _error(table: dict, where: str) -> TestError:
-    _keys(table, where, ("value", "images", "source"), ("networks",))
+    check_keys(table, where, ("value", "images", "source"), ("networks",))
     return TestError(
         value=_percent(table, "value", where),
         images=_one_of(table, "images", where, IMAGES),
-        source=_text(table, "source", where),
+        source=read_text(table, "source", where),
         networks=_whole(table, "networks", where) if "networks" in table else None,
     )
 
@@ -318,39 +285,41 @@ def _quantity(table: object, where: str, model: str) -> Quantity:
     if not isinstance(table, dict):
         raise ValueError(f"{where}: must be a table with a source, got {table!r}")
     if "counted" in table:
-        _keys(table, where, ("counted",))
+        check_keys(table, where, ("counted",))
         if table["counted"] is not True or not model:
             raise ValueError(f"{where}: counted must be true, and the entry must name its model")
         return Quantity(None, unknown="not counted yet: see with_counts", counted=True)
     if "unknown" in table:
-        _keys(table, where, ("unknown",))
-        return Quantity(None, unknown=_text(table, "unknown", where))
-    _keys(table, where, ("value", "source"))
-    return Quantity(_whole(table, "value", where), _text(table, "source", where))
+        check_keys(table, where, ("unknown",))
+        return Quantity(None, unknown=read_text(table, "unknown", where))
+    check_keys(table, where, ("value", "source"))
+    return Quantity(_whole(table, "value", where), read_text(table, "source", where))
 
 
 def _singles(tables: list[tuple[dict, str]], path: Path) -> list[Single]:
     found = []
     for table, where in tables:
-        _keys(table, where, Single._fields)
+        check_keys(table, where, Single._fields)
         error = _percent(table, "error", where)
-        found.append(Single(_text(table, "model", where), error, _text(table, "source", where)))
-    _unique([one.model for one in found], path, "model")
+        found.append(
+            Single(read_text(table, "model", where), error, read_text(table, "source", where))
+        )
+    check_unique([one.model for one in found], path, "model")
     return found
 
 
 def _papers(path: Path, which: str, kind: type, optional: tuple[str, ...] = ()) -> tuple:
     found = []
-    for table, where in _tables(path, ("reference", "later"))[which]:
+    for table, where in read_tables(path, ("reference", "later"))[which]:
         needed = [name for name in kind._fields if name not in optional]
-        _keys(table, where, needed, optional)
+        check_keys(table, where, needed, optional)
         for key in table:
             if key != "year":
-                _text(table, key, where)
-        _id(table, where)
+                read_text(table, key, where)
+        read_id(table, where)
         _whole(table, "year", where, smallest=1900)
         if not table["link"].startswith("https://"):
             raise ValueError(f"{where}: link must begin with https://, got {table['link']!r}")
         found.append(kind(**table))
-    _unique([one.id for one in found], path, "id")
+    check_unique([one.id for one in found], path, "id")
     return tuple(found)

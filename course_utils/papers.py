@@ -17,16 +17,16 @@ Floor 1, standard library only.
 from __future__ import annotations
 
 import re
-import tomllib
 from pathlib import Path
 from typing import NamedTuple
 
 from course_utils.data_files import DATA
+from course_utils.tables import check_keys, check_unique, read_id, read_tables, read_text
 
 FOLDER = DATA / "papers"
 
-_ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _REQUIRED = ("id", "what", "value", "unit", "source")
+_TABLE = re.compile(r"^\[\[result\]\]", re.MULTILINE)
 
 
 class Result(NamedTuple):
@@ -62,38 +62,24 @@ def results(paper: str, folder: Path = FOLDER) -> dict[str, Result]:
     """
     path = Path(folder) / f"{paper}.toml"
     if not isinstance(paper, str) or not path.is_file():
-        there = ", ".join(sorted(p.stem for p in Path(folder).glob("*.toml"))) or "none"
+        there = ", ".join(_papers(Path(folder))) or "none"
         raise ValueError(f"paper must be one of {there}, got {paper!r}")
-    try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
-    except tomllib.TOMLDecodeError as error:
-        raise ValueError(f"{path.name}: not valid TOML: {error}") from error
-    tables = data.pop("result", None)
-    if data or not isinstance(tables, list) or not tables:
-        raise ValueError(f"{path.name}: must hold [[result]] tables and nothing else")
-    found: dict[str, Result] = {}
-    for position, table in enumerate(tables, start=1):
-        result = _result(table, f"{path.name}, result {table.get('id', position)}")
-        if result.id in found:
-            raise ValueError(f"{path.name}, result {result.id}: id is used twice")
-        found[result.id] = result
-    return found
+    found = [_result(table, where) for table, where in read_tables(path, ["result"])["result"]]
+    check_unique([result.id for result in found], path, "id")
+    return {result.id: result for result in found}
+
+
+def _papers(folder: Path) -> list[str]:
+    """Return the papers with results; other files of the folder hold tables of another kind."""
+    files = sorted(folder.glob("*.toml"))
+    return [path.stem for path in files if _TABLE.search(path.read_text(encoding="utf-8"))]
 
 
 def _result(table: dict, where: str) -> Result:
-    for key in _REQUIRED:
-        if key not in table:
-            raise ValueError(f"{where}: {key} is missing")
-    for key, value in table.items():
-        if key == "value":
-            table = table | {"value": _numbers(value, where)}
-        elif key not in Result._fields:
-            raise ValueError(f"{where}: {key} is not one of {', '.join(Result._fields)}")
-        elif not isinstance(value, str) or not value.strip():
-            raise ValueError(f"{where}: {key} must be a text, got {value!r}")
-    if not _ID.fullmatch(table["id"]):
-        raise ValueError(f"{where}: id must be words joined by hyphens, got {table['id']!r}")
-    return Result(**table)
+    check_keys(table, where, _REQUIRED, ["note"])
+    texts = {key: read_text(table, key, where) for key in table if key != "value"}
+    read_id(table, where)
+    return Result(value=_numbers(table["value"], where), **texts)
 
 
 def _numbers(value: object, where: str) -> float | tuple[float, ...]:

@@ -11,10 +11,12 @@ import sys
 import xml.etree.ElementTree as ET
 from concurrent.futures import ThreadPoolExecutor
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 from torch import nn
 
 from course_utils import capstone
@@ -175,6 +177,119 @@ def test_weights_that_cannot_be_counted_or_trained():
     cannot = Net(handle=(number for number in range(3)))
     refused(cannot, "cannot be copied (TypeError: cannot pickle 'generator' object)")
 
+    normed = nn.Sequential(nn.LazyBatchNorm2d(affine=False), nn.Flatten(), nn.Linear(256, 10))
+    refused(normed, "lazy layers, whose weights or statistics", "torch.zeros(1, 1, 16")
+    table = Net()
+    table.register_buffer("table", torch.zeros(3, device="meta"))
+    refused(table, "on the meta device")
+
+
+@pytest.mark.parametrize(
+    "compiled",
+    [
+        torch.jit.script,
+        lambda net: torch.jit.trace(net, torch.zeros(2, *SHAPE)),
+        torch.compile,
+    ],
+    ids=["script", "trace", "compile"],
+)
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # torch's own, of torch.jit
+def test_compiled_networks_are_refused(compiled):
+    refused(compiled(dense()), ") is compiled: its layers cannot be", "before torch.jit.script")
+    inside = nn.Sequential(compiled(nn.Flatten()), nn.Linear(256, 10))
+    refused(inside, "Its part 0 (")
+
+
+class NotSetUp(nn.Module):
+    def __init__(self):
+        self.factor = 2
+
+    def forward(self, x):
+        return self.factor * x
+
+
+def test_a_class_that_forgets_super_init_is_told_so():
+    words = "(NotSetUp) is not set up: its __init__ does not call that of nn.Module"
+    advice = "the __init__ of the class NotSetUp with super().__init__()"
+    refused(NotSetUp(), f"The network {words}", advice)
+    refused(nn.Sequential(dense(), NotSetUp()), f"Its part 1 {words}", advice)
+
+
+def test_an_exit_is_reported_wherever_it_comes():
+    class Copied(Net):
+        def __deepcopy__(self, memo):
+            raise SystemExit("in the copy")
+
+    class Backward(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, scores):
+            return scores.clone()
+
+        @staticmethod
+        def backward(ctx, gradient):
+            raise SystemExit("backward")
+
+    def last_batch(net, scores, x):
+        if len(x) == 3:
+            raise SystemExit("three")
+        return scores
+
+    def counted(net, scores, x):
+        if x.is_meta or type(x) is not torch.Tensor:
+            raise SystemExit("counted")
+        return scores
+
+    refused(Copied(), "cannot be copied (SystemExit: in the copy)")
+    refused(Net(lambda net, s, x: Backward.apply(s)), "backward pass raises an error: SystemExit")
+    refused(Net(last_batch), "In training it raises an error: SystemExit: three", "the last one 3")
+    refused(Net(counted), "cannot be counted: SystemExit: counted")
+
+
+def test_results_that_a_network_keeps_with_their_gradient_cannot_be_copied():
+    def keep(net, scores, x):
+        net.last = scores
+        return scores
+
+    def keep_detached(net, scores, x):
+        net.last = scores.detach()
+        return scores
+
+    refused(Net(keep), "cannot be copied (RuntimeError", "or detach() them")
+    assert check_design(Net(keep_detached)).state == "trained"
+
+
+def test_what_a_network_overrides_does_not_escape():
+    class OwnTrain(Net):
+        def train(self, images, labels):
+            pass
+
+    def drop(net, scores, x):
+        if len(x) == 3:
+            net.fc = nn.Flatten()
+        return scores
+
+    class Silent(Net):
+        def train(self, mode=True):
+            super().train(mode)
+
+    report = refused(OwnTrain(), "does not get through this network: TypeError: ", "(train, eval")
+    assert "OwnTrain.train() missing 1 required positional argument" in report.message
+    looped = Net()
+    looped._modules["again"] = looped
+    refused(looped, "does not get through this network: RecursionError")
+    assert check_design(Silent()).state == "trained"
+    report = check_design(Net(drop))  # its parameters are gone when the training ends
+    assert report.state == "trained" and "did not move" not in " ".join(report.notes)
+
+
+def test_errors_of_the_course_itself_are_not_laid_on_the_design(monkeypatch):
+    def lost(size):
+        raise FileNotFoundError("digits")
+
+    monkeypatch.setattr(capstone, "digits", lost)
+    with pytest.raises(FileNotFoundError):
+        check_design(dense())
+
 
 def test_weights_that_no_gradient_reaches_are_named():
     report = refused(Net(spare=nn.Linear(3, 4)), "reaches spare.weight, spare.bias: they count")
@@ -267,6 +382,38 @@ def test_stored_answers_are_refused_and_small_tables_are_not():
     normed = nn.Sequential(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.Flatten(), nn.Linear(784, 10))
     assert check_design(normed).state == "trained"
     assert check_design(Net(window=torch.ones(16, 16))).state == "trained"
+
+
+@pytest.mark.parametrize(
+    ("held", "kind"),
+    [
+        (lambda: [nn.Linear(256, 10)], "Linear"),
+        (lambda: {"a": (nn.Conv2d(1, 1, 3),)}, "Conv2d"),
+        (lambda: [nn.Parameter(torch.zeros(3))], "Parameter"),
+    ],
+    ids=["list", "dict", "parameter"],
+)
+def test_layers_in_a_plain_list_are_neither_counted_nor_trained(held, kind):
+    words = f"layers holds a {kind} that the network does not know of"
+    refused(Net(layers=held()), words, "nn.ModuleList")
+    refused(nn.Sequential(nn.Flatten(), Net(layers=held())), f"1.{words}")
+
+
+def test_layers_that_are_known_may_stand_in_a_list_as_well():
+    net = dense()
+    net.order = list(net)
+    assert check_design(net).state == "trained"
+
+
+def test_stored_numbers_are_found_in_whatever_holds_them():
+    refused(Net(picture=Image.new("L", (80, 90))), "stores 7,200 numbers that are no", "the image")
+    own = {"table": torch.zeros(5_001)}
+    own["me"] = [own, (own,)]
+    refused(Net(memory=own), "stores 5,001 numbers that are no parameters (memory)")
+    own["table"] = torch.zeros(5_000)
+    assert check_design(Net(memory=own)).state == "trained"
+    assert check_design(Net(picture=Image.new("L", (8, 9)))).state == "trained"
+    assert check_design(Net(kind=np.ndarray, tensor=torch.Tensor)).state == "trained"
 
 
 def test_a_training_that_diverges_is_refused():
@@ -394,8 +541,9 @@ def test_design_choices_matter(full_recipe):
 # The board
 
 
-def entry(name="x", right=800, macs=1000, parameters=100):
-    return Entry(name, parameters, macs, right, 900)
+def entry(name="x", right=800, macs=1000, parameters=100, recipe=None):
+    present = capstone._recipe_key()
+    return Entry(name, parameters, macs, right, 900, present if recipe is None else recipe)
 
 
 def put(*entries):
@@ -433,11 +581,60 @@ def test_the_report_says_what_became_of_the_earlier_design():
     assert board(references=False).entries == (entry(macs=999),)
 
 
-def test_the_board_survives_a_restart_and_is_shared_by_kernels(state):
+def test_a_design_of_another_recipe_is_replaced_and_not_compared(state):
+    put(entry("x", 900, recipe="old"), entry("y", 899, recipe="old"))
+    (worse,) = put(entry("x", 1))
+    assert (worse.rank, worse.places) == (1, 1)
+    assert (
+        "It replaces your earlier x, which was trained by another recipe and cannot be compared."
+        in worse.notes
+    )
+    (second,) = put(entry("z", 2))
+    assert (second.rank, second.places) == (1, 2)
+    shown = board(references=False)
+    assert shown.entries == (entry("z", 2), entry("x", 1))
+    assert shown.others == (entry("y", 899, recipe="old"),)
+    assert repr(shown).splitlines()[-1].startswith("other recipe  y")
+
+
+@pytest.mark.parametrize("what", ["recipe", "torch"])
+def test_a_new_recipe_or_torch_takes_the_places_away(monkeypatch, what):
+    first = check_design(seeded(dense), "Ada")
+    assert (first.rank, first.places) == (1, 1) and len(board(references=False)) == 1
+    if what == "recipe":
+        monkeypatch.setattr(capstone, "BUDGET", capstone.BUDGET._replace(lr=1e-3))
+    else:
+        monkeypatch.setattr(torch, "__version__", "0.1")
+    shown = board(references=False)
+    assert len(shown) == 0 and [one.name for one in shown.others] == ["Ada"]
+    again = check_design(seeded(dense), "Ada")
+    assert (again.rank, again.places) == (1, 1) and "another recipe" in " ".join(again.notes)
+    assert board(references=False).others == ()
+
+
+def test_a_board_of_version_1_keeps_its_designs_without_a_place(state):
+    old = {"parameters": 5, "macs": 6, "right": 899, "asked": 900}
+    designs = [old | {"name": "Ada"}, old | {"name": "Bob"}]
+    references = {"recipe": capstone._recipe_key(), "entries": []}
+    state.mkdir(parents=True)
+    (state / "board.json").write_text(
+        json.dumps({"version": 1, "designs": designs, "references": references})
+    )
+    shown = board(references=False)
+    assert (len(shown), shown.notice) == (0, "")
+    assert [(one.name, one.recipe) for one in shown.others] == [("Ada", ""), ("Bob", "")]
+    (report,) = put(entry("Ada", 1))
+    assert (report.rank, report.places) == (1, 1) and "another recipe" in " ".join(report.notes)
+    shown = board(references=False)
+    assert [one.name for one in shown.entries + shown.others] == ["Ada", "Bob"]
+    assert sorted(path.name for path in state.iterdir()) == ["board.json", "board.json.lock"]
+
+
+def test_the_board_survives_a_restart_and_is_shared_by_kernels(state, full_recipe):
     """Two processes at once, each of which puts ten designs on the board of this one."""
     code = (
-        "import sys; from course_utils import capstone as c;"
-        "put = lambda i: c._ranked(c.Entry(f'{sys.argv[1]} {i}', 5, 6, i, 900), []);"
+        "import sys; from course_utils import capstone as c; key = c._recipe_key();"
+        "put = lambda i: c._ranked(c.Entry(f'{sys.argv[1]} {i}', 5, 6, i, 900, key), []);"
         "print([put(i).places is not None for i in range(10)])"
     )
     put(entry("here", 500))
@@ -463,9 +660,9 @@ def test_no_design_is_lost_when_many_come_at_once():
 @pytest.mark.parametrize(
     "damage",
     [
-        b"", b"{", b"\xff\xfe", b"[]", b'{"version": 2}', b'{"version": 1, "designs": 3}',
+        b"", b"{", b"\xff\xfe", b"[]", b'{"version": 3}', b'{"version": 1, "designs": 3}',
         b"[" * 99999,
-        b'{"version": 1, "designs": [{"name": "x"}], "references": {"recipe": "", "entries": []}}',
+        b'{"version": 2, "designs": [{"name": "x"}], "references": []}',
     ],
     ids=["empty", "cut", "binary", "list", "version", "number", "deep", "fields"],
 )  # fmt: skip
@@ -500,7 +697,7 @@ def test_any_file_is_either_read_or_kept(tmp_path_factory, data):
     if shown.notice:
         assert (path.parent / "board.unreadable-1.json").read_bytes() == written
     else:
-        assert len(shown) == 2 and repr(shown) and shown._repr_html_()
+        assert len(shown.entries + shown.others) == 2 and repr(shown) and shown._repr_html_()
 
 
 def test_a_design_reports_that_the_board_was_damaged(state):
@@ -566,19 +763,30 @@ def test_references_are_computed_once_and_have_no_place(monkeypatch, state):
     assert repr(again) == repr(shown)
     assert repr(shown).count("course ") == 2 and "1       Ada" in repr(shown)
     assert "course" not in repr(board(references=False))
-    assert json.loads((state / "board.json").read_text())["references"]["recipe"]
+    kept = json.loads((state / "board.json").read_text())["references"]
+    assert {one["recipe"] for one in kept} == {capstone._recipe_key()}
 
 
 def test_references_of_another_recipe_are_computed_anew(monkeypatch):
     monkeypatch.setattr(capstone, "REFERENCES", {"dense": dense})
     board()
     called = []
-    monkeypatch.setattr(capstone, "_reference", lambda name, build: called.append(name) or entry())
+
+    def build_one(name, build):
+        called.append(name)
+        return entry(name)
+
+    monkeypatch.setattr(capstone, "_reference", build_one)
     board()
     assert called == []
     monkeypatch.setattr(capstone, "BUDGET", capstone.BUDGET._replace(lr=1e-3))
     board()
     assert called == ["dense"]
+    board()
+    assert called == ["dense"]
+    monkeypatch.setattr(capstone, "REFERENCES", {"dense": dense, "other": tuned})
+    board()
+    assert called == ["dense", "dense", "other"]
 
 
 def test_an_interrupt_while_the_references_are_trained(monkeypatch):

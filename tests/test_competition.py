@@ -83,6 +83,11 @@ def test_what_nobody_published_is_unknown():
         assert entry.parameters.value is None and entry.macs.value is None  # never in the file
 
 
+def test_what_is_no_network_says_so():
+    without = {"nec-2010", "xrce-2011", "isi-2012", "annotator-a1", "annotator-a2"}
+    assert {entry.id for entry in winners() if not entry.network} == without
+
+
 def test_counts_are_filled_in_where_the_course_builds_the_network():
     for entry in with_counts(winners(), LEDGERS):
         if entry.model:
@@ -159,6 +164,7 @@ def written(tmp_path):
     return write
 
 
+WHOLE = WINNERS.read_text(encoding="utf-8")
 A1 = "[[entry.error]]\nvalue = 28.191"
 
 
@@ -194,12 +200,22 @@ A1 = "[[entry.error]]\nvalue = 28.191"
         ('model = "plain-34"', 'model = "VGG-16"', "model 'VGG-16' is used twice"),
         ("[[single]]", "[[double]]", "must hold [[entry]] and [[single]] tables"),
         ("value = 28.191", "value = ", "winners.toml: not valid TOML"),
+        (WHOLE, "entry = [1]\nsingle = [3]", "winners.toml: must hold [[entry]] and [[single]]"),
+        (WHOLE, "entry = []\nsingle = []", "winners.toml: must hold [[entry]] and [[single]]"),
+        (f'{A1}\nimages = "supplied"\nsource = "ILSVRC 2010 results page"', "error = [5]", "table"),
+        ("network = false", 'network = "no"', "nec-2010: network must be true or false, got 'no'"),
+        ('model = "AlexNet"', 'model = "AlexNet"\nnetwork = false', "network must be true, as the"),
+        ("year = 2012", "year = 2016", "in the order of their years, people last"),
+        ('place = "human"', 'place = "second"', "in the order of their years, people last"),
     ],
 )
 def test_a_mistake_in_the_winners_is_named(written, old, new, words):
     path = written(WINNERS, old, new)
     with pytest.raises(ValueError, match=re.escape(words)):
         winners(path)
+
+
+PAPERS = REFERENCES.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(
@@ -210,6 +226,7 @@ def test_a_mistake_in_the_winners_is_named(written, old, new, words):
         ('lesson = "07"', "", "lenet5: lesson is missing"),
         ('lesson = "07"', 'lesson = "07"\npage = 3', "page is not one of id, name"),
         ('id = "alexnet"', 'id = "lenet5"', "id 'lenet5' is used twice"),
+        (PAPERS, "reference = [1]\nlater = [2]", "must hold [[reference]] and [[later]] tables"),
     ],
 )
 def test_a_mistake_in_the_references_is_named(written, old, new, words):

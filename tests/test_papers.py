@@ -56,10 +56,15 @@ def test_results_come_in_the_files_order(written):
         ("value = 6", "value = []", "got []"),
         ("value = 6", 'value = [1, "2"]', "got [1, '2']"),
         ('id = "relu-speed"', 'id = "ReLU"', "id must be words joined by hyphens, got 'ReLU'"),
-        ('id = "relu-speed"', 'id = "top-errors"', "id is used twice"),
+        ('id = "relu-speed"', 'id = "top-errors"', "made.toml: id 'top-errors' is used twice"),
         ('note = "one network"', "page = 7", "page is not one of id, what, value"),
         ("[[result]]\nid", "[[wrong]]\nid", "must hold [[result]] tables and nothing else"),
         ("value = 6", "value = ", "made.toml: not valid TOML"),
+        ('id = "relu-speed"', "id = 3", "id must be a text, got 3"),
+        (GOOD, "result = [1]", "made.toml: must hold [[result]] tables and nothing else"),
+        (GOOD, "result = 1", "made.toml: must hold [[result]] tables and nothing else"),
+        (GOOD, "result = []", "made.toml: must hold [[result]] tables and nothing else"),
+        (GOOD, "", "made.toml: must hold [[result]] tables and nothing else"),
     ],
 )
 def test_a_mistake_is_named(written, old, new, words):
@@ -73,6 +78,16 @@ def test_an_unknown_paper_is_refused_with_those_there_are(written, paper):
     folder = written(GOOD)
     with pytest.raises(ValueError, match=f"paper must be one of made, got {paper!r}"):
         results(paper, folder)
+
+
+def test_only_papers_that_can_be_read_are_offered(written):
+    with pytest.raises(ValueError, match="one of none, got 'no'"):
+        results("no", written("[[entry]]\n"))
+    with pytest.raises(ValueError, match="paper must be one of (.*), got 'nonsense'") as found:
+        results("nonsense")
+    offered = re.search("one of (.*), got", str(found.value))[1].split(", ")
+    assert offered == FILES
+    assert all(results(paper) for paper in offered)
 
 
 @pytest.mark.parametrize("paper", FILES)

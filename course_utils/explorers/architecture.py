@@ -22,7 +22,7 @@ import ipywidgets
 
 from course_utils.explorers.panel import Explorer, View, choice, slider
 from course_utils.figures.architecture import CHART, COSTS, SLOTS, NetworkChart, Station
-from course_utils.figures.svg import ELLIPSIS, TIMES
+from course_utils.figures.svg import ELLIPSIS, TIMES, share
 from course_utils.style import FAINT, HIGHLIGHT, INK, MUTED, PAPER, tint
 
 AROUND = 2
@@ -211,14 +211,6 @@ def _sees(chart: NetworkChart, one: Station) -> str:
 
 def _pair(value) -> tuple:
     return value if isinstance(value, tuple) else (value, value)
-
-
-def share(part: int, total: int) -> str:
-    """Return a share in percent; 0 and 100 stand for nothing and all, never for nearly that."""
-    if not part or part == total:
-        return "100 %" if part else "0 %"
-    percent = 100 * part / total
-    return "< 0.1 %" if percent < 0.1 else f"{min(percent, 99.9):.1f} %"
 
 
 # ---------------------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ FILTERS_3A = (64, 96, 128, 16, 32, 32)
 LEAST_SHARE = 4
 """Rule of the game: a reduction keeps 1/4 of the filters behind it or more (Table 1 does)."""
 
-RANGES = {  # label, name of the control, smallest, largest, step
+RANGES = {  # name of the control: label, smallest, largest, step
     "n1x1": (f"1{TIMES}1", 16, 384, 16),
     "reduce3x3": (f"3{TIMES}3 reduce", 16, 192, 16),
     "n3x3": (f"3{TIMES}3", 16, 384, 16),

@@ -52,18 +52,18 @@ def two_towers(layers: Sequence[tuple[str, tuple[int, ...], int]]) -> Diagram:
 
     Raises:
         ValueError: for no layer, another shape, groups other than 1 and 2, or an odd number of
-            maps.
+            maps or units.
     """
     if not layers:
         raise ValueError("layers must hold at least one layer, got none")
     for name, shape, groups in layers:
-        if len(shape) not in (1, 3) or groups not in (1, 2) or shape[0] % 2:
+        if len(shape) not in (1, 3) or min(shape) < 1 or groups not in (1, 2) or shape[0] % 2:
             raise ValueError(
-                "each layer must be (name, (C, H, W) or (units,), 1 or 2 groups) with an even "
-                f"number of maps, got {(name, shape, groups)}"
+                "layers must be (name, (C, H, W) or (units,), 1 or 2 groups) with an even number "
+                f"of maps or units, got {(name, shape, groups)}"
             )
     pitch = (_RIGHT - _LEFT - 60) / len(layers)
-    largest = max(shape[1] for _, shape, _ in layers if len(shape) == 3)
+    largest = max((shape[1] for _, shape, _ in layers if len(shape) == 3), default=0)
     places = [_LEFT + 60 + (k + 0.5) * pitch for k in range(len(layers))]
     heights = [_box_height(shape, largest) for _, shape, _ in layers]
     parts = [_image()]
@@ -78,7 +78,7 @@ def two_towers(layers: Sequence[tuple[str, tuple[int, ...], int]]) -> Diagram:
 
 def _box_height(shape: tuple[int, ...], largest: int) -> float:
     side = shape[1] if len(shape) == 3 else 1
-    return _SHORTEST + (_TALLEST - _SHORTEST) * (side / largest) ** 0.5
+    return _SHORTEST + (_TALLEST - _SHORTEST) * (side / max(largest, 1)) ** 0.5
 
 
 def _image() -> str:
@@ -179,18 +179,12 @@ def edge_and_trail(
         raise ValueError(f"windows and stages must be >= 1, got {windows} and {len(trail)}")
     last = (windows - 1) * stride - padding + kernel - 1  # the last pixel that a window reads
     body = _strip(size, kernel, stride, padding, windows, last) + _trail(size, trail, fc6)
-    past = last - (size + padding - 1)
+    edge, _ = _edge_words(last - (size + padding - 1), padding)
     sides = ", ".join(f"{name} {side}" for name, side in trail)
-    if past > 0:
-        edge = f"reads {past} past the edge"
-    elif past < 0:
-        edge = f"leaves {-past} unread"
-    else:
-        edge = "ends exactly at the edge"
     alt = (
-        f"{size} pixels, kernel {kernel}, stride {stride}, padding {padding}: {windows} windows, "
-        f"the last one {edge}. Sides of the maps: {sides}. The first dense layer has {fc6[0]:,} "
-        f"inputs and {fc6[1]:,} parameters."
+        f"{size} pixels, kernel {kernel}, stride {stride}, padding {padding}, {windows} windows: "
+        f"{edge}. Sides of the maps: {sides}. The first dense layer has {fc6[0]:,} inputs and "
+        f"{fc6[1]:,} parameters."
     )
     return frame(body, height=360, alt=alt, kind="cnn-trail")
 
@@ -239,7 +233,8 @@ def _strip(size, kernel, stride, padding, windows, last) -> str:
         f'<path d="M{number(edge)} {y - 6}v{number(side + 12)}" stroke="{INK}" stroke-width="3"/>'
     )
     parts.append(text(edge, y + side + 26, f"pixel {size}", font(14), anchor="middle", fill=MUTED))
-    parts.append(_edge_words(last - (size + padding - 1), padding, y + side + 26))
+    words, colour = _edge_words(last - (size + padding - 1), padding)
+    parts.append(text(14, y + side + 26, words, font(15), bold=True, fill=colour))
     return "".join(parts)
 
 
@@ -249,18 +244,17 @@ def _zero(x: float, y: float, inside: bool, padded: bool) -> list[str]:
     return [text(x, y, "0" if padded else "?", font(14), anchor="middle", fill=MUTED)]
 
 
-def _edge_words(past: int, padding: int, y: float) -> str:
+def _edge_words(past: int, padding: int) -> tuple[str, str]:
+    """Say how the last window ends, `past` pixels behind the padded image: (words, colour)."""
     if past > 0:
-        words, colour = f"the last window reads {past} past the edge", BAD
-    elif past == 0:
-        words, colour = "the last window ends exactly at the edge", GOOD
-    elif -past <= padding:
-        words, colour = "all pixels are read; some padding is not", GOOD
-    else:
-        count = -past - padding
-        noun = "column of the image is" if count == 1 else "columns of the image are"
-        words, colour = f"{count} {noun} never read", HIGHLIGHT
-    return text(14, y, words, font(15), bold=True, fill=colour)
+        return f"the last window reads {past} past the edge", BAD
+    if past == 0:
+        return "the last window ends exactly at the edge", GOOD
+    if -past <= padding:
+        return "all pixels are read; some padding is not", GOOD
+    count = -past - padding
+    noun = "column of the image is" if count == 1 else "columns of the image are"
+    return f"{count} {noun} never read", HIGHLIGHT
 
 
 def _trail(size: int, trail, fc6) -> str:
@@ -311,6 +305,8 @@ def draw_pairs(
 ) -> Axes:
     """Draw two quantities side by side for each of several names, with the numbers on the bars.
 
+    Numbers are written without decimals; what is below 1 and not 0, as "<1".
+
     Args:
         names: what stands below each pair of bars.
         values: two entries, label -> one number >= 0 for each name.
@@ -338,7 +334,7 @@ def draw_pairs(
         at = [k + (place - 0.5) * 0.4 for k in range(len(names))]
         fill = tint(colour, 0.75)
         bars = ax.bar(at, numbers, 0.4, label=label, color=fill, edgecolor=INK, hatch=hatch)
-        ax.bar_label(bars, [f"{number:.0f}" if number >= 1 else "<1" for number in numbers])
+        ax.bar_label(bars, ["<1" if 0 < number < 1 else f"{number:.0f}" for number in numbers])
     ax.set(ylabel=ylabel, ylim=(0, 1.15 * max(max(numbers) for numbers in values.values()) or 1))
     ax.set_xticks(range(len(names)), names)
     ax.legend()

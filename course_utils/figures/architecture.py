@@ -12,7 +12,7 @@ from html import escape
 from math import isqrt, prod
 from typing import NamedTuple
 
-from course_utils.figures.svg import TIMES, Diagram, font, frame, number, text
+from course_utils.figures.svg import TIMES, Diagram, font, frame, large_number, number, text
 from course_utils.style import (
     ACCENT,
     FAINT,
@@ -74,7 +74,8 @@ def main_path(ledger) -> list[Layer]:
     shortcuts whose names hold "shortcut".
 
     Raises:
-        ValueError: if there is no such layer, or the layers do not form one path of square maps.
+        ValueError: if there is no such layer, one is not used in the forward pass, or the layers
+            do not form one path of square maps.
     """
     layers: list[Layer] = []
     channels = ledger.input_shape[0]
@@ -82,6 +83,11 @@ def main_path(ledger) -> list[Layer]:
         if row.category not in ("convolution", "linear") or "shortcut" in row.name:
             continue
         shape = row.output_shape
+        if shape is None:
+            raise ValueError(
+                "ledger must be of a network that uses all its convolutions and dense layers, got "
+                f"{ledger.name}, which does not use {row.name}"
+            )
         kernel, side = 0, 1
         if row.category == "convolution":
             side = shape[-1]
@@ -192,7 +198,7 @@ def _network(one, path, arcs, columns, base, measure, tallest) -> str:
     edges = _bar_edges(path, columns)
     parts = [
         text(14, base - 22, escape(one.name), font(18), bold=True),
-        text(14, base - 2, _billions(getattr(one, measure)), font(15)),
+        text(14, base - 2, large_number(getattr(one, measure)), font(15)),
         f'<path d="M{_LEFT - 4} {number(base)}H{_RIGHT}" stroke="{FAINT}"/>',
     ]
     for layer, (left, right) in zip(path, edges, strict=True):
@@ -249,10 +255,6 @@ def _labels(path: list[Layer], edges, base: float) -> str:
         label = names[0] if len(names) == 1 else f"{len(inside)} dense" if side == 1 else "mixed"
         parts.append(text(edges[inside[0]][0], base + 19, label, font(13), fill=MUTED))
     return "".join(parts)
-
-
-def _billions(value: int) -> str:
-    return f"{value / 1e9:.2f} billion" if value >= 1e9 else f"{value / 1e6:.1f} million"
 
 
 def _describe(ledgers, paths, measure: str) -> str:
@@ -535,7 +537,7 @@ class NetworkChart:
         pointer = f'<path d="M{middle - 6:.1f} {low + 12:.1f}h12l-6 -10z" fill="{HIGHLIGHT}"/>'
         cost = _rect(middle - wide / 2, _BARS[1] - bar, wide, bar, HIGHLIGHT)
         head = f"{escape(self.name)}, layer {number} of {len(self.stations)}: {escape(one.name)}"
-        bars = f"Bars: {COSTS[measure]}, up to {_short_count(tallest)}"
+        bars = f"Bars: {COSTS[measure]}, up to {large_number(tallest, 3)}"
         return (
             text(_STRIP[0], 22, head, font(17), bold=True)
             + text(_STRIP[1], 43, bars, font(13), anchor="end", fill=MUTED)
@@ -666,10 +668,3 @@ def _extent(value) -> str:
 
 def _shape_text(one: Station) -> str:
     return "not used" if one.output_shape is None else TIMES.join(f"{n}" for n in one.output_shape)
-
-
-def _short_count(value: int) -> str:
-    for size, name in ((1e9, "billion"), (1e6, "million")):
-        if value >= size:
-            return f"{value / size:.3g} {name}"
-    return f"{value:,}"

@@ -9,11 +9,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
-from math import ceil, floor, log10
+from math import ceil, floor, isfinite, log10
 from typing import TYPE_CHECKING, NamedTuple
 
 from course_utils.competition import Entry, Later, Quantity, Reference
-from course_utils.figures.svg import Diagram, font, frame, number, text
+from course_utils.figures.svg import (
+    WIDTH,
+    Diagram,
+    font,
+    frame,
+    large_number,
+    number,
+    share,
+    text,
+)
 from course_utils.style import (
     ACCENT,
     FAINT,
@@ -112,7 +121,8 @@ def heading(entry: Entry) -> str:
 def errors_by_year(entries: Iterable[Entry]) -> Diagram:
     """Draw the winner of each year as a bar, and what two people reached as dashed lines.
 
-    A winner with two values (with and without extra training images) has a hollow part on top.
+    A winner with two values (with and without extra training images) has a hollow part on top; one
+    that is no neural network is pale.
     Below each bar: the name and, where a paper gives it, the number of layers.
 
     Raises:
@@ -123,31 +133,31 @@ def errors_by_year(entries: Iterable[Entry]) -> Diagram:
     if not won:
         raise ValueError(f"entries must hold a winner, got {len(entries)} entries and none")
     base, top, left = 330, 44, 70
-    pitch = (WIDE - left - 20) / len(won)
+    pitch = (WIDTH - left - 20) / len(won)
     per_percent = (base - top) / max(error.value for entry in won for error in entry.errors)
     caption = "top-5 error on the test images, %"
-    parts = [text(WIDE - 14, 24, caption, font(15), anchor="end", fill=MUTED)]
+    parts = [text(WIDTH - 14, 24, caption, font(15), anchor="end", fill=MUTED)]
     for person in (entry for entry in entries if entry.place == "human"):
         y = base - person.error * per_percent
         parts.append(
-            f'<path d="M{left} {number(y)}H{WIDE - 12}" stroke="{HIGHLIGHT}" stroke-width="2" '
+            f'<path d="M{left} {number(y)}H{WIDTH - 12}" stroke="{HIGHLIGHT}" stroke-width="2" '
             f'stroke-dasharray="7 5"><title>{escape(_hover(person))}</title></path>'
         )
         label = f"{person.name}: {person.error:g} %"
         parts.append(
-            text(WIDE - 14, y - 7, escape(label), font(15), anchor="end", fill=HIGHLIGHT, bold=True)
+            text(
+                WIDTH - 14, y - 7, escape(label), font(15), anchor="end", fill=HIGHLIGHT, bold=True
+            )
         )
     for place, entry in enumerate(won):
         parts.append(_year_bar(entry, left + place * pitch, pitch, base, per_percent))
-    parts.append(f'<path d="M{left} {base}H{WIDE - 12}" stroke="{INK}" stroke-width="1.5"/>')
+    parts.append(f'<path d="M{left} {base}H{WIDTH - 12}" stroke="{INK}" stroke-width="1.5"/>')
     return frame("".join(parts), height=base + 82, alt=_say_errors(entries), kind="cnn-winners")
 
 
 def _year_bar(entry: Entry, left: float, pitch: float, base: float, per_percent: float) -> str:
     width, middle = pitch * 0.62, left + pitch / 2
-    colour = (
-        tint(INPUT, 0.8) if entry.depth.value or "no network" not in entry.depth.unknown else FAINT
-    )
+    colour = tint(INPUT, 0.8) if entry.network else FAINT
     low, high = entry.errors[0].value, entry.errors[-1].value
     hover = escape(_hover(entry))
     parts = []
@@ -191,8 +201,6 @@ def _hover(entry: Entry) -> str:
     lines = [f"{what}: {value} [{source}]" for what, value, source in facts(entry)]
     return "\n".join([heading(entry), *lines, entry.note])
 
-
-WIDE = 1000
 
 # -------------------------------------------------------------------------------------------------
 # The chart with axes to choose
@@ -346,6 +354,7 @@ def _scale(values: list[float], key: str, log: bool) -> tuple[tuple[float, float
         else:
             low, high = 0.0, high * 1.08
         step = _step(high - low)
+        step = max(step, 1.0) if key == "year" else step  # there is no year 2014.5
         marks = [i * step for i in range(floor(low / step), ceil(high / step) + 1)]
     return (low, high), [mark for mark in marks if low <= mark <= high]
 
@@ -523,7 +532,7 @@ def cost_profile(ledgers: Sequence) -> Diagram:
             raise ValueError(f"{one.name} must hold a convolution or dense layer, got none")
         rows.append(found)
     left, up, down, pitch, top = 190, 44, 40, 98, 44
-    width = (WIDE - left - 14) / max(map(len, rows))
+    width = (WIDTH - left - 14) / max(map(len, rows))
     convolution, dense = tint(WEIGHT, 0.8), ACCENT
     parts = [
         _key(left, 22, [("convolution", convolution), ("dense", dense)]),
@@ -537,11 +546,11 @@ def cost_profile(ledgers: Sequence) -> Diagram:
     ]
     for place, (one, found) in enumerate(zip(ledgers, rows, strict=True)):
         base = top + place * pitch + up
-        most_macs = max(row.macs for row in found)
-        most_parameters = max(row.parameters for row in found)
+        most_macs = max(row.macs for row in found) or 1  # 0 if the network uses none of them
+        most_parameters = max(row.parameters for row in found) or 1
         parts.append(text(14, base - 12, escape(one.name), font(18), bold=True))
-        parts.append(text(14, base + 9, f"{_short(one.macs)} MACs", font(15)))
-        parts.append(text(14, base + 29, f"{_short(one.parameters)} param.", font(15)))
+        parts.append(text(14, base + 9, f"{large_number(one.macs)} MACs", font(15)))
+        parts.append(text(14, base + 29, f"{large_number(one.parameters)} param.", font(15)))
         for i, row in enumerate(found):
             fill = convolution if row.category == "convolution" else dense
             high, deep = row.macs / most_macs * up, row.parameters / most_parameters * down
@@ -559,27 +568,20 @@ def cost_profile(ledgers: Sequence) -> Diagram:
     )
 
 
-def _short(value: float) -> str:
-    """Write a large number in millions or billions: 724.4 million, 15.47 billion."""
-    if value >= 1e9:
-        return f"{value / 1e9:.2f} billion"
-    return f"{value / 1e6:.1f} million" if value >= 1e6 else f"{value:,.0f}"
-
-
-def _share(part: float, whole: float) -> str:
-    share = 100 * part / whole
-    return "none" if not part else "below 0.1 %" if share < 0.1 else f"{share:.1f} %"
+def _spoken_share(part: float, whole: float) -> str:
+    """Write a share for a text that is read aloud."""
+    return share(part, whole).replace("<", "below") if part else "none"
 
 
 def _say_profile(ledgers: Sequence) -> str:
     sentences = []
     for one in ledgers:
         sums = one.groups()
-        parameters = _share(sums["linear"]["parameters"], one.parameters)
-        macs = _share(sums["linear"]["macs"], one.macs)
+        parameters = _spoken_share(sums["linear"]["parameters"], one.parameters)
+        macs = _spoken_share(sums["linear"]["macs"], one.macs)
         sentences.append(
-            f"{one.name}: {_short(one.macs)} multiply-adds, {macs} of them in dense layers; "
-            f"{_short(one.parameters)} parameters, {parameters} in dense layers."
+            f"{one.name}: {large_number(one.macs)} multiply-adds, {macs} of them in dense layers; "
+            f"{large_number(one.parameters)} parameters, {parameters} in dense layers."
         )
     return "Cost of every layer. " + " ".join(sentences)
 
@@ -589,25 +591,30 @@ def cost_bars(costs: Mapping[str, Mapping[str, float]], units: Mapping[str, str]
 
     Args:
         costs: network -> {cost: value}, the same costs for every network, values >= 0.
-        units: cost -> its format, as in `"{:.1f} MB"`.
+        units: cost -> its format, as in `"{:.1f} MB"`. Their order is that of the columns.
 
     Raises:
-        ValueError: for no network, or networks that do not name the same costs.
+        ValueError: for no network, no unit, networks whose costs are not those with a unit, or a
+            value that is negative or not finite.
     """
     if not costs:
         raise ValueError("costs must hold at least one network, got none")
     names = list(units)
+    if not names:
+        raise ValueError("units must hold at least one cost, got none")
     for network, values in costs.items():
-        if list(values) != names:
-            raise ValueError(f"{network} must have the costs {names}, got {list(values)}")
+        if set(values) != set(names):
+            raise ValueError(f"costs of {network} must be {names}, got {list(values)}")
+        if not all(isfinite(value) and value >= 0 for value in values.values()):
+            raise ValueError(f"costs of {network} must be numbers >= 0, got {dict(values)}")
     left, pitch, top = 140, 46, 52
-    column = (WIDE - left) / len(names)
+    column = (WIDTH - left) / len(names)
     colours = (INPUT, OUTPUT, WEIGHT, ACCENT)
     parts, said = [], []
     for j, name in enumerate(names):
         x = left + j * column
         parts.append(text(x, 26, escape(name), font(16), bold=True))
-        most = max(values[name] for values in costs.values())
+        most = max(values[name] for values in costs.values()) or 1  # if all of them are 0
         for i, values in enumerate(costs.values()):
             y = top + i * pitch
             length = values[name] / most * (column - 118)
@@ -674,13 +681,22 @@ def draw_fronts(errors: Mapping[str, float], costs: Mapping[str, Mapping[str, fl
 
     Args:
         errors: network -> error in percent.
-        costs: label of the axis -> {network: cost}; one panel for each label, logarithmic.
+        costs: label of the axis -> {network: cost > 0}; one panel for each label, logarithmic.
 
     Returns:
         The figure: filled points lie on the front, hollow ones behind it.
+
+    Raises:
+        ValueError: for no network, no cost, costs that are not of the same networks as the errors,
+            a cost that is not above 0, or a number that is not finite.
     """
     from matplotlib import pyplot
     from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
+
+    _check_fronts(errors, costs)
+    low, high = min(errors.values()), max(errors.values())
+    room = max(0.105 * (high - low), 0.5)  # for the names above and below the points
+    limits = (round(low - room, 1), round(high + room, 1))
 
     figure, axes = pyplot.subplots(1, len(costs), sharey=True, squeeze=False)
     wide, high = figure.get_size_inches()
@@ -704,13 +720,29 @@ def draw_fronts(errors: Mapping[str, float], costs: Mapping[str, Mapping[str, fl
                 ha="right" if left else "left",
                 color=INK if on else MUTED,
             )
-        ax.set(xlabel=label, xscale="log", ylim=(4.4, 19.5))
+        ax.set(xlabel=label, xscale="log", ylim=limits)
         ax.set_xlim(min(cost.values()) / 4, max(cost.values()) * 2.6)
         ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         ax.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
         ax.xaxis.set_minor_locator(NullLocator())
     axes[0][0].set_ylabel("top-5 error of one network, %")
     return figure
+
+
+def _check_fronts(errors: Mapping[str, float], costs: Mapping[str, Mapping[str, float]]) -> None:
+    if not errors:
+        raise ValueError("errors must hold at least one network, got none")
+    if not all(map(isfinite, errors.values())):
+        raise ValueError(f"errors must be finite numbers, got {dict(errors)}")
+    if not costs:
+        raise ValueError("costs must hold at least one cost, got none")
+    for label, cost in costs.items():
+        if set(cost) != set(errors):
+            raise ValueError(
+                f"costs[{label!r}] must hold the networks {sorted(errors)}, got {sorted(cost)}"
+            )
+        if not all(isfinite(value) and value > 0 for value in cost.values()):
+            raise ValueError(f"costs[{label!r}] must be numbers > 0, got {dict(cost)}")
 
 
 # -------------------------------------------------------------------------------------------------

@@ -131,9 +131,12 @@ def count_module(in_maps: int, side: int, filters: Sequence[int], variant: str) 
 
 
 def millions(macs: int) -> str:
-    """Write multiply-adds in millions: `"2.4 M"`, `"128 M"`."""
+    """Write multiply-adds in millions: `"0.40 M"`, `"2.4 M"`, `"128 M"`."""
     value = macs / 1e6
-    return f"{value:.2f} M" if value < 1 else f"{value:.1f} M" if value < 100 else f"{value:,.0f} M"
+    # Rounding decides, so that what is nearly 100 is written as 100 is.
+    if round(value, 2) < 1:
+        return f"{value:.2f} M"
+    return f"{value:.1f} M" if round(value, 1) < 100 else f"{value:,.0f} M"
 
 
 # ---------------------------------------------------------------------------------------------

@@ -22,6 +22,7 @@ TIMES = "\u00d7"
 MINUS = "\u2212"
 ELLIPSIS = "\u2026"
 
+_LARGE = ((1e6, "million", 1), (1e9, "billion", 2), (1e12, "trillion", 2))
 _SUBSCRIPT = 0.85  # large enough to be read from afar; the drop below the line marks it
 
 
@@ -67,6 +68,32 @@ def number(value: float) -> str:
     """Write a coordinate with at most one decimal, and none that is zero."""
     text = f"{value:.1f}"
     return text[:-2] if text.endswith(".0") else text
+
+
+def large_number(value: float, digits: int | None = None) -> str:
+    """Write a large number in words: 724.4 million, 15.47 billion. Below a million: 999,999.
+
+    Args:
+        value: a number >= 0.
+        digits: significant digits; if not given, one decimal of millions and two of what is more.
+    """
+    if value < 1e6:
+        return f"{value:,.0f}"
+    words = ""
+    for size, name, decimals in _LARGE:
+        written = f"{value / size:.{digits}g}" if digits else f"{value / size:.{decimals}f}"
+        words = f"{written} {name}"
+        if float(written) < 1000:  # 999,999,999 is 1.00 billion, and not 1000.0 million
+            break
+    return words
+
+
+def share(part: float, total: float) -> str:
+    """Return a share in percent; 0 and 100 stand for nothing and all, never for nearly that."""
+    if not part or part == total:
+        return "100 %" if part else "0 %"
+    percent = 100 * part / total
+    return "< 0.1 %" if percent < 0.1 else f"{min(percent, 99.9):.1f} %"
 
 
 def font(size: float) -> float:

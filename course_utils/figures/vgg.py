@@ -58,8 +58,8 @@ def configuration_chart(
         dense: how many dense layers every network ends with.
 
     Raises:
-        ValueError: for no network, networks with unequal numbers of blocks, or an item that is
-            neither of the two.
+        ValueError: for no network, networks with unequal numbers of blocks, a network without
+            blocks, a block without a convolution, or an item that is neither of the two.
     """
     if not configurations:
         raise ValueError("configurations must hold at least one network, got none")
@@ -70,6 +70,13 @@ def configuration_chart(
     counts = {len(blocks) for blocks in parsed.values()}
     if len(counts) > 1:
         raise ValueError(f"networks must have equally many blocks, got {sorted(counts)}")
+    for name, blocks in parsed.items():
+        if not blocks or not all(any(block) for block in blocks):
+            given = [list(block) for block in configurations[name]]
+            raise ValueError(
+                "configurations must hold blocks with at least one convolution each, got "
+                f"{given} for {name}"
+            )
     longest = [
         max(sum(item is not None for item in blocks[i]) for blocks in parsed.values())
         for i in range(counts.pop())
@@ -228,10 +235,12 @@ def stack_diagram(
         grid: rows of the picture on the left, odd; every field must fit.
 
     Raises:
-        ValueError: as `count_stack`, and for a field larger than the grid.
+        ValueError: as `count_stack`, for a grid that is not odd, and for a field larger than it.
     """
     stack = count_stack(3, layers, in_maps, maps, side)
     single = count_stack(kernel, 1, in_maps, maps, side)
+    if isinstance(grid, bool) or not isinstance(grid, int) or grid < 1 or grid % 2 == 0:
+        raise ValueError(f"grid must be an odd integer >= 1, got {grid!r}")
     if max(stack.field, single.field) > grid:
         raise ValueError(
             f"fields must fit into the grid of {grid}{TIMES}{grid}, got {stack.field} and "

@@ -10,7 +10,8 @@ from typing import NamedTuple
 import pytest
 import torch
 
-from course_utils.explorers.architecture import ArchitectureBrowser, share
+from course_utils.explorers.architecture import ArchitectureBrowser
+from course_utils.figures.svg import share
 from course_utils.ledger import ledger
 from course_utils.models import VGG, AlexNet, CifarResNet, GoogLeNet, LeNet5, ResNet
 
@@ -232,15 +233,6 @@ def test_a_deep_network_costs_little_to_send(panel):
     panel.network.value = "ResNet-152"
     panel.layer.value = 120
     assert len(panel._last.html) < 64_000
-
-
-@pytest.mark.parametrize(
-    ("part", "total", "text"),
-    [(0, 5, "0 %"), (5, 5, "100 %"), (1, 10_000, "< 0.1 %"), (9_999, 10_000, "99.9 %"),
-     (1, 4, "25.0 %"), (0, 0, "0 %")],
-)  # fmt: skip
-def test_a_share_never_says_nothing_or_all_of_what_is_only_nearly_that(part, total, text):
-    assert share(part, total) == text
 
 
 def test_stored_form_is_the_sentence_and_a_still_picture(panel):

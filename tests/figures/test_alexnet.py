@@ -55,21 +55,29 @@ def test_towers_cross_exactly_where_a_layer_reads_both():
         [("conv1", (96, 55), 1)],
         [("conv1", (96, 55, 55), 3)],
         [("conv1", (95, 55, 55), 1)],
+        [("conv1", (96, 0, 55), 1)],
+        [("fc6", (0,), 1)],
     ],
 )
 def test_towers_refuse_what_they_cannot_draw(layers):
-    with pytest.raises(ValueError, match="must"):
+    with pytest.raises(ValueError, match="layers must"):
         alexnet.two_towers(layers)
+
+
+def test_towers_of_dense_layers_only():
+    diagram = alexnet.two_towers([("fc6", (4096,), 1), ("fc7", (1000,), 2)])
+    assert words(diagram).count("2,048") == 2 and words(diagram).count("500") == 2
+    assert "fc7 1,000 units, reads its own tower" in diagram.alt
 
 
 @pytest.mark.parametrize(
     ("size", "padding", "windows", "sentence", "outside"),
     [
-        (224, 0, 54, "leaves 1 unread", (0, 0)),
-        (224, 0, 55, "reads 3 past the edge", (0, 3)),
-        (224, 2, 55, "leaves 1 unread", (2, 0)),
-        (227, 0, 55, "ends exactly at the edge", (0, 0)),
-        (20, 1, 3, "leaves 3 unread", (2, 0)),
+        (224, 0, 54, "1 column of the image is never read", (0, 0)),
+        (224, 0, 55, "the last window reads 3 past the edge", (0, 3)),
+        (224, 2, 55, "all pixels are read; some padding is not", (2, 0)),
+        (227, 0, 55, "the last window ends exactly at the edge", (0, 0)),
+        (20, 1, 3, "2 columns of the image are never read", (2, 0)),
     ],
 )
 def test_the_edge_is_drawn_as_it_is(size, padding, windows, sentence, outside):
@@ -78,7 +86,8 @@ def test_the_edge_is_drawn_as_it_is(size, padding, windows, sentence, outside):
     written = words(diagram)
     zeros, unknown = outside
     assert (written.count("0"), written.count("?")) == (zeros, unknown)
-    assert sentence in diagram.alt
+    assert f"padding {padding}, {windows} windows: {sentence}. Sides" in diagram.alt
+    assert sentence in written  # the picture and its text say the same
     assert f"conv1: {windows}" in written and "9,216 numbers" in written
     assert f"pixel {size}" in written and f"{windows}" in written
 
@@ -95,11 +104,11 @@ def test_the_edge_tells_pixels_from_padding():
 
 
 def test_pairs_have_the_heights_they_are_given():
-    values = {"parameters": [0.2, 60.0, 39.8], "multiply-adds": [70.0, 20.0, 10.0]}
+    values = {"parameters": [0.2, 60.0, 39.8], "multiply-adds": [70.0, 0.0, 10.0]}
     ax = alexnet.draw_pairs(["a", "b", "c"], values, ylabel="share, %")
     heights = [bar.get_height() for bar in ax.patches]
     assert heights == [*values["parameters"], *values["multiply-adds"]]
-    assert [t.get_text() for t in ax.texts] == ["<1", "60", "40", "70", "20", "10"]
+    assert [t.get_text() for t in ax.texts] == ["<1", "60", "40", "70", "0", "10"]
     assert [t.get_text() for t in ax.get_xticklabels()] == ["a", "b", "c"]
     assert ax.get_ylim()[1] > 70 and ax.get_ylabel() == "share, %"
 

@@ -157,6 +157,31 @@ def test_what_cannot_be_drawn_is_refused(three):
         main_path(oblong)
 
 
+class HalfUsed(nn.Module):
+    """Two layers, of which the forward pass uses the first."""
+
+    def __init__(self, unused):
+        super().__init__()
+        self.used, self.unused = nn.Conv2d(4, 4, 3), unused
+
+    def forward(self, x):
+        return self.used(x)
+
+
+@pytest.mark.parametrize("unused", [nn.Conv2d(4, 4, 3), nn.Linear(4, 4)])
+def test_an_unused_layer_is_on_no_path(unused):
+    half = ledger(HalfUsed(unused), (4, 8, 8), name="half")
+    for draw in (main_path, shortcuts, lambda one: networks_to_scale([one])):
+        with pytest.raises(ValueError, match="uses all its .*, got half, which does not use unuse"):
+            draw(half)
+
+
+def test_totals_are_written_in_words_and_small_ones_exactly():
+    small = counted(lambda: nn.Sequential(nn.Conv2d(1, 2, 3)), "small", (1, 8, 8))
+    diagram = networks_to_scale([small], measure="parameters")
+    assert ">20</text>" in diagram.svg and "0.0 million" not in diagram.svg
+
+
 # One network, every layer
 
 

@@ -14,6 +14,7 @@ from matplotlib import pyplot  # noqa: E402
 
 from course_utils import style  # noqa: E402
 from course_utils.competition import (  # noqa: E402
+    Quantity,
     later_networks,
     references,
     single_models,
@@ -85,6 +86,23 @@ def test_errors_by_year_are_bars_of_their_height():
     assert diagram.svg.count('stroke-dasharray="7 5"') == 2  # the two people
 
 
+def test_winners_without_a_network_are_pale():
+    diagram = figures.errors_by_year(ENTRIES)
+    pale = {
+        rect.find(f"{SVG}title").text.splitlines()[0]
+        for rect in ET.fromstring(diagram.svg).iter(f"{SVG}rect")
+        if rect.get("fill") == style.FAINT
+    }
+    won = {figures.heading(entry): entry.year for entry in ENTRIES if entry.place == "winner"}
+    assert sorted(won[name] for name in pale) == [2010, 2011]
+    # The colour does not hang on the words.
+    worded = [
+        entry._replace(network=True, depth=Quantity(None, unknown="no network"))
+        for entry in ENTRIES
+    ]
+    assert f'fill="{style.FAINT}"' not in figures.errors_by_year(worded).svg
+
+
 def test_errors_need_a_winner():
     with pytest.raises(ValueError, match="entries must hold a winner, got 2 entries"):
         figures.errors_by_year([entry for entry in ENTRIES if entry.place == "human"])
@@ -113,6 +131,20 @@ def test_facts_give_a_number_and_its_source_or_a_reason():
 def test_charts_that_make_no_sense_are_refused(arguments, message):
     with pytest.raises(ValueError, match=message):
         figures.winners_chart(ENTRIES, **arguments)
+
+
+@pytest.mark.parametrize(
+    ("years", "marks"),
+    [
+        ((2014,), ["2014"]),
+        ((2014, 2015), ["2014", "2015"]),
+        (range(2010, 2014), ["2010", "2011", "2012", "2013"]),
+    ],
+)
+def test_marks_of_an_axis_of_years_are_whole_years(years, marks):
+    some = [entry for entry in ENTRIES if entry.year in years and entry.place == "winner"]
+    drawn = texts(figures.winners_chart(some, "year", "error"))
+    assert [word for word in drawn if re.fullmatch(r"20\d\d(\.\d+)?", word)] == marks
 
 
 def test_names_in_the_chart_stay_inside_and_off_the_points():
@@ -171,6 +203,18 @@ def test_profile_shows_each_layer_on_the_networks_own_scale(books):
         figures.cost_profile([ledger(torch.nn.ReLU(), (3, 8, 8))])
 
 
+def test_a_profile_of_a_network_that_uses_no_layer_has_bars_without_length():
+    net = torch.nn.Sequential(torch.nn.ReLU())
+    net.add_module("unused", torch.nn.Conv2d(3, 4, 3))
+    net.forward = lambda x: net[0](x)
+    diagram = figures.cost_profile([ledger(net, (3, 8, 8), name="idle")])
+    ((height, _),) = bars(diagram, "0 multiply-adds, 112 parameters")
+    assert height == 40  # downwards only
+    assert (
+        "idle: 0 multiply-adds, none of them in dense layers; 112 parameters, none" in diagram.alt
+    )
+
+
 def test_cost_bars_have_one_scale_for_each_cost():
     units = {"work": "{:.1f}", "memory": "{:.0f} MB"}
     costs = {"a": {"work": 1.0, "memory": 40}, "b": {"work": 4.0, "memory": 10}}
@@ -183,10 +227,30 @@ def test_cost_bars_have_one_scale_for_each_cost():
         diagram.alt == "Costs side by side. a: work 1.0, memory 40 MB; b: work 4.0, memory 10 MB."
     )
     assert {"1.0", "40 MB", "work", "memory"} <= set(texts(diagram))
-    with pytest.raises(ValueError, match="at least one network"):
-        figures.cost_bars({}, units)
-    with pytest.raises(ValueError, match=re.escape("b must have the costs ['work', 'memory']")):
-        figures.cost_bars({"a": costs["a"], "b": {"work": 1}}, units)
+    turned = {name: dict(reversed(values.items())) for name, values in costs.items()}
+    assert figures.cost_bars(turned, units).svg == diagram.svg
+
+
+def test_costs_of_nothing_are_bars_without_length():
+    diagram = figures.cost_bars({"a": {"work": 0}, "b": {"work": 0.0}}, {"work": "{:.0f}"})
+    root = ET.fromstring(diagram.svg)
+    widths = [r.get("width") for r in root.iter(f"{SVG}rect") if r.get("height") == "30"]
+    assert widths == ["1", "1"] and texts(diagram).count("0") == 2
+
+
+@pytest.mark.parametrize(
+    ("costs", "units", "message"),
+    [
+        ({}, {"x": "{}"}, "costs must hold at least one network, got none"),
+        ({"a": {}}, {}, "units must hold at least one cost, got none"),
+        ({"a": {"x": 1}}, {"x": "{}", "y": "{}"}, "costs of a must be ['x', 'y'], got ['x']"),
+        ({"a": {"x": -1}}, {"x": "{}"}, "costs of a must be numbers >= 0, got {'x': -1}"),
+        ({"a": {"x": float("nan")}}, {"x": "{}"}, "must be numbers >= 0, got {'x': nan}"),
+    ],
+)
+def test_costs_that_are_none_are_refused(costs, units, message):
+    with pytest.raises(ValueError, match=re.escape(message)):
+        figures.cost_bars(costs, units)
 
 
 def test_the_photograph_is_drawn_as_it_is():
@@ -222,6 +286,38 @@ def test_fronts_fill_what_is_not_beaten():
             filled = points[cost[name], error] != style.PAPER
             assert filled == (name in best)
         assert {text.get_text() for text in ax.texts} == set(errors)
+
+
+@pytest.mark.parametrize("errors", [{"a": 25, "b": 3}, {"a": 5.01, "b": 5.02}, {"a": 7.0}])
+def test_every_error_lies_inside_the_fronts(errors):
+    (ax,) = figures.draw_fronts(errors, {"MACs": dict.fromkeys(errors, 1.5)}).axes
+    low, high = ax.get_ylim()
+    assert low < min(errors.values()) - 0.4 and max(errors.values()) + 0.4 < high
+
+
+def test_the_fronts_of_the_lesson_keep_their_axis():
+    errors = {name: one.error for name, one in single_models().items()}
+    (ax,) = figures.draw_fronts(errors, {"MACs": dict.fromkeys(errors, 1.5)}).axes
+    assert ax.get_ylim() == (4.4, 19.5)
+
+
+@pytest.mark.parametrize(
+    ("errors", "costs", "message"),
+    [
+        ({}, {"MACs": {}}, "errors must hold at least one network, got none"),
+        ({"a": float("nan")}, {"MACs": {"a": 1}}, "errors must be finite numbers, got {'a': nan}"),
+        ({"a": 5}, {}, "costs must hold at least one cost, got none"),
+        ({"a": 5}, {"MACs": {}}, "costs['MACs'] must hold the networks ['a'], got []"),
+        ({"a": 5}, {"MACs": {"a": 1, "b": 2}}, "must hold the networks ['a'], got ['a', 'b']"),
+        ({"a": 5}, {"MACs": {"a": 0}}, "costs['MACs'] must be numbers > 0, got {'a': 0}"),
+        ({"a": 5}, {"MACs": {"a": -1}}, "costs['MACs'] must be numbers > 0, got {'a': -1}"),
+        ({"a": 5}, {"MACs": {"a": float("inf")}}, "must be numbers > 0, got {'a': inf}"),
+    ],
+)
+def test_fronts_that_cannot_be_drawn_are_refused(errors, costs, message):
+    with pytest.raises(ValueError, match=re.escape(message)):
+        figures.draw_fronts(errors, costs)
+    assert not pyplot.get_fignums()
 
 
 def test_reading_lists_hold_every_paper_as_a_link():

@@ -152,7 +152,17 @@ def test_the_budget_says_when_it_is_passed(budget, over):
 
 @pytest.mark.parametrize(
     ("macs", "text"),
-    [(40_000, "0.04 M"), (2_408_448, "2.4 M"), (99_850_240, "99.9 M"), (1_582_671_872, "1,583 M")],
+    [
+        (40_000, "0.04 M"),
+        (994_999, "0.99 M"),
+        (999_999, "1.0 M"),
+        (2_408_448, "2.4 M"),
+        (99_850_240, "99.9 M"),
+        (99_949_999, "99.9 M"),
+        (99_999_999, "100 M"),
+        (128_049_152, "128 M"),
+        (1_582_671_872, "1,583 M"),
+    ],
 )
 def test_millions(macs, text):
     assert inception.millions(macs) == text

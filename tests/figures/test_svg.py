@@ -31,6 +31,53 @@ def test_coordinates_are_short(value, text):
     assert svg.number(value) == text
 
 
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0, "0"),
+        (5_000, "5,000"),
+        (999_999, "999,999"),
+        (1_000_000, "1.0 million"),
+        (724_400_000, "724.4 million"),
+        (999_949_999, "999.9 million"),
+        (999_950_000, "1.00 billion"),
+        (999_999_999, "1.00 billion"),
+        (1_000_000_000, "1.00 billion"),
+        (15_470_264_320, "15.47 billion"),
+        (999_994_000_000, "999.99 billion"),
+        (999_999_000_000, "1.00 trillion"),
+        (1_234_560_000_000_000, "1234.56 trillion"),
+    ],
+)
+def test_large_numbers_change_their_word_where_rounding_does(value, text):
+    assert svg.large_number(value) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (999_999, "999,999"),
+        (1_000_000, "1 million"),
+        (102_760_448, "103 million"),
+        (999_499_999, "999 million"),
+        (999_500_001, "1 billion"),
+        (1_849_688_064, "1.85 billion"),
+        (999_600_000_000, "1 trillion"),
+    ],
+)
+def test_large_numbers_with_three_digits(value, text):
+    assert svg.large_number(value, 3) == text
+
+
+@pytest.mark.parametrize(
+    ("part", "total", "text"),
+    [(0, 5, "0 %"), (5, 5, "100 %"), (1, 10_000, "< 0.1 %"), (9_999, 10_000, "99.9 %"),
+     (1, 4, "25.0 %"), (0, 0, "0 %")],
+)  # fmt: skip
+def test_a_share_never_says_nothing_or_all_of_what_is_only_nearly_that(part, total, text):
+    assert svg.share(part, total) == text
+
+
 def test_text_is_placed_and_styled():
     element = ET.fromstring(
         svg.text(3, 4.25, "x", 15, anchor="end", bold=True, fill="#000000", classes="k")

@@ -1,6 +1,7 @@
 """The configurations are drawn as they are, stacks counted as torch counts them, lines as given."""
 
 import itertools
+import re
 import xml.etree.ElementTree as ET
 
 import matplotlib
@@ -64,6 +65,12 @@ def test_bad_configurations_are_refused():
         vgg.configuration_chart({"A": [["pool"]]})
     with pytest.raises(ValueError, match=r"equally many blocks, got \[1, 2\]"):
         vgg.configuration_chart({"A": [["conv3-64"]], "B": [["conv3-64"], ["conv3-64"]]})
+    for blocks in ([], [[]], [["LRN"]], [["conv3-64"], ["LRN"]]):
+        for networks in ({"A": blocks}, {"B": [["conv3-64"]] * len(blocks), "A": blocks}):
+            with pytest.raises(ValueError, match="configurations must hold blocks with at least"):
+                vgg.configuration_chart(networks)
+    with pytest.raises(ValueError, match=re.escape("each, got [['LRN']] for A")):
+        vgg.configuration_chart({"A": [["LRN"]]})
 
 
 @pytest.mark.parametrize("kernel", [1, 3, 5, 7])
@@ -113,6 +120,9 @@ def test_stack_diagram_draws_both_fields_to_scale():
         assert root.get("aria-label") == diagram.alt
     with pytest.raises(ValueError, match="must fit into the grid of 13×13, got 3 and 15"):
         vgg.stack_diagram(1, 15)
+    for grid in (4, 0, -3, 5.0, True):
+        with pytest.raises(ValueError, match=f"grid must be an odd integer >= 1, got {grid}"):
+            vgg.stack_diagram(1, 3, grid=grid)
 
 
 def test_bars_are_as_long_as_the_costs():
