@@ -34,9 +34,7 @@ PANELS = {  # class -> (module, how to make one); each stands on a page with all
     "KernelStack": ("vgg", "KernelStack()"),
     "InceptionExplorer": ("inception", "InceptionExplorer()"),
     "ShortcutExplorer": ("resnet", 'ShortcutExplorer("B", blocks=10)'),
-    "ArchitectureBrowser": ("architecture", "ArchitectureBrowser([ledger(ResNet(50))])"),
 }
-COUNTED = "from course_utils.ledger import ledger\nfrom course_utils.models import ResNet\n"
 
 # The clock starts in the key's event and stops in the frame that shows the picture. The slider is
 # the first with three positions, so that two presses to one side and two back all move it.
@@ -80,7 +78,7 @@ def _lab(folder: Path) -> Iterator[str]:
 
     kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
     cells = [
-        v4.new_code_cell(f"{COUNTED}from course_utils.explorers.{module} import {panel}\n{made}")
+        v4.new_code_cell(f"from course_utils.explorers.{module} import {panel}\n{made}")
         for panel, (module, made) in PANELS.items()
     ]
     notebook = v4.new_notebook(cells=cells, metadata={"kernelspec": kernel})
