@@ -12,7 +12,7 @@ from files import NOTEBOOKS
 LINES = 20  # a code cell's most lines
 MEDIAN_LINES = 5
 IN_A_ROW = 3  # code cells with no prose between them
-CELLS = (20, 50)  # of a lesson; 00 is no lesson
+CELLS = (20, 60)  # of a lesson; 00 is no lesson
 PROSE = (0.4, 0.75)  # part of the cells that is prose: "half", give or take
 SIZE = 1.5e6  # bytes
 SLIDE_TYPES = {"slide", "subslide", "fragment", "skip", "notes"}
