@@ -4,14 +4,17 @@ JupyterLab starts at notebooks/00_start_here.ipynb with the course's stylesheet,
 banner and without asking the network for anything. Your own JupyterLab settings stay in force;
 only what the course needs is set beside them (tools/jupyter, and tools/saving.py: running a lesson
 without changing its code leaves its file as it was). Arguments are handed on to JupyterLab:
-`python tools/lab.py --no-browser --port=9999`.
+`python tools/lab.py --no-browser --port=9999`. With `--lecture` (`make lecture`) no question shows
+what was answered or revealed at a rehearsal, and what the class answers is not kept.
 """
 
 import os
 import re
 import sys
+import tempfile
 import webbrowser
 from collections.abc import Iterable, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -23,6 +26,7 @@ NOTEBOOKS = ROOT / "notebooks"
 CONFIG = ROOT / "tools" / "jupyter"
 START = "notebooks/00_start_here.ipynb"
 PRESENTING = Path("jupyterlab-slideshow") / "plugin.jupyterlab-settings"
+LECTURE = "--lecture"
 
 
 def settings_path(environment: dict[str, str]) -> str:
@@ -85,6 +89,7 @@ def arguments(browser: bool, is_root: bool, own: Sequence[str] = ()) -> list[str
         f"--ServerApp.root_dir={ROOT}",
         f"--LabApp.default_url=/lab/tree/{START}",
         "--custom-css",
+        f"--LabApp.extra_labextensions_path={CONFIG / 'labextensions'}",
         # These ask no one: no news, no newer versions, no list of extensions.
         "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
         "--LabApp.news_url=None",
@@ -99,17 +104,30 @@ def arguments(browser: bool, is_root: bool, own: Sequence[str] = ()) -> list[str
     return [*options, *own]
 
 
-def announcement(url: str, browser: bool) -> str:
+def announcement(url: str, browser: bool, lecture: bool = False) -> str:
     """Return what to print once the server answers."""
-    if browser:
-        return f"\nThe course is open in your browser: {url}\nTo stop it, press Ctrl+C here.\n"
-    return (
-        f"\nNo browser can be opened from here. Open this address in one:\n\n    {url}\n\n"
-        "To stop the course, press Ctrl+C here.\n"
+    opened = (
+        f"\nThe course is open in your browser: {url}\n"
+        if browser
+        else f"\nNo browser can be opened from here. Open this address in one:\n\n    {url}\n\n"
     )
+    store = (
+        "This is a lecture: every question begins unanswered, and the answers of this session are\n"
+        "not kept. Your own earlier answers are untouched.\n"
+    )
+    return f"{opened}{store if lecture else ''}To stop the course, press Ctrl+C here.\n"
 
 
 def main(own: Sequence[str]) -> None:
+    """Start JupyterLab and stay until it ends; a lecture has an answer store of its own."""
+    own, lecture = [word for word in own if word != LECTURE], LECTURE in own
+    with tempfile.TemporaryDirectory(prefix="cnn-lecture-") if lecture else nullcontext() as store:
+        if lecture:
+            os.environ["CNN_COURSE_STATE"] = store
+        serve(own, lecture)
+
+
+def serve(own: Sequence[str], lecture: bool) -> None:
     """Start JupyterLab and stay until it ends."""
     os.environ["JUPYTER_CONFIG_PATH"] = settings_path(dict(os.environ))
     from jupyter_server.serverapp import ServerApp
@@ -132,7 +150,7 @@ def main(own: Sequence[str]) -> None:
     server = LabApp.initialize_server(argv=arguments(browser, is_root, own))
     server.contents_manager.register_pre_save_hook(keep_what_agrees)
     server.io_loop.add_callback(
-        lambda: print(announcement(server.display_url.split()[0], browser), flush=True)
+        lambda: print(announcement(server.display_url.split()[0], browser, lecture), flush=True)
     )
     server.start()
 
