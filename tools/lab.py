@@ -9,7 +9,6 @@ what was answered or revealed at a rehearsal, and what the class answers is not 
 """
 
 import os
-import re
 import sys
 import tempfile
 import webbrowser
@@ -25,7 +24,6 @@ from tools.saving import keep_what_agrees, parsed  # noqa: E402  (on the path on
 NOTEBOOKS = ROOT / "notebooks"
 CONFIG = ROOT / "tools" / "jupyter"
 START = "notebooks/00_start_here.ipynb"
-PRESENTING = Path("jupyterlab-slideshow") / "plugin.jupyterlab-settings"
 LECTURE = "--lecture"
 
 
@@ -33,23 +31,6 @@ def settings_path(environment: dict[str, str]) -> str:
     """Return JUPYTER_CONFIG_PATH with the course's folder first and the user's own kept."""
     own = environment.get("JUPYTER_CONFIG_PATH")
     return os.pathsep.join([str(CONFIG), own] if own else [str(CONFIG)])
-
-
-def stop_presenting(user_settings: Path) -> bool:
-    """Reset the slide extension's "active" setting; return whether it had been left on.
-
-    The extension stores it when a presentation begins, and a server that is stopped meanwhile would
-    reopen every notebook in slides. Other settings and comments in the file are kept.
-    """
-    path = user_settings / PRESENTING
-    if not path.exists():
-        return False
-    text = path.read_text(encoding="utf-8")
-    calm = re.sub(r'("active"\s*:\s*)true', r"\1false", text)
-    if calm == text:
-        return False
-    path.write_text(calm, encoding="utf-8")
-    return True
 
 
 def trust(paths: Iterable[Path]) -> int:
@@ -131,7 +112,6 @@ def serve(own: Sequence[str], lecture: bool) -> None:
     """Start JupyterLab and stay until it ends."""
     os.environ["JUPYTER_CONFIG_PATH"] = settings_path(dict(os.environ))
     from jupyter_server.serverapp import ServerApp
-    from jupyterlab.commands import get_user_settings_dir
     from jupyterlab.labapp import LabApp
     from traitlets import default
 
@@ -142,7 +122,6 @@ def serve(own: Sequence[str], lecture: bool) -> None:
         def _default_static_custom_path(self) -> list[str]:
             return [str(CONFIG / "custom"), *super()._default_static_custom_path()]
 
-    stop_presenting(Path(get_user_settings_dir()))
     trust(sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb")))
     is_root = hasattr(os, "getuid") and os.getuid() == 0
     browser = "--no-browser" not in own and has_browser(dict(os.environ))

@@ -9,7 +9,7 @@
    and `get`, as webpack's module federation would make it. tools/lab.py says where it lies. */
 
 (() => {
-  const KEPT = 'course-deck'; // in sessionStorage: the notebook and cell that a reload returns to
+  const KEPT = 'cnn-course-deck'; // in sessionStorage: the notebook and cell that a reload returns to
   const POPUP = '.jp-Dialog, .lm-Menu, .lm-CommandPalette';
   const TYPING = 'input:not([type="radio"], [type="checkbox"], [type="button"], [type="range"])'
     + ', select, textarea, [contenteditable="true"]';
@@ -161,7 +161,14 @@
       if (!saves) event.stopPropagation();
     });
 
-    window.addEventListener('click', () => setBlack(false), true);
+    window.addEventListener('click', (event) => {
+      setBlack(false);
+      // The extension's arrows for the mouse lead where the keys lead.
+      const arrow = event.target.closest('.jp-Deck-Remote [class*="jp-deck-mod-direction"]');
+      if (!arrow) return;
+      event.stopImmediatePropagation();
+      go(reached + (/forward|down/.test(arrow.className) ? 1 : -1));
+    }, true);
     window.addEventListener('dblclick', (event) => {
       // It would open the text of a slide for editing.
       if (presenting() && event.target.closest('.jp-RenderedMarkdown')) event.stopPropagation();
@@ -187,7 +194,7 @@
     });
   }
 
-  const plugin = { id: 'course-deck:plugin', autoStart: true, activate };
+  const plugin = { id: 'cnn-course-deck:plugin', autoStart: true, activate };
   window._JUPYTERLAB = window._JUPYTERLAB ?? {};
-  window._JUPYTERLAB['course-deck'] = { init: () => {}, get: async () => () => plugin };
+  window._JUPYTERLAB['cnn-course-deck'] = { init: () => {}, get: async () => () => plugin };
 })();
