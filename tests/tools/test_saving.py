@@ -110,7 +110,7 @@ def test_a_changed_result_is_saved_and_only_it(save):
     assert done.cells[3].outputs == [picture("AAAA")]
 
 
-def test_a_measured_number_within_its_spread_leaves_no_trace(tmp_path):
+def test_a_measured_number_within_its_spread_leaves_no_trace():
     old, near, far = lesson(), run_again(lesson()), run_again(lesson())
     for notebook, value in ((old, "97.9"), (near, "98.5"), (far, "99.9")):
         notebook.cells[2].outputs = [stream(f"{value} ± 1.5 %\n")]
