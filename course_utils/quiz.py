@@ -47,15 +47,16 @@ def forget(notebook: str) -> None:
     Cards that are open in this kernel are empty at once. Raises ValueError for a notebook without
     questions.
     """
-    answers = _answer_file(notebook)
+    answers, kept = _answer_file(notebook), None
     try:
-        if not answers.path.exists():
-            print(f"There are no stored answers for notebook {notebook}.")
-            return
-        with answers.lock():
-            kept = answers.set_aside()
+        if answers.path.exists():  # if not, there may be no folder for the lock either
+            with answers.lock():
+                kept = answers.set_aside()
     except OSError as error:
         print(f"Your answers stay as they are: {error}.")
+        return
+    if kept is None:
+        print(f"There are no stored answers for notebook {notebook}.")
         return
     for card in _CARDS:
         if card.question.id.startswith(notebook):
