@@ -23,6 +23,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from tools.saving import keep_what_agrees, parsed  # noqa: E402  (on the path only now)
+from tools.surroundings import settle  # noqa: E402
 
 NOTEBOOKS = ROOT / "notebooks"
 CONFIG = ROOT / "tools" / "jupyter"
@@ -147,6 +148,7 @@ def main(own: Sequence[str]) -> None:
 
 def serve(own: Sequence[str], lecture: bool) -> None:
     """Start JupyterLab and stay until it ends."""
+    settle()
     os.environ["JUPYTER_CONFIG_PATH"] = settings_path(dict(os.environ))
     for line in prepare(sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))):
         print(line, flush=True)
