@@ -108,16 +108,37 @@ class Step:
 
 @dataclass
 class Trace:
-    """What a forward pass did: its steps in order, and what could not be said for certain."""
+    """What a forward pass did: its steps in order, and what could not be said for certain.
+
+    `unowned`: weights that it met and `model.parameters()` does not have, by id.
+    """
 
     steps: list[Step] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     calls: dict[str, int] = field(default_factory=dict)
+    unowned: dict[int, Tensor] = field(default_factory=dict)
 
     def note(self, text: str) -> None:
         """Add a note once."""
         if text not in self.notes:
             self.notes.append(text)
+
+
+def describe_unowned(weights: Iterable[Tensor]) -> str:
+    """Say which weights a forward pass uses that are not the model's own."""
+    shapes = ["×".join(map(str, weight.shape)) or "1" for weight in weights]
+    number = sum(math.prod(weight.shape) for weight in weights)
+    more = ", …" if len(shapes) > 4 else ""
+    return (
+        f"its forward pass uses {number:,} weights that model.parameters() does not have (of shape "
+        f"{', '.join(shapes[:4])}{more}): they are neither counted nor trained"
+    )
+
+
+HOW_TO_OWN = (
+    "Keep layers in attributes of the model, nn.Sequential, nn.ModuleList or nn.ModuleDict, and "
+    "single weights in nn.Parameter or nn.ParameterList."
+)
 
 
 # --------------------------------------------------------------------------------------------------
@@ -749,7 +770,6 @@ class Recorder(TorchFunctionMode):
         self.trace = Trace()
         self.stack: list[Step] = []
         self.names = {id(p): name for name, p in model.named_parameters()}
-        self.in_use = declared_weights(model)
         self.failed_at: str | None = None
 
     # -- modules ----------------------------------------------------------------------------------
@@ -806,6 +826,7 @@ class Recorder(TorchFunctionMode):
         if name in ("__get__", "__set__"):
             return self._attribute(func, args)
         operands = list(_tensors((args, kwargs)))
+        self._find_unowned(operands)
         tracked = any(seen(t).tracks is not None for t in operands)
         origins = self._origins(operands)
         if not (tracked or origins or any(t.is_meta for t in operands)):
@@ -832,7 +853,6 @@ class Recorder(TorchFunctionMode):
             result._seen = Seen(None, origins)
         if category == "product of activations" and origins:
             category = "linear"
-        macs = self._in_use(macs, origins)
         if tracked or macs:
             self._record(plain, category, macs, out, operands, origins)
         return out
@@ -845,9 +865,16 @@ class Recorder(TorchFunctionMode):
                 found.add(self.names[id(tensor)])
         return frozenset(found)
 
+    def _find_unowned(self, operands: Iterable[Tensor]) -> None:
+        for t in operands:
+            is_weight = isinstance(t, nn.Parameter) or (t.requires_grad and t.is_leaf)
+            if is_weight and id(t) not in self.names:
+                self.trace.unowned[id(t)] = t
+
     def _attribute(self, func, args: tuple):
         out = func(*args)
         if isinstance(out, Tensor) and isinstance(args[0], Tensor):
+            self._find_unowned(args[:1])
             base = torch.empty(args[0].shape, device="meta")
             self._follow_view(seen(args[0]), base, out, func(base))
         return out
@@ -925,13 +952,6 @@ class Recorder(TorchFunctionMode):
             category = "product of activations"
         return out, counter.macs, category
 
-    def _in_use(self, macs: int, origins: frozenset[str]) -> int:
-        """Scale multiply-adds to the entries of a weight that are in use, where it is declared."""
-        for name in origins & self.in_use.keys():
-            used, entries = self.in_use[name]
-            macs = macs * used // entries
-        return macs
-
     def _record(
         self, name: str, category: str, macs: int, out, operands: list[Tensor], origins: frozenset
     ) -> None:
@@ -954,30 +974,6 @@ class Recorder(TorchFunctionMode):
 # The model, without its numbers
 
 
-def declared_weights(model: nn.Module) -> dict[str, tuple[int, int]]:
-    """Return parameter name -> (entries in use, entries) where a module declares it.
-
-    A module that keeps more weights than it uses (a mask over a dense convolution) may have a
-    method `weights_in_use()` that returns {name of its own parameter: number of entries in use}.
-    The ledger then counts those, and the multiply-adds in the same proportion.
-    """
-    found = {}
-    for path, module in model.named_modules():
-        method = getattr(module, "weights_in_use", None)
-        if not callable(method):
-            continue
-        own = dict(module.named_parameters(recurse=False))
-        for name, used in method().items():
-            if name not in own or not 0 <= used <= own[name].numel():
-                allowed = ", ".join(f"{n}: 0 to {p.numel()}" for n, p in own.items())
-                raise ValueError(
-                    f"weights_in_use() of {type(module).__name__} {path!r} must name its own "
-                    f"parameters ({allowed}), got {name}: {used}"
-                )
-            found[f"{path}.{name}" if path else name] = (used, own[name].numel())
-    return found
-
-
 def is_leaf(module: nn.Module) -> bool:
     """Say whether a module is one row: it has no children (torch's own parametrisations aside)."""
     return all(name == "parametrizations" for name, _ in module.named_children())
@@ -997,7 +993,7 @@ def without_numbers(model: nn.Module, recorder: Recorder) -> Iterator[None]:
             leaf = is_leaf(module)
             forward = functools.partial(recorder.call, path, module, leaf, module.forward)
             for name, tensor in module._parameters.items():
-                if tensor is not None:
+                if id(tensor) in recorder.names:
                     stand_in = meta(tensor.shape, tensor)
                     stand_in._seen = Seen(None, frozenset([recorder.names[id(tensor)]]))
                     module._parameters[name] = stand_in

@@ -384,27 +384,6 @@ def test_stored_answers_are_refused_and_small_tables_are_not():
     assert check_design(Net(window=torch.ones(16, 16))).state == "trained"
 
 
-@pytest.mark.parametrize(
-    ("held", "kind"),
-    [
-        (lambda: [nn.Linear(256, 10)], "Linear"),
-        (lambda: {"a": (nn.Conv2d(1, 1, 3),)}, "Conv2d"),
-        (lambda: [nn.Parameter(torch.zeros(3))], "Parameter"),
-    ],
-    ids=["list", "dict", "parameter"],
-)
-def test_layers_in_a_plain_list_are_neither_counted_nor_trained(held, kind):
-    words = f"layers holds a {kind} that the network does not know of"
-    refused(Net(layers=held()), words, "nn.ModuleList")
-    refused(nn.Sequential(nn.Flatten(), Net(layers=held())), f"1.{words}")
-
-
-def test_layers_that_are_known_may_stand_in_a_list_as_well():
-    net = dense()
-    net.order = list(net)
-    assert check_design(net).state == "trained"
-
-
 def test_stored_numbers_are_found_in_whatever_holds_them():
     refused(Net(picture=Image.new("L", (80, 90))), "stores 7,200 numbers that are no", "the image")
     own = {"table": torch.zeros(5_001)}

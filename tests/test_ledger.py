@@ -221,17 +221,6 @@ def test_auxiliary_heads_count_in_training_only():
     assert (unused.output_shape, unused.category) == (None, "linear")
 
 
-class Masked(nn.Conv2d):
-    def weights_in_use(self):
-        return {"weight": 1500}
-
-
-def test_a_declared_mask_gives_the_effective_numbers():
-    table = ledger(Masked(6, 16, 5), (6, 14, 14))
-    assert (table.parameters, table.macs) == (1516, 150_000)
-    assert table.notes == ("weight: 1,500 of its 2,400 entries are in use",)
-
-
 def test_products_of_activations_are_counted_and_noted():
     class Attention(nn.Module):
         def forward(self, x):

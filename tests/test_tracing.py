@@ -14,7 +14,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.checkpoint import checkpoint
 from torch.utils.flop_counter import FlopCounterMode
 
-from course_utils.tracing import Recorder, declared_weights, largest, trace
+from course_utils.tracing import Recorder, largest, trace
 
 THOROUGH = settings(
     max_examples=120, deadline=None, suppress_health_check=[HealthCheck.filter_too_much]
@@ -580,35 +580,6 @@ def test_weights_kept_elsewhere_are_recognised():
     lstm = nn.LSTM(5, 4)
     (step,) = trace(Function(lambda m, x: m.inner(x)[0], inner=lstm), (3, 5)).steps[:1]
     assert step.uses == {f"inner.{name}" for name, _ in lstm.named_parameters()}
-
-
-class Masked(nn.Conv2d):
-    def forward(self, x):
-        return self._conv_forward(x, self.weight * self.mask, self.bias)
-
-    def weights_in_use(self):
-        return {"weight": int(self.mask.sum())}
-
-
-def masked():
-    layer = Masked(6, 16, 5)
-    mask = torch.zeros(16, 6, 1, 1)
-    mask.view(-1)[:60] = 1
-    layer.register_buffer("mask", mask.expand(16, 6, 5, 5).clone())
-    return layer
-
-
-def test_declared_weights_scale_the_macs():
-    layer = masked()
-    assert declared_weights(layer) == {"weight": (1500, 2400)}
-    assert macs(trace(layer, (6, 14, 14))) == 150_000
-
-
-def test_a_wrong_declaration_is_refused():
-    layer = masked()
-    layer.mask += 5
-    with pytest.raises(ValueError, match="weights_in_use.*weight: 0 to 2400"):
-        declared_weights(layer)
 
 
 # Nothing is computed, nothing is changed
