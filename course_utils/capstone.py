@@ -34,7 +34,7 @@ from course_utils.datasets import digits
 from course_utils.ledger import Ledger, Row, ledger
 from course_utils.models import CifarResNet
 from course_utils.style import BAD, FAINT, GOOD, INK, MUTED, tint
-from course_utils.tracing import HOW_TO_OWN
+from course_utils.tracing import HOW_TO_OWN, hooks_of
 from course_utils.training import TrainingDiverged, evaluate, fit
 
 
@@ -400,6 +400,11 @@ def _check_modules(model: nn.Module) -> None:
             raise _Refused(
                 f"{what} is not set up: its __init__ does not call that of nn.Module.",
                 f"Begin the __init__ of the class {kind} with super().__init__().",
+            )
+        if hooks_of(module):
+            raise _Refused(
+                f"{what} has forward hooks, and what a hook computes cannot be counted.",
+                "Compute in forward. A hook that only looks comes off by its handle.remove().",
             )
 
 

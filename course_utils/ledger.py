@@ -25,6 +25,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
 from math import prod
@@ -179,18 +180,35 @@ def ledger(
     Weights that the forward pass uses and `model.parameters()` does not have (layers in a plain
     list, a closure, a global) are not counted, and a note says so.
 
+    Hooks of yours are not run, and a note says so.
+
     Raises TypeError if `model` is no nn.Module, and ValueError for a wrong `input_shape`, for lazy
-    layers that have no shape yet and for compiled TorchScript modules. An error of the model itself
-    passes through, with a note that names the layer.
+    layers that have no shape yet, and for TorchScript, quantised layers and torch.vmap, which hide
+    what they do. An error of the model itself passes through, with a note that names the layer.
     """
     _check_model(model)
     shape = _checked_shape(input_shape)
-    followed = trace(model, shape)
+    followed = _followed(model, shape)
     rows = _rows(model, followed)
     notes = _notes(model, followed, rows)
     weights = followed.unowned.values()
     unowned = describe_unowned(weights) if weights else ""
     return Ledger(name or type(model).__name__, shape, rows, notes, unowned)
+
+
+def _followed(model: nn.Module, shape: tuple[int, ...]) -> Trace:
+    try:
+        return trace(model, shape)
+    except Exception as error:
+        inside = None
+        with suppress(Exception):  # the first error is the one to show
+            inside = trace(model, shape[1:])
+        if inside is None:
+            raise
+        raise ValueError(
+            f"input_shape must be without the batch axis, got {shape}; the model runs on one image "
+            f"of {shape[1:]}"
+        ) from error
 
 
 def _check_model(model: nn.Module) -> None:
@@ -208,6 +226,11 @@ def _check_model(model: nn.Module) -> None:
             raise ValueError(
                 f"model must be Python code, got a TorchScript module at {path!r}: pass the model "
                 "that was compiled"
+            )
+        if ".quantized." in type(module).__module__:
+            raise ValueError(
+                f"model must have weights in parameters, got the quantised layer {path!r} "
+                f"({type(module).__name__}): pass the model as it was before"
             )
 
 

@@ -208,6 +208,12 @@ class NotSetUp(nn.Module):
         return self.factor * x
 
 
+def test_what_a_hook_computes_is_not_counted_and_so_refused():
+    hooked = dense()
+    hooked[1].register_forward_hook(lambda module, inputs, scores: 2 * scores)
+    refused(hooked, "Its part 1 (Linear) has forward hooks, and what a hook", "handle.remove()")
+
+
 def test_a_class_that_forgets_super_init_is_told_so():
     words = "(NotSetUp) is not set up: its __init__ does not call that of nn.Module"
     advice = "the __init__ of the class NotSetUp with super().__init__()"

@@ -652,7 +652,7 @@ def test_the_model_is_left_as_it_was(size):
     random_state = torch.get_rng_state()
     if size == 8:
         trace(model, (3, size, size))
-        assert called == [True]  # the model's own hooks run
+        assert called == []  # a hook would keep tensors that hold no numbers
     else:
         with pytest.raises(RuntimeError):
             trace(model, (3, size, size))

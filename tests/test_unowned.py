@@ -100,6 +100,7 @@ def test_weights_that_are_not_the_models_are_noted_and_refused(name):
     assert table.parameters == OWN
     (note,) = (note for note in table.notes if "does not have" in note)
     assert f"uses {HIDDEN} weights that model.parameters() does not have (of shape 10" in note
+    assert not any("two activations" in note for note in table.notes)
     assert "neither counted nor trained. Keep layers in attributes" in note
 
     report = check_design(model)
