@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 from torch import nn
+from torch.nn.utils import prune
 
 from course_utils.ledger import CONVENTION, GROUPS, Ledger, Row, compare, ledger
 from course_utils.models import VGG, AlexNet, CifarResNet, GoogLeNet, LeNet5, ResNet
@@ -519,6 +520,7 @@ def test_what_a_hook_keeps_stays_as_it_was():
     )
     model(torch.ones(1, 3, 8, 8))
     assert kept["conv"].shape == (1, 4, 6, 6) and len(lines) == 1
+    assert ledger(prune.identity(nn.Linear(3, 4), "weight"), (3,)).notes == ()  # torch's own
 
 
 def test_what_a_forward_pass_keeps_stays_as_it_was():

@@ -14,7 +14,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.checkpoint import checkpoint
 from torch.utils.flop_counter import FlopCounterMode
 
-from course_utils.tracing import Recorder, largest, trace
+from course_utils.tracing import Recorder, is_leaf, largest, trace
 
 THOROUGH = settings(
     max_examples=120, deadline=None, suppress_health_check=[HealthCheck.filter_too_much]
@@ -244,11 +244,12 @@ def real_outputs(model, shape):
     """Output shapes of a real forward pass: {(leaf module, call): shape without the batch}."""
     shapes, calls, handles = {}, {}, []
     for name, module in model.named_modules():
-        if not list(module.children()):
+        if is_leaf(module):
 
             def hook(module, inputs, output, name=name):
                 calls[name] = calls.get(name, 0) + 1
-                shapes[name, calls[name]] = tuple(output.shape[1:])
+                first = output[0] if isinstance(output, tuple) else output
+                shapes[name, calls[name]] = tuple(first.shape[1:])
 
             handles.append(module.register_forward_hook(hook))
     with torch.no_grad():
