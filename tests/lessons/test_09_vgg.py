@@ -23,9 +23,10 @@ def test_depth_does_not_help_here_and_the_start_decides(seed):
     for right in (trained, tested):
         shallow = [right[depth] for depth in ("4", "8", "12")]
         assert max(shallow) - min(shallow) < 5
-        assert right["18"] < min(shallow) - 3
+        assert right["28"] < min(shallow) - 30
     assert accuracy["18 layers, small"] < 15 < 25 < accuracy["18 layers, pre-trained"]
-    assert max(accuracy.values()) == accuracy["6 layers, small"] < trained["18"]
+    assert accuracy["18 layers, pre-trained"] < accuracy["18 layers, He et al."]
+    assert accuracy["6 layers, small"] > 40
 
 
 def test_four_layers_have_one_pooling():
@@ -37,31 +38,27 @@ def test_four_layers_have_one_pooling():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
-def test_padding_makes_hes_weights_too_small_for_18_layers(seed):
-    """The signal shrinks to about a tenth; weights scaled to the data end the loss."""
+def test_padding_makes_hes_weights_too_small_for_28_layers(seed):
+    """The signal shrinks on its way, and most where maps are 2×2."""
     found = run_cells(SLUG, ["setup", "twins", "small-vgg"])
-    net, train = found["small_vgg"](7, seed=seed), found["train"]
+    net, train = found["small_vgg"](12, seed=seed), found["train"]
     sizes, x = [], train[0][:256]
     with torch.no_grad():
         for layer in net:
             x = layer(x)
             if hasattr(layer, "weight"):
                 sizes.append(float(x.square().mean().sqrt()))
-    assert 0.03 < min(sizes) / sizes[0] < 0.2
+    assert min(sizes) < 0.1 * sizes[0]
+    assert sizes[24] / sizes[13] < sizes[12] / sizes[1]  # the two blocks of 12
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
-def test_with_three_times_the_epochs_18_layers_catch_up_and_28_do_not(seed):
+def test_with_three_times_the_epochs_28_layers_are_still_behind(seed):
     found = run_cells(SLUG, ["setup", "twins", "small-vgg"])
     train, test = found["train"], found["test"]
-    accuracy = {}
-    for n in (7, 12):
-        net = found["small_vgg"](n, seed=seed)
-        accuracy[2 * n + 4] = found["fit"](net, train, test, epochs=18, lr=2e-3).test_accuracy[-1]
-    print({layers: f"{100 * share:.1f} %" for layers, share in accuracy.items()})
-    assert accuracy[18] > 0.9
-    assert accuracy[28] < 0.8
+    net = found["small_vgg"](12, seed=seed)
+    assert found["fit"](net, train, test, epochs=18, lr=2e-3).test_accuracy[-1] < 0.8
 
 
 def test_table_2_is_counted_as_printed(capsys):
@@ -93,7 +90,7 @@ def test_both_twins_see_the_same():
 
 def test_depths_are_what_the_text_says():
     found = run_cells(SLUG, ["setup", "small-vgg"])
-    for n in (0, 1, 2, 4, 7):
+    for n in (0, 1, 2, 4, 7, 12):
         layers = [layer for _, layer in found["layers_to_draw"](found["small_vgg"](n))]
         assert len(layers) == 2 * n + 4
 
