@@ -25,9 +25,12 @@ START = "notebooks/00_start_here.ipynb"
 PRESENTING = Path("jupyterlab-slideshow") / "plugin.jupyterlab-settings"
 
 
-def settings_path(environment: dict[str, str]) -> str:
-    """Return JUPYTER_CONFIG_PATH with the course's folder first and the user's own kept."""
-    own = environment.get("JUPYTER_CONFIG_PATH")
+def settings_path(environment: dict[str, str], variable: str = "JUPYTER_CONFIG_PATH") -> str:
+    """Return JUPYTER_CONFIG_PATH or JUPYTER_PATH, the course's folder first, the user's own kept.
+
+    The first finds settings; the second the kernel of the lessons and what JupyterLab loads.
+    """
+    own = environment.get(variable)
     return os.pathsep.join([str(CONFIG), own] if own else [str(CONFIG)])
 
 
@@ -111,7 +114,8 @@ def announcement(url: str, browser: bool) -> str:
 
 def main(own: Sequence[str]) -> None:
     """Start JupyterLab and stay until it ends."""
-    os.environ["JUPYTER_CONFIG_PATH"] = settings_path(dict(os.environ))
+    for variable in ("JUPYTER_CONFIG_PATH", "JUPYTER_PATH"):
+        os.environ[variable] = settings_path(dict(os.environ), variable)
     from jupyter_server.serverapp import ServerApp
     from jupyterlab.commands import get_user_settings_dir
     from jupyterlab.labapp import LabApp

@@ -1,7 +1,5 @@
 """Settings of the server that `tools/lab.py` starts, beside the user's own."""
 
-from pathlib import Path
-
 from jupyter_server.services.kernels.connection.channels import ZMQChannelsWebsocketConnection
 
 
@@ -19,4 +17,3 @@ class PromptConnection(ZMQChannelsWebsocketConnection):
 
 
 c.ServerApp.kernel_websocket_connection_class = PromptConnection  # noqa: F821  (Jupyter gives c)
-c.LabApp.extra_labextensions_path = [str(Path(__file__).parent / "labextensions")]  # noqa: F821

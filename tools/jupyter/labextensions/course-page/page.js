@@ -83,7 +83,7 @@
 
   const outputsOf = (cell) => (cell.model.type === 'code' ? cell.model.outputs.toJSON() : []);
   const viewOf = (output) => output.data?.[WIDGET_VIEW];
-  const keyOf = (panel) => `cnn-course-widgets:${panel.context.path}`;
+  const keyOf = (panel) => `course-widgets:${panel.context.path}`;
 
   /** Note which widget each output shows: files hold none, as their ids differ from run to run. */
   function remember(panel) {
@@ -148,7 +148,7 @@
   }
 
   const plugin = {
-    id: 'cnn-course-page:plugin',
+    id: 'course-page:plugin',
     description: 'The keyboard and the widgets of a lesson',
     autoStart: true,
     activate: (app) => {
@@ -161,7 +161,7 @@
     },
   };
 
-  (window._JUPYTERLAB ??= {})['cnn-course-page'] = {
+  (window._JUPYTERLAB ??= {})['course-page'] = {
     init: () => {},
     get: async () => () => ({ __esModule: true, default: plugin }),
   };
