@@ -18,6 +18,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from tools.saving import keep_what_agrees, parsed  # noqa: E402  (on the path only now)
+from tools.surroundings import settle  # noqa: E402
 
 NOTEBOOKS = ROOT / "notebooks"
 CONFIG = ROOT / "tools" / "jupyter"
@@ -114,6 +115,7 @@ def announcement(url: str, browser: bool) -> str:
 
 def main(own: Sequence[str]) -> None:
     """Start JupyterLab and stay until it ends."""
+    settle()
     for variable in ("JUPYTER_CONFIG_PATH", "JUPYTER_PATH"):
         os.environ[variable] = settings_path(dict(os.environ), variable)
     from jupyter_server.serverapp import ServerApp
