@@ -18,12 +18,6 @@ from nbformat.v4 import new_code_cell, new_notebook
 from tools import lab
 
 ROOT = Path(__file__).resolve().parents[2]
-LEFT_ON = """{
-    // larger type for my own room
-    "stylePresets": {},
-    "active": true,
-    "showCodeCellPrompt": true
-}"""
 
 
 @pytest.mark.parametrize("variable", ["JUPYTER_CONFIG_PATH", "JUPYTER_PATH"])
@@ -31,20 +25,6 @@ def test_course_settings_come_beside_the_users(variable):
     assert lab.settings_path({}, variable) == str(lab.CONFIG)
     both = os.pathsep.join([str(lab.CONFIG), "mine"])
     assert lab.settings_path({variable: "mine"}, variable) == both
-
-
-def test_presentation_left_on_is_ended(tmp_path):
-    path = tmp_path / lab.PRESENTING
-    path.parent.mkdir()
-    path.write_text(LEFT_ON)
-    assert lab.stop_presenting(tmp_path) is True
-    assert path.read_text() == LEFT_ON.replace("true,\n", "false,\n", 1)
-    assert lab.stop_presenting(tmp_path) is False
-
-
-def test_no_presentation_to_end(tmp_path):
-    assert lab.stop_presenting(tmp_path) is False
-    assert list(tmp_path.iterdir()) == []
 
 
 def test_trust_signs_once(tmp_path, monkeypatch):
@@ -90,6 +70,37 @@ def test_url_stands_on_a_line_of_its_own_without_a_browser():
     assert "open in your browser" in lab.announcement("http://x", browser=True)
 
 
+def test_a_lecture_has_an_answer_store_of_its_own(monkeypatch, tmp_path):
+    """Empty at first and gone at the end; that of the lecturer is not touched."""
+    monkeypatch.setenv("CNN_COURSE_STATE", str(tmp_path))
+    (tmp_path / "mine.json").write_text("{}")
+    served = []
+
+    def serve(own, lecture):
+        store = Path(os.environ["CNN_COURSE_STATE"])
+        served.append((own, lecture, store, list(store.iterdir())))
+        (store / "asked.json").write_text("{}")
+
+    monkeypatch.setattr(lab, "serve", serve)
+    lab.main(["--port=1", "--lecture"])
+    lab.main(["--lecture"])
+    (first, again) = served
+    assert first[:2] == (["--port=1"], True)
+    assert first[2] not in (tmp_path, again[2])
+    assert first[3] == again[3] == []
+    assert not first[2].exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.json"]
+    assert "not kept" in lab.announcement("http://x", browser=True, lecture=True)
+
+
+def test_no_lecture_keeps_the_answers(monkeypatch, tmp_path):
+    monkeypatch.setenv("CNN_COURSE_STATE", str(tmp_path))
+    monkeypatch.setattr(lab, "serve", lambda own, lecture: None)
+    lab.main(["--port=1"])
+    assert os.environ["CNN_COURSE_STATE"] == str(tmp_path)
+    assert "not kept" not in lab.announcement("http://x", browser=True)
+
+
 def test_overrides_name_settings_that_this_jupyterlab_has():
     """A misspelt setting would be ignored in silence."""
     schemas = Path(sys.prefix) / "share" / "jupyter" / "lab" / "schemas"
@@ -104,11 +115,8 @@ def test_overrides_name_settings_that_this_jupyterlab_has():
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
-    """JupyterLab as `make lab` starts it, for a user who stopped it while presenting."""
+    """The address of JupyterLab as `make lab` starts it."""
     home = tmp_path_factory.mktemp("home")
-    settings = home / ".jupyter" / "lab" / "user-settings"
-    (settings / lab.PRESENTING).parent.mkdir(parents=True)
-    (settings / lab.PRESENTING).write_text(LEFT_ON)
     keep = ("PATH", "SYSTEMROOT", "TEMP", "TMP", "LANG")
     environment = {key: os.environ[key] for key in keep if key in os.environ}
     environment |= {"HOME": str(home), "USERPROFILE": str(home), "PYTHONUNBUFFERED": "1"}
@@ -133,7 +141,7 @@ def server(tmp_path_factory):
                 break
             time.sleep(0.25)
         assert found, f"no address was printed:\n{log.read_text()}"
-        yield found.group(1), settings
+        yield found.group(1)
     finally:
         process.terminate()
         process.wait(timeout=30)
@@ -151,16 +159,14 @@ def setting(address: str, plugin: str) -> dict:
 
 
 def test_server_opens_the_first_notebook(server):
-    address, _ = server
-    assert f"/lab/tree/{lab.START}?" in address
-    assert "jupyter-config-data" in fetch(address, f"/lab/tree/{lab.START}")
+    assert f"/lab/tree/{lab.START}?" in server
+    assert "jupyter-config-data" in fetch(server, f"/lab/tree/{lab.START}")
 
 
 def test_server_gives_the_stylesheet_of_the_course(server):
-    address, _ = server
-    assert "/custom/custom.css" in fetch(address, "/lab")
+    assert "/custom/custom.css" in fetch(server, "/lab")
     own = (lab.CONFIG / "custom" / "custom.css").read_text(encoding="utf-8")
-    assert fetch(address, "/custom/custom.css") == own
+    assert fetch(server, "/custom/custom.css") == own
 
 
 def test_server_starts_the_kernel_of_the_course(server):
@@ -172,26 +178,17 @@ def test_server_starts_the_kernel_of_the_course(server):
 
 
 def test_server_has_the_overrides_as_defaults(server):
-    address, _ = server
     path = lab.CONFIG / "labconfig" / "default_setting_overrides.json"
     for plugin, settings in json.loads(path.read_text(encoding="utf-8")).items():
-        properties = setting(address, plugin)["schema"]["properties"]
+        properties = setting(server, plugin)["schema"]["properties"]
         assert {key: properties[key]["default"] for key in settings} == settings
 
 
 def test_server_asks_the_network_for_nothing(server):
-    address, _ = server
-    assert json.loads(fetch(address, "/lab/api/news")) == {"news": []}
-    assert json.loads(fetch(address, "/lab/api/update")) == {"notification": None}
-    page = fetch(address, "/lab")
+    assert json.loads(fetch(server, "/lab/api/news")) == {"news": []}
+    assert json.loads(fetch(server, "/lab/api/update")) == {"notification": None}
+    page = fetch(server, "/lab")
     assert '"extensionManager": {"name": "read-only"' in page or '"can_install": false' in page
-
-
-def test_server_does_not_reopen_in_slides(server):
-    address, settings = server
-    raw = setting(address, "jupyterlab-slideshow:plugin")["raw"]
-    assert raw == LEFT_ON.replace("true,\n", "false,\n", 1)
-    assert (settings / lab.PRESENTING).read_text() == raw
 
 
 def test_the_server_sends_each_message_to_the_browser_at_once(monkeypatch):
