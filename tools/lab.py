@@ -74,7 +74,6 @@ def arguments(browser: bool, is_root: bool, own: Sequence[str] = ()) -> list[str
         f"--ServerApp.root_dir={ROOT}",
         f"--LabApp.default_url=/lab/tree/{START}",
         "--custom-css",
-        f"--LabApp.extra_labextensions_path={CONFIG / 'labextensions'}",
         # These ask no one: no news, no newer versions, no list of extensions.
         "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
         "--LabApp.news_url=None",

@@ -148,7 +148,7 @@
   }
 
   const plugin = {
-    id: 'course-page:plugin',
+    id: 'cnn-course-page:plugin',
     description: 'The keyboard and the widgets of a lesson',
     autoStart: true,
     activate: (app) => {
@@ -161,7 +161,7 @@
     },
   };
 
-  (window._JUPYTERLAB ??= {})['course-page'] = {
+  (window._JUPYTERLAB ??= {})['cnn-course-page'] = {
     init: () => {},
     get: async () => () => ({ __esModule: true, default: plugin }),
   };
