@@ -21,6 +21,7 @@ SELECT = """(id) => {
 }"""
 CELLS = "() => jupyterapp.shell.currentWidget.content.widgets.length"
 SAYS = "(node, part) => getComputedStyle(node, part).content"
+SIZE = "(node) => [node.getBoundingClientRect().width, getComputedStyle(node).fontSize]"
 # What the page shows of a card or a panel before and after a run.
 LIVE = ".jupyter-widgets:is(.cnn-quiz, .cnn-explorer)"
 STILL = ":is(.cnn-quiz-static, .cnn-static)"
@@ -118,6 +119,7 @@ def test_widgets_live_after_a_reload_or_say_what_to_do(study):
     expect(study.cell("explore").locator(LIVE)).to_be_visible()
     others = study.cell("ask-conv-arrows").locator(STILL)
     assert "Run this cell to answer" in others.evaluate(SAYS, "::after")
+    assert card.locator(LIVE).evaluate(SIZE) == others.evaluate(SIZE), "one size, live and stored"
 
     study.restart()
     lost = "Run All Above Selected Cell, then run this cell"
