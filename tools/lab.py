@@ -8,7 +8,10 @@ without changing its code leaves its file as it was). Arguments are handed on to
 what was answered or revealed at a rehearsal, and what the class answers is not kept.
 """
 
+import atexit
 import os
+import shutil
+import sqlite3
 import sys
 import tempfile
 import webbrowser
@@ -53,6 +56,40 @@ def trust(paths: Iterable[Path]) -> int:
             notary.sign(notebook)
             signed += 1
     return signed
+
+
+def prepare(notebooks: Sequence[Path]) -> list[str]:
+    """Sign the notebooks; where Jupyter cannot write, give it a folder of this session alone.
+
+    Returns what is not kept for that reason, a line each. Without it the server would not start
+    for a user without a home, or with files of an earlier `sudo jupyter`.
+    """
+    from jupyter_core import paths
+
+    def settings() -> None:
+        Path(paths.jupyter_config_dir()).mkdir(parents=True, exist_ok=True)
+
+    def running() -> None:
+        folder = Path(paths.jupyter_runtime_dir())
+        folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
+
+    not_kept = []
+    for variable, what, attempt in (
+        ("HOME", "your answers and all you set", Path("~").expanduser),
+        ("JUPYTER_CONFIG_DIR", "your settings of JupyterLab", settings),
+        ("JUPYTER_DATA_DIR", "which notebooks you trust", lambda: trust(notebooks)),
+        ("JUPYTER_RUNTIME_DIR", "which servers are running", running),
+    ):
+        try:
+            attempt()
+        except (OSError, RuntimeError, sqlite3.Error) as error:
+            os.environ[variable] = folder = tempfile.mkdtemp(prefix="cnn-lab-")
+            atexit.register(shutil.rmtree, folder, ignore_errors=True)
+            reason = str(error).rstrip(".")
+            not_kept.append(f"Not kept after this session: {what} ({reason}).")
+            attempt()
+    return not_kept
 
 
 def has_browser(environment: dict[str, str], platform: str = sys.platform) -> bool:
@@ -116,6 +153,8 @@ def serve(own: Sequence[str], lecture: bool) -> None:
     settle()
     for variable in ("JUPYTER_CONFIG_PATH", "JUPYTER_PATH"):
         os.environ[variable] = settings_path(dict(os.environ), variable)
+    for line in prepare(sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))):
+        print(line, flush=True)
     from jupyter_server.serverapp import ServerApp
     from jupyterlab.labapp import LabApp
     from traitlets import default
@@ -127,7 +166,6 @@ def serve(own: Sequence[str], lecture: bool) -> None:
         def _default_static_custom_path(self) -> list[str]:
             return [str(CONFIG / "custom"), *super()._default_static_custom_path()]
 
-    trust(sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb")))
     is_root = hasattr(os, "getuid") and os.getuid() == 0
     browser = "--no-browser" not in own and has_browser(dict(os.environ))
     LabApp.serverapp_class = CourseServer

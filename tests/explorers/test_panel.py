@@ -134,7 +134,10 @@ def test_a_slider_refuses_a_first_value_out_of_range(value):
 
 
 def test_a_slider_is_labelled_and_moves_continuously():
-    made = slider("Kernel", 3, 1, 7)
+    made = slider("Kernel", np.int64(3), 1, 7)
+    assert type(made.value) is int
+    made.value = np.int64(5)
+    assert type(made.value) is int
     assert made.description == "Kernel" and made.continuous_update and made.step == 1
 
 

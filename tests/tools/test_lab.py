@@ -13,6 +13,7 @@ from pathlib import Path
 import jsonschema
 import nbformat
 import pytest
+from nbformat.sign import NotebookNotary
 from nbformat.v4 import new_code_cell, new_notebook
 
 from tools import lab
@@ -37,6 +38,66 @@ def test_trust_signs_once(tmp_path, monkeypatch):
     assert path.read_bytes() == before
     nbformat.write(new_notebook(cells=[new_code_cell("2", id="one")]), path)
     assert lab.trust([path]) == 1
+
+
+def no_home(home, monkeypatch):
+    expanduser = os.path.expanduser
+    monkeypatch.delenv("HOME")
+    monkeypatch.setattr(
+        os.path, "expanduser", lambda p: expanduser(p) if "HOME" in os.environ else p
+    )
+
+
+def settings_in_the_way(home, monkeypatch):
+    (home / "config").write_text("a file where a folder should be")
+
+
+def secret_in_the_way(home, monkeypatch):
+    (home / "data" / "notebook_secret").mkdir(parents=True)
+
+
+def read_only_signatures(home, monkeypatch):
+    """As sqlite answers for a file of another user; root, who may run this, can write any file."""
+    (home / "data").mkdir()
+    database = NotebookNotary(data_dir=str(home / "data")).store.db
+    refuse = "BEGIN SELECT RAISE(ABORT, 'attempt to write a readonly database'); END"
+    database.execute(f"CREATE TRIGGER no BEFORE INSERT ON nbsignatures {refuse}")
+    database.close()
+
+
+def runtime_in_the_way(home, monkeypatch):
+    (home / "data").mkdir()
+    (home / "data" / "runtime").write_text("a file where a folder should be")
+
+
+@pytest.mark.parametrize(
+    ("trouble", "what"),
+    [
+        (no_home, ["your answers and all you set (Could not determine home directory)."]),
+        (settings_in_the_way, ["your settings of JupyterLab ([Errno 17] File exists: "]),
+        (secret_in_the_way, ["which notebooks you trust ([Errno 21] Is a directory: "]),
+        (
+            read_only_signatures,
+            ["which notebooks you trust (attempt to write a readonly database)."],
+        ),
+        (runtime_in_the_way, ["which servers are running ([Errno 17] File exists: "]),
+        (lambda *_: None, []),
+    ],
+)
+def test_what_jupyter_cannot_keep_is_said_and_works(tmp_path, monkeypatch, trouble, what):
+    for name in ("CONFIG", "DATA"):
+        monkeypatch.setenv(f"JUPYTER_{name}_DIR", str(tmp_path / name.lower()))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("JUPYTER_RUNTIME_DIR", "")
+    monkeypatch.delenv("JUPYTER_RUNTIME_DIR")
+    trouble(tmp_path, monkeypatch)
+    path = tmp_path / "made.ipynb"
+    nbformat.write(new_notebook(cells=[new_code_cell("1", id="one")]), path)
+    said = [line.removeprefix("Not kept after this session: ") for line in lab.prepare([path])]
+    assert len(said) == len(what)
+    assert all(line.startswith(begin) for line, begin in zip(said, what, strict=True))
+    assert lab.trust([path]) == 0  # it is signed, where this session looks for it
+    assert lab.prepare([path]) == []
 
 
 def test_browser_needs_a_display_on_linux(monkeypatch):
@@ -121,6 +182,8 @@ def server(tmp_path_factory):
     environment = {key: os.environ[key] for key in keep if key in os.environ}
     environment |= {"HOME": str(home), "USERPROFILE": str(home), "PYTHONUNBUFFERED": "1"}
     environment |= {"JUPYTER_CONFIG_DIR": str(home / ".jupyter"), "JUPYTER_PLATFORM_DIRS": "0"}
+    environment["JUPYTER_DATA_DIR"] = str(home / "data")
+    (home / "data" / "notebook_secret").mkdir(parents=True)  # so that nothing can be signed there
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -161,6 +224,12 @@ def setting(address: str, plugin: str) -> dict:
 def test_server_opens_the_first_notebook(server):
     assert f"/lab/tree/{lab.START}?" in server
     assert "jupyter-config-data" in fetch(server, f"/lab/tree/{lab.START}")
+
+
+def test_server_trusts_the_notebooks_though_no_signature_can_be_kept(server):
+    cells = json.loads(fetch(server, f"/api/contents/{lab.START}"))["content"]["cells"]
+    code = [cell for cell in cells if cell["cell_type"] == "code"]
+    assert code and all(cell["metadata"]["trusted"] for cell in code)
 
 
 def test_server_gives_the_stylesheet_of_the_course(server):
