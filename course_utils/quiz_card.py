@@ -12,6 +12,7 @@ from course_utils.marking import Question, Verdict, reading
 from course_utils.question_text import answer_text, markup, number_text
 from course_utils.style import BAD, FAINT, GOOD, INK, INPUT, MUTED, PAPER, tint
 
+# A live card is as wide as a stored one: 46em and, since widgets count it in, padding and border.
 # Sizes are in em of the page's own type, as in a stored card, so that a slide can scale the card by
 # one font size. The --jp variables keep the card readable in a dark theme: it stays dark on light
 # there, as the diagrams do.
@@ -19,7 +20,7 @@ _SHADE = tint(MUTED, 0.1)
 STYLE = f"""<style>
 .cnn-quiz {{ color-scheme: light; font-size: var(--jp-content-font-size1, 1em); color: {INK};
   background: {PAPER}; border: 1px solid {FAINT}; border-radius: 6px; padding: 0.8em 1em;
-  max-width: 46em; line-height: 1.5;
+  max-width: calc(48em + 2px); line-height: 1.5;
   overflow: visible; --jp-widgets-font-size: 1em; --jp-widgets-inline-height: 2.2em;
   --jp-widgets-margin: 0.15em; --jp-widgets-color: {INK}; --jp-widgets-label-color: {INK};
   --jp-widgets-input-color: {INK}; --jp-widgets-input-background-color: {PAPER};
