@@ -21,7 +21,7 @@ def test_degradation_surgery_and_gradients(seed):
     train = {name: curve[0][-1] for name, curve in result["curves"].items()}
     test = {name: curve[1][-1] for name, curve in result["curves"].items()}
     # Degradation, in training first.
-    assert 0.4 <= train.pop("plain-56") <= 0.65
+    assert 0.32 <= train.pop("plain-56") <= 0.68  # said: 35 to 65 %
     assert test.pop("plain-56") > 0.3
     assert max(train.values()) <= 0.03 and max(test.values()) < 0.12
     # Surgery: fatal for the plain network; a ResNet needs its first blocks, not its late ones.
@@ -60,7 +60,7 @@ def test_forty_epochs_do_not_finish_the_deep_plain_network(seed):
         fast=("epochs=9", "epochs=30"),
         slow=("epochs=3", "epochs=10"),
     )
-    assert 0.05 <= result["curves"]["plain-56"][0][-1] <= 0.55  # said: 8 to 50 %
+    assert 0.05 <= result["curves"]["plain-56"][0][-1] <= 0.55  # said: 10 to 50 %
 
 
 def test_the_networks_of_a_pair_have_the_same_weights():
