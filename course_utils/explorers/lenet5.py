@@ -152,6 +152,7 @@ class DigitReader(Explorer):
         known = dict(zip(inks, labels.tolist(), strict=True))
         pad = Pad(inks, scan)
         super().__init__(partial(view, model, known, margin), {"pad": pad})
+        self._first.insert(0, (pad.scan, pad.scan.max, scan))  # Reset sets the slider, too
 
 
 def view(model, known: dict[tuple[int, ...], int], margin: int, pad: tuple[int, ...]) -> View:

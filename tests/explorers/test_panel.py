@@ -203,4 +203,8 @@ def test_reset_brings_the_first_state_back_in_one_redraw(module):
     assert first == (
         explorer.state, explorer.says, explorer._picture.value, explorer._sentence.value
     )  # fmt: skip
+    if module == "lenet5":
+        explorer.pad.scan.value = 3
+        explorer.reset_button.click()
+        assert explorer.pad.scan.value == 0 and explorer.state == first[0]
     assert explorer.reset_button in explorer.children[0].children, "among the controls, for Tab"

@@ -240,8 +240,7 @@ def test_server_gives_the_stylesheet_of_the_course(server):
 
 def test_server_starts_the_kernel_of_the_course(server):
     """Not one that the user registered under the same name, which may be another Python's."""
-    address, *_ = server
-    spec = json.loads(fetch(address, "/api/kernelspecs"))["kernelspecs"]["python3"]["spec"]
+    spec = json.loads(fetch(server, "/api/kernelspecs"))["kernelspecs"]["python3"]["spec"]
     own = json.loads((lab.CONFIG / "kernels" / "python3" / "kernel.json").read_text())
     assert spec["argv"][1:] == own["argv"][1:]
 
