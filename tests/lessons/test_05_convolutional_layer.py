@@ -26,9 +26,9 @@ def test_a_pooled_network_runs_at_any_size_and_knows_those_of_its_training(seed)
     )
     one = dict(zip(result["sizes"], result["one_size"], strict=True))
     many = dict(zip(result["sizes"], result["many_sizes"], strict=True))
-    assert one[32] > 0.95 and one[64] < 0.4 and one[128] < 0.3
     assert one[32] - one[40] > 0.03 and one[32] - one[24] > 0.1
+    assert one[40] - one[64] > 0.4 and max(one[64], one[96], one[128]) < 0.35
     seen = [many[n] for n in (16, 24, 32, 40, 48, 64)]
-    assert min(seen) > 0.75 and many[128] < 0.7
-    assert many[64] - one[64] > 0.4
+    assert min(seen) - max(one[16], one[64]) > 0.4
+    assert many[8] < 0.25 and many[64] > many[96] > many[128]
     assert one[32] > many[32]
