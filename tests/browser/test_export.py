@@ -83,7 +83,7 @@ def test_a_deck_works_offline(deck):
     assert asked == []
     assert deck.errors == []
     panels = page.locator(".cnn-explorer").count()  # and "a still of the panel" under each
-    assert page.locator(".cnn-explorer ~ .cnn-kernel-note").count() == panels
+    assert page.locator(":has(> .cnn-explorer) + .cnn-kernel-note").count() == panels
     assert page.locator(".cnn-kernel-note").count() == panels
     source = (ROOT / "notebooks" / f"{deck.name}.ipynb").read_text(encoding="utf-8")
     cells = json.loads(source)["cells"]
