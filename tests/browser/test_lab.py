@@ -63,6 +63,15 @@ def sparse(ran):
     return ran(SPARSE)
 
 
+def test_a_folded_reveal_shows_nothing_until_it_is_clicked(lab):
+    lab.open("12_imagenet_winners.ipynb")
+    reveal = lab.cell("reductions")
+    expect(reveal.locator(".jp-Placeholder-contentContainer")).to_be_visible()
+    assert "gone" not in reveal.locator(".jp-Cell-outputWrapper").inner_text()
+    reveal.locator(".jp-Placeholder-contentContainer").click()
+    expect(reveal.locator(".jp-OutputArea-output")).to_contain_text("41% gone")
+
+
 def live_panel(lab):
     """Return the panel of notebook 01's explorer, once its sliders stand."""
     panel = lab.cell("explore").locator(".jupyter-widgets.cnn-explorer")
