@@ -359,7 +359,7 @@ def draw_slopes(z: np.ndarray, slopes: Mapping[str, np.ndarray], *, ax: Axes | N
         ax.plot(z, values, label=name, color=CYCLE[index], linestyle=styles[index % 4])
     ax.axhline(0, color=MUTED, linewidth=0.8, zorder=0)
     ax.axhline(0.25, color=MUTED, linewidth=1, linestyle=":", zorder=0)
-    ax.text(z[0], 0.265, "0.25", color=MUTED, va="bottom")
+    ax.set_yticks([0, 0.25, 0.5, 0.75, 1])
     ax.set_xlabel("input z of the activation")
     ax.set_ylabel("slope")
     ax.set_xlim(z[0], z[-1])
