@@ -18,6 +18,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from tools.saving import keep_what_agrees, parsed  # noqa: E402  (on the path only now)
+from tools.surroundings import settle  # noqa: E402
 
 NOTEBOOKS = ROOT / "notebooks"
 CONFIG = ROOT / "tools" / "jupyter"
@@ -111,6 +112,7 @@ def announcement(url: str, browser: bool) -> str:
 
 def main(own: Sequence[str]) -> None:
     """Start JupyterLab and stay until it ends."""
+    settle()
     os.environ["JUPYTER_CONFIG_PATH"] = settings_path(dict(os.environ))
     from jupyter_server.serverapp import ServerApp
     from jupyterlab.commands import get_user_settings_dir

@@ -68,7 +68,7 @@ def main(arguments: list[str] | None = None) -> int:
             cwd=ROOT, env={**os.environ, **environment}, stdout=subprocess.PIPE, text=True,
         )  # fmt: skip
         minutes = (time.perf_counter() - started) / 60
-        tally = dict((word.rstrip("s"), n) for n, word in TALLY.findall(done.stdout[-300:]))
+        tally = {word.rstrip("s"): n for n, word in TALLY.findall(done.stdout[-300:])}
         if done.returncode:
             failed = True
             print(done.stdout)
