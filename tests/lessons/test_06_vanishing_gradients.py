@@ -37,7 +37,8 @@ def test_no_weight_makes_a_factor_larger_than_the_bound():
     bounds = [(abs(w * slope), float(result["most"]) / x) for x, (w, slope) in rows]
     assert all(factor <= bound for factor, bound in bounds)
     third, fifth = bounds[2], bounds[4]
-    assert third == pytest.approx((0.894, 0.894), abs=1e-3) and fifth[1] < 0.39
+    assert third == pytest.approx((0.894, 0.894), abs=1e-3)
+    assert fifth[1] == pytest.approx(0.32, abs=0.005)
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -66,7 +67,7 @@ def test_the_gradient_of_the_convnets(seed):
     assert 0.1 < relu < 10 and 0.1 < normed < 10
     step = torch.finfo(torch.float32).eps / 2
     assert 1e-9 < result["apart"] < step / 10  # a tenth of what float32 can tell apart
-    for gain, (low, high) in {4: (0.002, 0.03), 8: (0.1, 1), 20: (20, 200)}.items():
+    for gain, (low, high) in {4: (0.002, 0.03), 10: (0.2, 5), 20: (20, 200)}.items():
         init = functools.partial(nn.init.xavier_normal_, gain=gain)
         assert low < result["arriving"](result["plain"](nn.Sigmoid, init))[0] < high
 
