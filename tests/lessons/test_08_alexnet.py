@@ -15,14 +15,14 @@ FILTERS = ["filters-code", "filters-see"]
 @pytest.mark.parametrize("seed", range(5))
 def test_experiments_hold_for_other_seeds(seed):
     result = run_cells(SLUG, EXPERIMENTS + FILTERS, seed=("SEED = 0", f"SEED = {seed}"))
-    # The factor of six does not show: tanh is no later.
-    assert result["tanh"] <= result["relu"] + 0.1 <= 1.6
+    # The factor of six does not show: tanh is sooner.
+    assert result["tanh"] < result["relu"] <= 1.5
     # Overlap does not help on scans as small as these.
     assert result["ordinary"] < result["overlapping"] < 12
     # Few samples.
     as_is, off, epochs = (result[name] for name in ("as_is", "off", "epochs"))
     assert 1.2 * epochs["plain"] <= epochs["dropout"] <= 2 * epochs["plain"]
-    assert off["crops"] < off["plain"] / 2
+    assert off["crops"] < 0.4 * off["plain"]
     assert as_is["mirrors"] >= as_is["plain"] + 2
     assert abs(as_is["dropout"] - as_is["plain"]) < 2
     # Filters are what the task asks for, and random ones are two thirds colour.
