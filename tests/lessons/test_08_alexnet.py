@@ -35,7 +35,7 @@ def test_tables_are_counted_as_the_facts_say(capsys):
     for number in ("60,965,224", "724,406,816", "62,378,344", "1,135,256,096", "307,456"):
         assert number in printed
     assert "neurons in all 659,272; caption: 622,312; abstract: 650,000" in printed
-    assert printed.count("as printed") == 5 and "the paper says" not in printed
+    assert printed.count("filters as printed") == 5 and "the paper says" not in printed
     assert printed.count("but fig. 2 says") == 1 and "but fig. 2 says 253,440" in printed
     assert "But: conv3 1.45% conv4 1.09%" in printed
     assert "96% dense" in printed and "92% in convolutions" in printed
