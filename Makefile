@@ -18,7 +18,7 @@ FILES   := requirements.lock pyproject.toml
 ONE     := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test slow slides notebooks lint format bench lock clean
+.PHONY: help lab test slow portable slides notebooks lint format bench lock clean
 
 help:  ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -37,6 +37,9 @@ test: $(VENV)/.test-ready  ## Lint, unit tests, every notebook, repository rules
 
 slow: $(VENV)/.test-ready  ## The tests that `make test` leaves out because they take long
 	@$(ONE) $(PY) -m pytest -m slow --quiet
+
+portable: $(VENV)/.test-ready  ## The lessons as other processors would run them, and the slow tests
+	@$(PY) tools/portable.py $(SETS)
 
 slides: $(VENV)/.test-ready  ## Export the decks to build/slides: HTML that works offline, and PDF
 	@$(ONE) $(PY) tools/export_slides.py

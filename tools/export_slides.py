@@ -4,8 +4,8 @@
     python tools/export_slides.py 01_sparse_connectivity --to /media/stick/slides
 
 build/slides/index.html lists the decks. Each deck is one HTML file; all share the folder `assets`.
-They work from file:// without a network, maths and the saved state of the widgets included. With
-Chromium installed, every slide is measured (it must fit 1280 x 720) and each deck becomes a PDF.
+They work from file:// without a network, maths included. With Chromium installed, every slide is
+measured (it must fit 1280 x 720, whichever answer is opened) and each deck becomes a PDF.
 
 How a notebook says what a slide shows (the live deck in JupyterLab obeys the same marks):
 
@@ -16,35 +16,28 @@ How a notebook says what a slide shows (the live deck in JupyterLab obeys the sa
 - A notes cell is markdown, `<details><summary>For the lecturer</summary> ... </details>`; it is in
   the speaker view of the export (key S) and folded in the notebook.
 
-Notebooks are run afresh, so that the widgets' state can be saved; the notebook files are not
-touched. The new folder replaces the old one only when everything succeeded.
+The slides show the outputs that the notebooks store: nothing is run. A deck that is not fit to show
+is named and left out; the others are exported, and their folder replaces the old one in one step.
 """
 
 import argparse
 import html
-import os
 import re
 import shutil
 import sys
 import tempfile
-import time
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import nbformat
 from nbformat import NotebookNode
 
-from tools.saving import WIDGET_VIEW
 from tools.slides import assets, browser
 
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = ROOT / "notebooks"
 TARGET = ROOT / "build" / "slides"
 COURSE = "Convolutional network architectures"
-CELL_TIMEOUT = 60  # seconds, as in the tests
-WIDGET_STATE = "application/vnd.jupyter.widget-state+json"
-# Without a kernel these widgets could not answer; their HTML form holds question and answer.
-STATIC = re.compile(r"class=[\"'][^\"']*\bcnn-(quiz|check)\b")
 NOTEBOOK_LINK = re.compile(
     r'<a([^>]* href=")(\d\d_\w+)\.ipynb((?:#[^"]*)?"[^>]*)>(.*?)</a>', re.DOTALL
 )
@@ -71,43 +64,6 @@ def select(names: Sequence[str], folder: Path = NOTEBOOKS) -> list[Path]:
     return [known[name] for name in chosen]
 
 
-def run(path: Path) -> NotebookNode:
-    """Return the notebook, executed in its own folder, with the state of its widgets.
-
-    The answers of whoever exports stay out: the kernel gets an empty state directory.
-
-    Raises:
-        ExportError: naming notebook, cell and error.
-    """
-    from nbclient import NotebookClient
-    from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
-
-    notebook = nbformat.read(path, as_version=4)
-    current = {"id": "(none)"}
-    with tempfile.TemporaryDirectory(prefix="cnn-course-state-") as state:
-        client = NotebookClient(
-            notebook,
-            timeout=CELL_TIMEOUT,
-            kernel_name="python3",
-            resources={"metadata": {"path": str(path.parent)}},
-            store_widget_state=True,
-            on_cell_start=lambda cell, cell_index: current.update(id=cell.get("id", cell_index)),
-        )
-        try:
-            client.execute(env={**os.environ, "CNN_COURSE_STATE": state})
-        except CellTimeoutError as error:
-            raise ExportError(
-                f"{path.name}, cell {current['id']}: not done after {CELL_TIMEOUT} seconds"
-            ) from error
-        except CellExecutionError as error:
-            raise ExportError(
-                f"{path.name}, cell {current['id']}: {error.ename}: {error.evalue}"
-            ) from error
-        except DeadKernelError as error:
-            raise ExportError(f"{path.name}, cell {current['id']}: the kernel died") from error
-    return notebook
-
-
 def title(notebook: NotebookNode) -> str:
     """Return the text of the first level-one heading of a notebook.
 
@@ -121,46 +77,17 @@ def title(notebook: NotebookNode) -> str:
     raise ExportError("no markdown cell with a level-one heading (# ...): the deck has no title")
 
 
-def reachable(states: dict, roots: set[str]) -> set[str]:
-    """Return the ids of the widget models that the roots need, directly or through others."""
-    found: set[str] = set()
-    waiting = list(roots)
-    while waiting:
-        model = waiting.pop()
-        if model in found or model not in states:
-            continue
-        found.add(model)
-        waiting += re.findall(r"IPY_MODEL_(\w+)", repr(states[model].get("state", {})))
-    return found
-
-
 def prepare(notebook: NotebookNode) -> NotebookNode:
-    """Return a copy of an executed notebook as its slides show it.
+    """Return a copy of a notebook as its slides show it: with a title, and notes not folded.
 
-    Questions and checks keep their HTML form only; notes lose their folding; widget models that no
-    slide shows are dropped. (The template leaves out code without the tag `show-code`.)
+    (The template leaves out code without the tag `show-code`.)
     """
     deck = nbformat.from_dict(notebook)
     deck.metadata["title"] = title(deck)
-    views: set[str] = set()
     for cell in deck.cells:
         kind = cell.metadata.get("slideshow", {}).get("slide_type")
         if cell.cell_type == "markdown" and kind == "notes":
             cell.source = NOTES.sub(r"\1", cell.source).strip()
-        if cell.cell_type != "code":
-            continue
-        for output in cell.outputs:
-            data = output.get("data", {})
-            if STATIC.search(data.get("text/html", "")):
-                data.pop(WIDGET_VIEW, None)
-            if WIDGET_VIEW in data and kind not in ("skip", "notes"):
-                views.add(data[WIDGET_VIEW]["model_id"])
-    stored = deck.metadata.get("widgets", {}).get(WIDGET_STATE)
-    if stored is not None:
-        kept = reachable(stored["state"], views)
-        stored["state"] = {key: value for key, value in stored["state"].items() if key in kept}
-        if not kept:
-            del deck.metadata["widgets"]
     return deck
 
 
@@ -208,6 +135,7 @@ def index(decks: Sequence[tuple[str, str]], with_pdf: bool) -> str:
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{COURSE}: slides</title>
+<link rel="stylesheet" href="assets/fonts/fonts.css">
 <link rel="stylesheet" href="assets/theme.css">
 </head>
 <body class="index">
@@ -270,10 +198,10 @@ def replace(new: Path, target: Path) -> None:
 
 def export(
     paths: Sequence[Path], target: Path, with_pdf: bool = True, draft: bool = False
-) -> list[str]:
-    """Write the decks of the notebooks, the index page and the assets; return what to report.
+) -> tuple[list[str], list[str]]:
+    """Write the decks, the index page and the assets; return what to report, and what is wrong.
 
-    A slide that is too tall, or has text too small, is an error; as a draft it is only reported.
+    A slide that is too tall, or has text too small, keeps its deck out; a draft has all decks.
 
     Raises:
         ExportError, assets.AssetError: nothing was replaced then.
@@ -281,45 +209,42 @@ def export(
     check_target(target)
     folders = assets.install()
     chromium = browser.find_chromium()
-    lines, decks = [], []
+    lines, wrong, decks = [], [], {}
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".slides-") as scratch:
         new = Path(scratch) / "slides"
         (new / "assets").mkdir(parents=True)
         assets.copy(folders, new / "assets")
         shutil.copy(ROOT / "tools" / "slides" / "theme.css", new / "assets")
+        shutil.copytree(ROOT / "tools" / "jupyter" / "custom" / "fonts", new / "assets" / "fonts")
         for path in paths:
-            started = time.perf_counter()
-            deck = prepare(run(path))
+            try:
+                deck = prepare(nbformat.read(path, as_version=4))
+            except ExportError as error:
+                wrong.append(f"{path.stem}: {error}")
+                continue
             page = link_decks(render(deck, path.stem), [other.stem for other in paths])
             (new / f"{path.stem}.html").write_text(page, encoding="utf-8")
-            decks.append((path.stem, deck.metadata.title))
-            lines.append(f"{path.stem}: run and rendered, {time.perf_counter() - started:.1f} s")
+            decks[path.stem] = deck.metadata.title
         with_pdf = with_pdf and chromium is not None
-        (new / "index.html").write_text(index(decks, with_pdf), encoding="utf-8")
         if chromium is None:
             lines.append("Slides not measured and no PDF: no Chromium found (set CHROMIUM=path).")
         else:
-            names = [name for name, _ in decks]
-            lines += _measure_and_print(new, names, chromium, with_pdf, draft)
-        for part, size in sizes(new):
-            lines.append(f"  {part:<20} {size / 1e6:6.2f} MB")
+            with browser.offline_page(chromium) as page:
+                for name in list(decks):
+                    found = browser.problems(page, new / f"{name}.html")
+                    wrong += found
+                    if found and not draft:
+                        (new / f"{name}.html").unlink()
+                        del decks[name]
+                    elif with_pdf:
+                        pages = browser.print_pdf(page, new / f"{name}.html", new / f"{name}.pdf")
+                        lines.append(f"{name}.pdf: {pages} pages")
+        if not decks:
+            raise ExportError("\n  ".join(["no deck is fit to show:", *wrong]))
+        (new / "index.html").write_text(index(list(decks.items()), with_pdf), encoding="utf-8")
+        lines += [f"  {part:<20} {size / 1e6:6.2f} MB" for part, size in sizes(new)]
         replace(new, target)
-    return lines
-
-
-def _measure_and_print(
-    new: Path, names: list[str], chromium: str, with_pdf: bool, draft: bool
-) -> list[str]:
-    lines, found = [], []
-    with browser.offline_page(chromium) as page:
-        for name in names:
-            found += browser.problems(page, new / f"{name}.html")
-            if with_pdf and (draft or not found):
-                pages = browser.print_pdf(page, new / f"{name}.html", new / f"{name}.pdf")
-                lines.append(f"{name}.pdf: {pages} pages")
-    if found and not draft:
-        raise ExportError("these slides are not fit to show:\n  " + "\n  ".join(found))
-    return lines + [f"NOT FIT TO SHOW: {problem}" for problem in found]
+    return lines, wrong
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -333,7 +258,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     options = parser.parse_args(arguments)
     try:
-        lines = export(
+        lines, wrong = export(
             select(options.notebooks), options.to.resolve(), not options.no_pdf, options.draft
         )
     except (ExportError, assets.AssetError, OSError) as error:
@@ -341,7 +266,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     print("\n".join(lines))
     print(f"The slides are in {options.to}: open index.html in a browser.")
-    return 0
+    for problem in wrong:
+        print(f"NOT FIT TO SHOW: {problem}", file=sys.stdout if options.draft else sys.stderr)
+    if wrong and not options.draft:
+        print("These decks were left out; --draft exports them as they are.", file=sys.stderr)
+    return int(bool(wrong) and not options.draft)
 
 
 if __name__ == "__main__":

@@ -18,6 +18,8 @@ import nbformat
 from nbformat import NotebookNode
 from nbformat.validator import isvalid
 
+from tools.measured import settled
+
 ROOT = Path(__file__).resolve().parent.parent
 SANITISE = ROOT / "tests" / "nbval_sanitize.cfg"
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
@@ -94,7 +96,8 @@ def settle(new: NotebookNode, lesson: NotebookNode, rules: list) -> None:
             return
         failed = any(output.output_type == "error" for output in cell.outputs)
         free = NOT_COMPARED in cell.metadata.get("tags", []) and cell.outputs and not failed
-        if free or comparable(cell.outputs, rules) == comparable(old.outputs, rules):
+        measured = settled(cell.outputs, old.outputs)
+        if free or comparable(measured, rules) == comparable(old.outputs, rules):
             cell.outputs, cell.execution_count = old.outputs, old.execution_count
 
 

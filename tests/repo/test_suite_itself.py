@@ -105,10 +105,11 @@ def test_what_depends_on_the_computer_is_masked(run, notebook):
         ("OK  numpy >=2.0 (found 2.4.6)", "OK  numpy >=2.0 (found 2.0.1)"),
         (picture.format("iVBORw0+/="), picture.format("AAAA")),
         ("model 0123456789abcdef0123456789abcdef", "model fedcba9876543210fedcba9876543210"),
+        ("right: 97.9 ± 1.5 %", "right: 98.8 ± 1.5 %"),
     ]
     notebook(*printing(pairs))
     code, output = run()
-    assert code == 0 and "3 passed" in output
+    assert code == 0 and "4 passed" in output
 
 
 def test_what_was_computed_is_not_masked(run, notebook):
@@ -118,10 +119,12 @@ def test_what_was_computed_is_not_masked(run, notebook):
         (picture.format(13), picture.format(14)),
         ("13 arrows (found by counting) of 25", "13 arrows (found by counting) of 24"),
         ("deadbeef", "beefdead"),
+        ("right: 97.9 ± 1.5 %", "right: 95.8 ± 1.5 %"),
+        ("right: 97.9 %", "right: 98.0 %"),
     ]
     notebook(*printing(pairs))
     code, output = run()
-    assert code == 1 and "4 failed" in output
+    assert code == 1 and "6 failed" in output
 
 
 def test_kernels_get_a_state_directory_of_their_own(run, notebook):

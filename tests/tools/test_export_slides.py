@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from contextlib import contextmanager
 
 import nbformat
 import pytest
@@ -10,49 +11,28 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 from tools import export_slides as export
 from tools.slides import assets
 
-VIEW = export.WIDGET_VIEW
 
-
-def widget_output(model: str, html: str = "<p>still</p>"):
-    """An output that holds a widget and its HTML form."""
-    data = {"text/plain": "still", "text/html": html, VIEW: {"model_id": model}}
-    return new_output("display_data", data=data)
+def shown(html: str):
+    """An output with an HTML form."""
+    return new_output("display_data", data={"text/plain": "still", "text/html": html})
 
 
 @pytest.fixture
 def deck():
-    """An executed notebook: title, notes, hidden and shown code, a panel, a question, a skip."""
+    """A notebook: title, notes, hidden and shown code, a panel, training, a question, a skip."""
     cells = [
         new_markdown_cell("# Made *up*", metadata={"slideshow": {"slide_type": "slide"}}),
         new_markdown_cell(
             "<details><summary>For the lecturer</summary>\n\nAsk first.\n</details>",
             metadata={"slideshow": {"slide_type": "notes"}},
         ),
-        new_code_cell("hidden_code = 1", outputs=[widget_output("panel")]),
+        new_code_cell("hidden_code = 1", outputs=[shown('<div class="cnn-explorer">P</div>')]),
+        new_code_cell("fit()", outputs=[shown("<div>Training: 5 epochs</div>")]),
         new_code_cell("shown_code = 2", metadata={"tags": ["show-code"]}),
-        new_code_cell("ask()", outputs=[widget_output("quiz", '<div class="cnn-quiz">Q</div>')]),
-        new_code_cell(
-            "skipped_code",
-            outputs=[widget_output("skipped")],
-            metadata={"slideshow": {"slide_type": "skip"}},
-        ),
+        new_code_cell("ask()", outputs=[shown('<div class="cnn-quiz">Q</div>')]),
+        new_code_cell("skipped_code", metadata={"slideshow": {"slide_type": "skip"}}),
     ]
-    models = {
-        "panel": {"state": {"children": ["IPY_MODEL_slider"]}},
-        "slider": {"state": {"value": 3}},
-        "quiz": {"state": {}},
-        "skipped": {"state": {}},
-    }
-    state = {"state": models, "version_major": 2, "version_minor": 0}
-    return new_notebook(cells=cells, metadata={"widgets": {export.WIDGET_STATE: state}})
-
-
-def test_only_widgets_that_a_slide_shows_are_saved(deck):
-    ready = export.prepare(deck)
-    assert set(ready.metadata.widgets[export.WIDGET_STATE]["state"]) == {"panel", "slider"}
-    assert VIEW in ready.cells[2].outputs[0].data
-    assert VIEW not in ready.cells[4].outputs[0].data
-    assert VIEW in deck.cells[4].outputs[0].data, "the notebook itself was changed"
+    return new_notebook(cells=cells)
 
 
 def test_the_deck_shows_tagged_code_only_and_asks_for_nothing_remote(deck):
@@ -77,13 +57,6 @@ def test_an_unknown_notebook_is_named_with_those_that_exist(tmp_path):
         export.select(["02_nothing.ipynb"], tmp_path)
 
 
-def test_a_failing_cell_is_named(tmp_path):
-    path = tmp_path / "01_made.ipynb"
-    nbformat.write(new_notebook(cells=[new_code_cell("1 / 0", id="divide")]), path)
-    with pytest.raises(export.ExportError, match="01_made.ipynb, cell divide: ZeroDivisionError"):
-        export.run(path)
-
-
 def test_a_folder_with_other_things_is_refused(tmp_path):
     (tmp_path / "thesis.txt").write_text("years of work")
     with pytest.raises(export.ExportError, match="holds no earlier export"):
@@ -98,17 +71,36 @@ def test_a_folder_that_cannot_be_written_is_refused(tmp_path):
         export.check_target(tmp_path / "file" / "slides")
 
 
-def test_a_failed_export_leaves_the_previous_one(tmp_path, monkeypatch):
-    target = tmp_path / "slides"
-    (target / "assets").mkdir(parents=True)
-    (target / "assets" / "theme.css").write_text("old")
-    path = tmp_path / "01_made.ipynb"
-    nbformat.write(new_notebook(cells=[new_code_cell("1 / 0")]), path)
+def test_a_deck_that_is_not_fit_is_named_and_left_out(deck, tmp_path, monkeypatch, capsys):
+    paths = [tmp_path / f"{n}.ipynb" for n in ("01_good", "02_tall", "03_no_title")]
+    for path in paths[:2]:
+        nbformat.write(deck, path)
+    nbformat.write(new_notebook(cells=[new_markdown_cell("## Two")]), paths[2])
+
+    @contextmanager
+    def page(chromium):
+        yield None
+
+    def problems(page, path):
+        return ["02_tall, slide 2: 1280 x 741 does not fit"] if path.stem == "02_tall" else []
+
     monkeypatch.setattr(export.assets, "install", lambda: {})
-    with pytest.raises(export.ExportError, match="ZeroDivisionError"):
-        export.export([path], target)
-    assert (target / "assets" / "theme.css").read_text() == "old"
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["01_made.ipynb", "slides"]
+    monkeypatch.setattr(export.browser, "find_chromium", lambda: "chromium")
+    monkeypatch.setattr(export.browser, "offline_page", page)
+    monkeypatch.setattr(export.browser, "problems", problems)
+    monkeypatch.setattr(export, "select", lambda names: [p for p in paths if p.stem in names])
+    target = tmp_path / "slides"
+
+    def run(*names):
+        code = export.main([*names, "--no-pdf", "--to", str(target)])
+        return code, sorted(p.name for p in target.glob("*.html")), capsys.readouterr().err
+
+    code, files, said = run("01_good", "02_tall", "03_no_title")
+    assert code == 1 and files == ["01_good.html", "index.html"]
+    assert "slide 2: 1280 x 741 does not fit" in said and "03_no_title: no markdown cell" in said
+    code, files, said = run("02_tall")  # nothing is fit to show: the earlier export stays
+    assert code == 1 and files == ["01_good.html", "index.html"] and "No slides" in said
+    assert sorted(p.name for p in tmp_path.iterdir()) == [*(p.name for p in paths), "slides"]
 
 
 def test_without_npm_the_error_says_how_to_install_it(tmp_path, monkeypatch):

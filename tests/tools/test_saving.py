@@ -110,6 +110,15 @@ def test_a_changed_result_is_saved_and_only_it(save):
     assert done.cells[3].outputs == [picture("AAAA")]
 
 
+def test_a_measured_number_within_its_spread_leaves_no_trace():
+    old, near, far = lesson(), run_again(lesson()), run_again(lesson())
+    for notebook, value in ((old, "97.9"), (near, "98.5"), (far, "99.9")):
+        notebook.cells[2].outputs = [stream(f"{value} ± 1.5 %\n")]
+    for new, kept in ((near, "97.9"), (far, "99.9")):
+        saving.settle(new, old, patterns())
+        assert new.cells[2].outputs == [stream(f"{kept} ± 1.5 %\n")]
+
+
 def test_from_a_changed_cell_on_everything_is_saved_as_it_is(save):
     new = run_again(lesson())
     new.cells[2].source = "print(6 + 7)"

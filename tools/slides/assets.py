@@ -18,8 +18,8 @@ MANIFEST = ROOT / "tools" / "package.json"
 CACHE = ROOT / "build" / "npm"
 NPM_TIMEOUT = 300  # seconds for one package
 NO_NPM = (
-    "npm was not found; the slides need it once, to fetch reveal.js, MathJax and the widgets' "
-    "bundle. Install Node.js (Debian, Ubuntu: sudo apt-get install npm; macOS: brew install node; "
+    "npm was not found; the slides need it once, to fetch reveal.js and MathJax. Install "
+    "Node.js (Debian, Ubuntu: sudo apt-get install npm; macOS: brew install node; "
     "conda: conda install -c conda-forge nodejs) and run this again."
 )
 

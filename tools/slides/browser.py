@@ -46,7 +46,7 @@ def offline_page(executable: str) -> Iterator:
 
 
 def open_deck(page, deck: Path, query: str = "") -> None:
-    """Open an exported deck and wait until maths, widgets and reveal.js have settled."""
+    """Open an exported deck and wait until maths and reveal.js have settled."""
     page.goto(deck.resolve().as_uri() + query)
     page.wait_for_function("() => document.documentElement.dataset.deck === 'ready'")
 
