@@ -1,10 +1,11 @@
 """How a digit gets into LeNet-5 and what each layer makes of it: a pen, and a look inside.
 
 What is drawn goes the way of the scans of `datasets.digits`: onto a bitmap of 32 x 32 pixels, of
-which each 4 x 4 block is counted, so that 8 x 8 cells hold 0 to 16. And it is brought to their size
-first, because the network has seen no other: a scan fills a box 20 wide and 32 high in the middle,
-and its pen is as broad as it takes to blacken about 313 of the 1,024 pixels (the mean of all 1,797
-scans; within each digit the standard deviation is 27 to 45).
+which each 4 x 4 block is counted, so that 8 x 8 cells hold 0 to 16. Before that it is brought to
+their size, slant and weight, because the network has seen no others. Measured on all 1,797 scans:
+they fill a box 20 wide and 32 high in the middle; they are sheared so that the first ink of the
+lowest row lies straight below the first ink of the highest (0.0 on average, standard deviation 0.9
+pixels, in every digit); and 313 of the 1,024 pixels are black (303 to 330 from digit to digit).
 
 PyTorch is imported inside `look`: the panel that draws should not have to wait for it.
 """
@@ -25,7 +26,7 @@ SIDE = 32
 PEN = 2.4
 """Radius in pixels of a pen that alters a scan: the strokes of the scans are about 5 wide."""
 
-_BOX = np.array([20.0, 32.0])  # width and height of a scan
+_BOX = np.array([20.0, 32.0])
 _BLACK = 313
 
 Stroke = Sequence[tuple[float, float]]
@@ -38,32 +39,42 @@ def bitmap(strokes: Sequence[Stroke], radius: float = PEN) -> np.ndarray:
         strokes: for each stroke its points (x, y), joined by straight lines; one point is a dot.
         radius: of the pen, in pixels.
     """
+    return _distances(strokes) <= radius
+
+
+def _distances(strokes: Sequence[Stroke]) -> np.ndarray:
+    """The distance (32, 32) of the middle of each pixel from the nearest stroke."""
     pixels = np.stack(np.meshgrid(*[np.arange(SIDE) + 0.5] * 2), axis=-1)  # (32, 32, 2): x, y
-    inked = np.zeros((SIDE, SIDE), dtype=bool)
+    nearest = np.full((SIDE, SIDE), np.inf)
     for stroke in strokes:
         points = np.asarray(stroke, dtype=float)
         for a, b in zip(points, points[1:] if len(points) > 1 else points, strict=False):
             along = ((pixels - a) @ (b - a)) / max(float((b - a) @ (b - a)), 1e-9)
-            nearest = a + along.clip(0, 1)[..., None] * (b - a)
-            inked |= np.linalg.norm(pixels - nearest, axis=-1) <= radius
-    return inked
+            on_line = a + along.clip(0, 1)[..., None] * (b - a)
+            nearest = np.minimum(nearest, np.linalg.norm(pixels - on_line, axis=-1))
+    return nearest
 
 
 def as_a_scan(strokes: Sequence[Stroke]) -> np.ndarray:
-    """Draw strokes in the place and of the size and weight of a scan; return the (32, 32) pixels.
+    """Draw strokes in the place, size, slant and weight of a scan; return the (32, 32) pixels.
 
     A broad digit is squeezed to the width of a scan; a thin one keeps its proportions.
     """
-    points = np.concatenate([np.asarray(stroke, dtype=float) for stroke in strokes])
-    low, high = points.min(axis=0), points.max(axis=0)
-    thin, thick = 1.0, 6.0
-    for _ in range(8):  # halving: a broader pen blackens more
-        radius = (thin + thick) / 2
+    strokes = [np.asarray(stroke, dtype=float) for stroke in strokes]
+    radius, shear = PEN, 0.0
+    for step in range(8):  # a broader pen leaves less room for the strokes, and so on
+        upright = [points @ [[1, 0], [shear, 1]] for points in strokes]
+        low = np.min([points.min(axis=0) for points in upright], axis=0)
+        high = np.max([points.max(axis=0) for points in upright], axis=0)
         scale = (_BOX - 2 * radius) / np.maximum(high - low, 1e-3)
         scale = np.minimum(scale, [scale[1], 3 * scale[0]])  # a 1 stays thin, a dash flat
-        placed = [(np.asarray(s) - (low + high) / 2) * scale + SIDE / 2 for s in strokes]
-        inked = bitmap(placed, radius)
-        thin, thick = (radius, thick) if inked.sum() < _BLACK else (thin, radius)
+        away = _distances([(points - (low + high) / 2) * scale + SIDE / 2 for points in upright])
+        radius = np.partition(away.ravel(), _BLACK)[_BLACK]
+        inked = away < radius
+        if step == 1:  # once the size is about right
+            rows = inked.any(axis=1).nonzero()[0]
+            lean = inked[rows[0]].argmax() - inked[rows[-1]].argmax()
+            shear = lean / (rows[-1] - rows[0]) * scale[1] / scale[0]
     return inked
 
 

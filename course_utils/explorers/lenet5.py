@@ -140,6 +140,8 @@ class Pad(ipywidgets.HBox):
 
     def _on_value(self, change) -> None:
         if change.new != self._shown:  # set from outside
+            if change.new in self._scans:
+                self.scan.value = self._scans.index(change.new)
             self._put(change.new)
 
 
