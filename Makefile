@@ -18,7 +18,7 @@ FILES   := requirements.lock pyproject.toml
 ONE     := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test slow portable slides notebooks lint format bench lock clean
+.PHONY: help lab lecture test slow portable slides notebooks lint format bench lock clean
 
 help:  ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -30,6 +30,9 @@ help:  ## Show this list
 
 lab: $(VENV)/.lab-ready  ## Open the course in JupyterLab
 	@$(PY) tools/lab.py
+
+lecture: $(VENV)/.lab-ready  ## The same to present: no earlier answer shows, and none is kept
+	@$(PY) tools/lab.py --lecture
 
 test: $(VENV)/.test-ready  ## Lint, unit tests, every notebook, repository rules, browser tests
 	@$(VENV)/bin/ruff check --quiet .

@@ -3,6 +3,8 @@
 How such a file is kept safe: `course_utils.state`. Floor 1.
 """
 
+from collections.abc import Callable
+
 from course_utils.state import StateFile
 
 VERSION = 1
@@ -23,9 +25,15 @@ class AnswerFile(StateFile[dict[str, dict]]):
     def __init__(self, stem: str):
         super().__init__("answers", f"{stem}.json")
 
-    def save(self, question_id: str, record: dict) -> str:
-        """Store one record, keeping all others. Returns a notice, "" when the answer is kept."""
-        return self.change(lambda records: records | {question_id: record})[1]
+    def update(self, question_id: str, function: Callable[[dict], dict]) -> tuple[dict | None, str]:
+        """Replace one record by `function(record)`, from what is stored now ({} if nothing is).
+
+        Returns the new record, None if it cannot be kept, and a notice ("" when all is well).
+        """
+        records, notice = self.change(
+            lambda records: records | {question_id: function(records.get(question_id, {}))}
+        )
+        return (records[question_id] if records else None), notice
 
     def empty(self) -> dict[str, dict]:
         """No answers."""

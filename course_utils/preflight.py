@@ -191,16 +191,17 @@ def _check_file(name: str) -> Check:
 def check_answers() -> Check:
     """Write, read and remove a file in the directory where quiz answers are kept."""
     what = "Your answers can be stored"
-    folder = state.state_dir()
+    folder = "The folder for answers"
     try:
+        folder = state.state_dir()
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=folder, prefix="preflight-") as file:
             file.write(b"ready")
             file.flush()
     except OSError as error:
         remedy = (
-            f"{folder} cannot be written ({error.strerror}). Make it writable, or name another "
-            "folder with the environment variable CNN_COURSE_STATE before you start JupyterLab."
+            f"{folder} cannot be written ({error.strerror or error}). Make it writable, or name "
+            "another with the environment variable CNN_COURSE_STATE before you start JupyterLab."
         )
         return Check(what, remedy=remedy)
     return Check(what)

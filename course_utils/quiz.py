@@ -12,12 +12,14 @@ are said in words, never by colour alone.
 
 import html
 import time
+from collections.abc import Callable
+from weakref import WeakSet
 
 import ipywidgets as widgets
 
 from course_utils.answers import AnswerFile
 from course_utils.marking import Question, mark
-from course_utils.question_text import prompt_html, static_html, text_form
+from course_utils.question_text import answer_text, prompt_html, static_html, text_form
 from course_utils.questions import find_question, question_files
 from course_utils.quiz_card import STYLE, hints_html, keys_html, reveal_html, says, verdict_html
 
@@ -26,6 +28,8 @@ from course_utils.quiz_card import STYLE, hints_html, keys_html, reveal_html, sa
 # press; see Quiz._on_typed.
 TAIL_SECONDS = 1.0
 
+_CARDS: WeakSet["Quiz"] = WeakSet()  # of this kernel: a cell run twice shows one question twice
+_ELSEWHERE = "Another card of this question holds your answer. What you wrote here is not kept: {}"
 _FRESH = {"answer": "", "checked": False, "locked": False, "revealed": False, "hints": 0}
 
 
@@ -40,13 +44,24 @@ def ask(question_id: str) -> "Quiz":
 def forget(notebook: str) -> None:
     """Start over: set the answers of one notebook ("01") aside and print where they are kept.
 
-    Raises ValueError for a notebook without questions, OSError if the file cannot be renamed.
+    Cards that are open in this kernel are empty at once. Raises ValueError for a notebook without
+    questions.
     """
-    kept = _answer_file(notebook).set_aside()
+    answers, kept = _answer_file(notebook), None
+    try:
+        if answers.path.exists():  # if not, there may be no folder for the lock either
+            with answers.lock():
+                kept = answers.set_aside()
+    except OSError as error:
+        print(f"Your answers stay as they are: {error}.")
+        return
     if kept is None:
         print(f"There are no stored answers for notebook {notebook}.")
-    else:
-        print(f"Your answers are set aside in {kept}.\nRun the question cells again to start over.")
+        return
+    for card in _CARDS:
+        if card.question.id.startswith(notebook):
+            card.begin_again()
+    print(f"Your answers are set aside in {kept}.\nAll questions of the lesson are open again.")
 
 
 def _answer_file(notebook: str) -> AnswerFile:
@@ -68,7 +83,8 @@ class Quiz(widgets.VBox):
         self.question = question
         self._answers = answers
         records, self._notice = answers.read()
-        self._record = _FRESH | records.get(question.id, {})
+        self._record = self._fitting(records.get(question.id, {}))
+        self._unkept = False  # whether the record holds what could not be stored
         self._redo, self._acted_at = None, float("-inf")
 
         prompt = widgets.HTML(value=STYLE + prompt_html(question) + keys_html(question))
@@ -88,16 +104,14 @@ class Quiz(widgets.VBox):
         self.add_class(f"cnn-quiz-kind-{question.kind}")
 
         self._enter(self._record["answer"])
-        if self.answer != self._record["answer"]:  # the question has changed since
-            self._record |= {"answer": self.answer, "checked": False, "locked": False}
         self._refusal = ""
         self.check_button.on_click(lambda _: self._act(self._check))
         self.lock_button.on_click(
-            lambda _: self._unlock() if self._record["locked"] else self._act(self._lock)
+            lambda _: self._act(self._unlock if self._record["locked"] else self._lock)
         )
-        self.hint_button.on_click(lambda _: self._hint())
+        self.hint_button.on_click(lambda _: self._keep(self._hint))
         self.reveal_button.on_click(
-            lambda _: self._hide() if self._record["revealed"] else self._act(self._reveal)
+            lambda _: self._act(self._hide if self._record["revealed"] else self._reveal)
         )
         if isinstance(self.entry, widgets.Text):
             # Not on_submit: it is deprecated, and its successor also fires on leaving the field.
@@ -105,6 +119,7 @@ class Quiz(widgets.VBox):
             self.entry.typed = self._on_typed
         self._render()
         self._notify(self._notice)
+        _CARDS.add(self)
 
     # --- the answer in the input ---
 
@@ -117,22 +132,32 @@ class Quiz(widgets.VBox):
         return self.entry.value or ""
 
     def _enter(self, answer: str | list[str]) -> None:
-        """Put a stored answer into the input, without keys of options that no longer exist."""
-        keys = [key for key, _ in self.question.options]
+        """Put an answer into the input; what differs from it later was written here."""
+        self._entered = answer
         if self.question.kind == "choices":
-            ticked = answer if isinstance(answer, list) else []
-            for key, box in zip(keys, self.entry.children, strict=True):
-                box.value = key in ticked
-        elif self.question.kind == "choice":
-            self.entry.value = answer if answer in keys else None
+            for (key, _), box in zip(self.question.options, self.entry.children, strict=True):
+                box.value = key in answer
         else:
-            self.entry.value = answer if isinstance(answer, str) else ""
+            self.entry.value = answer or (None if self.question.kind == "choice" else "")
+
+    def _fitting(self, stored: dict) -> dict:
+        """A stored record made whole, without an answer that the question no longer allows."""
+        record = _FRESH | stored
+        answer, keys = record["answer"], [key for key, _ in self.question.options]
+        if self.question.kind == "choices":
+            fits = [key for key in keys if isinstance(answer, list) and key in answer]
+        elif self.question.kind == "choice":
+            fits = answer if answer in keys else ""
+        else:
+            fits = answer if isinstance(answer, str) else ""
+        record["answer"] = fits
+        return record if len(fits) == len(answer) else record | {"checked": False, "locked": False}
 
     # --- what the buttons do ---
 
-    def _act(self, action) -> None:
+    def _act(self, action: Callable[[dict, str | list[str]], dict]) -> None:
         self._redo, self._acted_at = action, time.monotonic()
-        action()
+        self._keep(action)
 
     def _on_message(self, _, content, buffers) -> None:
         if content.get("event") == "submit":
@@ -141,47 +166,88 @@ class Quiz(widgets.VBox):
     def _on_typed(self) -> None:
         """Do the last action again if text arrives right after it: it was typed before."""
         if self._redo and time.monotonic() - self._acted_at < TAIL_SECONDS:
-            self._redo()
+            self._keep(self._redo)
 
-    def _check(self) -> None:
-        if self._record["locked"] or self._record["revealed"]:
-            return  # the button is disabled then; a press that was under way changes nothing
-        verdict = mark(self.question, self.answer)
+    # Each action returns what it changes in `now`, the record as it is stored at this moment:
+    # another card of the question, perhaps in another kernel, may have changed it. `entered` is
+    # the answer in the input. A button that was enabled a moment ago may be pressed too late.
+
+    def _check(self, now: dict, entered: str | list[str]) -> dict:
+        if now["locked"] or now["revealed"]:
+            return {}
+        return {"answer": entered, "checked": True} if self._readable(entered) else {}
+
+    def _lock(self, now: dict, entered: str | list[str]) -> dict:
+        if now["revealed"] or (now["locked"] and not self._record["locked"]):
+            return {}
+        if not self._readable(entered):
+            return {"locked": False}  # it was locked if text has arrived after the press
+        return {"answer": entered, "checked": False, "locked": True}
+
+    def _unlock(self, now: dict, entered: str | list[str]) -> dict:
+        return {} if now["revealed"] else {"locked": False}
+
+    def _hint(self, now: dict, entered: str | list[str]) -> dict:
+        return {"hints": max(now["hints"], min(self._shown_hints() + 1, len(self.question.hints)))}
+
+    def _reveal(self, now: dict, entered: str | list[str]) -> dict:
+        mine = entered and not now["locked"] and now["answer"] == self._entered
+        return {"answer": entered if mine else now["answer"], "revealed": True}
+
+    def _hide(self, now: dict, entered: str | list[str]) -> dict:
+        return {"revealed": False}
+
+    def _readable(self, entered: str | list[str]) -> bool:
+        verdict = mark(self.question, entered)
         self._refusal = "" if verdict.attempt else verdict.message
-        self._keep(answer=self.answer, checked=verdict.attempt)
+        return verdict.attempt
 
-    def _lock(self) -> None:
-        verdict = mark(self.question, self.answer)
-        self._refusal = "" if verdict.attempt else verdict.message
-        self._keep(answer=self.answer, checked=False, locked=verdict.attempt)
+    def _keep(self, action: Callable[[dict, str | list[str]], dict]) -> None:
+        """Do one action to the stored record, and show the outcome on each card of the question."""
+        typed, before = self.answer, self._record
+        touched = typed != self._entered
 
-    def _unlock(self) -> None:
-        self._redo = None
-        self._keep(locked=False)
+        def changed(stored: dict) -> dict:
+            now = before if self._unkept else self._fitting(stored)
+            return now | action(now, typed if touched else now["answer"])
 
-    def _hint(self) -> None:
-        self._keep(hints=min(self._record["hints"] + 1, len(self.question.hints)))
+        record, notice = self._answers.update(self.question.id, changed)
+        unkept = record is None
+        record = changed(before) if unkept else record
+        for card in _CARDS:
+            if card.question.id == self.question.id:
+                card._show(record, unkept)
+        if touched and typed and self.answer != typed:
+            notice = _ELSEWHERE.format(answer_text(self.question, typed))
+        self._notify(notice or self._notice)
 
-    def _reveal(self) -> None:
-        self._keep(answer=self.answer, revealed=True)
-
-    def _hide(self) -> None:
-        self._redo = None
-        self._keep(revealed=False)
-
-    def _keep(self, **changes) -> None:
-        """Change the record, show it, store it."""
-        self._record = self._record | changes
-        self._render()
-        self._notify(self._answers.save(self.question.id, self._record) or self._notice)
+    def begin_again(self) -> None:
+        """Empty the card, as if the question had never been answered."""
+        fresh = self._fitting({})
+        self._enter(fresh["answer"])
+        self._refusal, self._notice, self._redo = "", "", None
+        self._show(fresh, unkept=False)
+        self._notify("")
 
     # --- what is shown ---
+
+    def _show(self, record: dict, unkept: bool) -> None:
+        """Show a record. What is being written here stays, unless the card is closed now."""
+        draft = self.answer != self._entered
+        self._record, self._unkept = record, unkept
+        answer, closed = record["answer"], record["locked"] or record["revealed"]
+        if not draft or closed or self.answer == answer:
+            self._enter(answer)
+        self._render()
+
+    def _shown_hints(self) -> int:
+        return min(self._record["hints"], len(self.question.hints))
 
     def _render(self) -> None:
         """Make buttons, input and texts say what the record says."""
         record, total = self._record, len(self.question.hints)
         locked, revealed = record["locked"], record["revealed"]
-        shown = min(record["hints"], total)
+        shown = self._shown_hints()
         for control in self.entry.children if self.question.kind == "choices" else [self.entry]:
             control.disabled = locked or revealed
         # The button just pressed stays enabled: a disabled one would drop the keyboard focus.
@@ -203,9 +269,9 @@ class Quiz(widgets.VBox):
             return reveal_html(self.question, answer, verdict, self._record["locked"])
         if self._record["locked"]:
             return says("<p><strong>Locked in.</strong> Reveal when you are ready.</p>")
-        if self._record["checked"]:
-            return verdict_html(self.question, answer, verdict)
-        return says(f"<p>{html.escape(self._refusal)}</p>") if self._refusal else ""
+        if self._refusal:
+            return says(f"<p>{html.escape(self._refusal)}</p>")
+        return verdict_html(self.question, answer, verdict) if self._record["checked"] else ""
 
     def _notify(self, notice: str) -> None:
         self.notice_area.value = says(f"<p>{html.escape(notice)}</p>") if notice else ""

@@ -5,9 +5,11 @@ coloured bar only repeats it.
 """
 
 import html
+import re
+from contextlib import suppress
 
-from course_utils.marking import Question, Verdict
-from course_utils.question_text import answer_text, markup
+from course_utils.marking import Question, Verdict, reading
+from course_utils.question_text import answer_text, markup, number_text
 from course_utils.style import BAD, FAINT, GOOD, INK, INPUT, MUTED, PAPER, tint
 
 # Sizes are in em, so that a slide can scale the card by one font size. The --jp variables keep the
@@ -83,9 +85,16 @@ def says(content: str, tone: str = "") -> str:
 
 
 def _given(question: Question, answer: str | list[str]) -> str:
-    """The student's own answer, escaped."""
-    tag = "span" if question.options else "code"
-    return f'<{tag} class="cnn-quiz-given">{html.escape(answer_text(question, answer))}</{tag}>'
+    """The student's own answer, escaped, and the number it was read as unless that is plain."""
+    tag, value = "span" if question.options else "code", ""
+    if question.kind == "number":
+        with suppress(ValueError):  # what cannot be read was answered with how to write it
+            plain = re.fullmatch(r"\s*(-?[\d,]*\.?\d*)\D*", answer)
+            read = reading(question, answer)
+            if not plain or float(plain[1].replace(",", "")) != read:
+                value = f" = {number_text(float(f'{read:.12g}'))}"
+    given = html.escape(answer_text(question, answer))
+    return f'<{tag} class="cnn-quiz-given">{given}</{tag}>{value}'
 
 
 def verdict_html(question: Question, answer, verdict: Verdict) -> str:

@@ -28,13 +28,21 @@ Content = TypeVar("Content")
 
 
 def state_dir() -> Path:
-    """Where the course keeps state: CNN_COURSE_STATE if set, else the platform's usual place."""
+    """Where the course keeps state: CNN_COURSE_STATE if set, else the platform's usual place.
+
+    Raises OSError where there is no such place: without a home directory.
+    """
     chosen = os.environ.get("CNN_COURSE_STATE")
-    return (
-        Path(chosen).expanduser()
-        if chosen
-        else Path(platformdirs.user_state_dir("cnn-architectures"))
-    )
+    try:
+        if chosen:
+            return Path(chosen).expanduser()
+        usual = Path(platformdirs.user_state_dir("cnn-architectures"))
+        if usual.is_absolute():  # older platformdirs answer "~/..." where others raise
+            return usual
+        raise RuntimeError
+    except RuntimeError:
+        what = f"CNN_COURSE_STATE={chosen}" if chosen else "this user"
+        raise OSError(f"there is no home directory for {what}") from None
 
 
 class StateFile(Generic[Content]):
@@ -57,7 +65,12 @@ class StateFile(Generic[Content]):
 
     def __init__(self, *parts: str) -> None:
         """`parts` lead from the state folder to the file, as in `("answers", "01_x.json")`."""
-        self.path = state_dir().joinpath(*parts)
+        self._parts = parts
+
+    @property
+    def path(self) -> Path:
+        """Return where the file is. Raises OSError where the course can keep nothing."""
+        return state_dir().joinpath(*self._parts)
 
     def empty(self) -> Content:
         """Return the content where there is no file yet."""
@@ -99,7 +112,7 @@ class StateFile(Generic[Content]):
     def set_aside(self, why: str = "old") -> Path | None:
         """Rename the file to NAME.why-1.json (the first free number). None if there is no file.
 
-        Raises OSError if the file cannot be renamed.
+        Raises OSError if the file cannot be renamed. Take the lock around it.
         """
         if not self.path.exists():
             return None

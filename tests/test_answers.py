@@ -12,6 +12,11 @@ from course_utils.answers import AnswerFile
 RECORD = {"answer": "25", "checked": True, "locked": False, "revealed": False, "hints": 1}
 
 
+def save(file, question_id, record):
+    """Store a record whatever is there; return the notice."""
+    return file.update(question_id, lambda _: record)[1]
+
+
 @pytest.fixture
 def file(tmp_path, monkeypatch):
     monkeypatch.setenv("CNN_COURSE_STATE", str(tmp_path / "state"))
@@ -29,15 +34,27 @@ def test_reading_before_anything_is_stored_creates_nothing(file):
 
 
 def test_records_come_back(file):
-    assert file.save("01.a", RECORD) == ""
-    assert file.save("01.b", RECORD | {"answer": ["a", "é<\ud800"]}) == ""
-    assert file.save("01.a", RECORD | {"hints": 2}) == ""
+    assert save(file, "01.a", RECORD) == ""
+    assert save(file, "01.b", RECORD | {"answer": ["a", "é<\ud800"]}) == ""
+    assert save(file, "01.a", RECORD | {"hints": 2}) == ""
     assert AnswerFile("01_x").read() == (
         {"01.a": RECORD | {"hints": 2}, "01.b": RECORD | {"answer": ["a", "é<\ud800"]}},
         "",
     )
     assert file.path.name == "01_x.json"
     assert file.path.parent.name == "answers"
+
+
+def test_an_update_starts_from_what_is_stored_now(file):
+    save(file, "01.a", RECORD)
+    other = AnswerFile("01_x")
+    assert other.update("01.a", lambda now: now | {"locked": True}) == (
+        RECORD | {"locked": True},
+        "",
+    )
+    assert file.update("01.a", lambda now: now | {"hints": 2})[0]["locked"] is True
+    assert file.update("01.b", lambda now: RECORD if now == {} else {})[0] == RECORD
+    assert set(file.read()[0]) == {"01.a", "01.b"}
 
 
 BROKEN = {
@@ -61,12 +78,12 @@ BROKEN = {
 def test_an_unreadable_file_is_set_aside_whole(file, text, first):
     put(file, text)
     before = file.path.read_bytes()
-    notice = file.read()[1] if first == "read" else file.save("01.b", RECORD)
+    notice = file.read()[1] if first == "read" else save(file, "01.b", RECORD)
     kept = file.path.with_name("01_x.unreadable-1.json")
     assert kept.read_bytes() == before
     assert str(kept) in notice
     assert "could not be read" in notice
-    assert file.save("01.c", RECORD) == ""
+    assert save(file, "01.c", RECORD) == ""
     expected = {"01.c": RECORD} if first == "read" else {"01.b": RECORD, "01.c": RECORD}
     assert file.read() == (expected, "")
 
@@ -75,7 +92,7 @@ def test_an_unwritable_place_is_a_notice_with_the_reason(tmp_path, monkeypatch):
     (tmp_path / "blocked").write_text("a file where a folder should be")
     monkeypatch.setenv("CNN_COURSE_STATE", str(tmp_path / "blocked"))
     file = AnswerFile("01_x")
-    notice = file.save("01.a", RECORD)
+    notice = save(file, "01.a", RECORD)
     assert notice.startswith("Your answers are not kept: [Errno ")
     assert "blocked" in notice
     assert notice.endswith("The quiz works all the same.")

@@ -1,10 +1,13 @@
 """Marking: what counts as which number or word, and which explanation a wrong answer gets."""
 
+import re
+from dataclasses import replace
+
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
-from course_utils.marking import Question, Wrong, mark, normalise, parse_number
+from course_utils.marking import Question, Wrong, mark, normalise, parse_number, reading
 
 NUMBER = Question(
     id="01.n",
@@ -59,59 +62,152 @@ CHOICES = Question(
 @pytest.mark.parametrize(
     ("written", "value"),
     [
-        ("25", 25),
         (" 25.0 ", 25),
         ("25.", 25),
+        ("25,", 25),
+        ("007", 7),
         ("2.5e1", 25),
         ("2.5E+1", 25),
         ("+25", 25),
         ("-3", -3),
-        ("\u22123", -3),
+        ("\u22123", -3),  # minus
+        ("\u20133", -3),  # en dash
+        ("\u2014 3", -3),  # em dash
         (".5", 0.5),
+        ("0,25", 0.25),
+        ("0,250", 0.25),  # a group of thousands never starts with 0
+        ("0,5", 0.5),
+        ("2,5000", 2.5),
+        ("26,79", 26.79),
         ("267,960", 267960),
         ("267 960", 267960),
         ("267\u202f960", 267960),
+        ("267'960", 267960),
+        ("267\u2019960", 267960),
         ("267_960", 267960),
         ("16,006,144,000", 16006144000),
         ("1,234.5", 1234.5),
         ("\uff12\uff15", 25),
+        ("２５．５", 25.5),
+        ("٢٥", 25),
+        ("2\u200b5\ufeff", 25),
+        ("= 25", 25),
+        ("≈25", 25),
+        ("5²", 25),
+        ("10⁷", 10**7),
+        ("10⁻³", 0.001),
+        ("2^10", 1024),
+        ("-5²", -25),
+        ("6×10⁷", 6e7),
+        ("2.6·10⁻⁹", 2.6e-9),
+        ("6 · 10^7", 6e7),
+        ("1/4", 0.25),
+        ("1⁄4", 0.25),
+        ("¼", 0.25),
+        ("28*28", 784),
+        ("28x28", 784),
+        ("28 × 28", 784),
+        ("(224 - 7 + 2*3)/2", 111.5),
+        ("1.1*10", 11),
+        ("2*-3", -6),
+        ("3 - 2", 1),
+        ("25 %", 0.25),
+        ("6/2*3", 9),
     ],
 )
 def test_numbers_are_read_as_people_write_them(written, value):
     assert parse_number(written) == value
 
 
+@pytest.mark.parametrize("whole", [True, False])
 @pytest.mark.parametrize(
     "written",
     [
-        "",
-        "x",
-        "five",
-        "5x5",
-        "5*5",
-        "0,5",
-        "26,79",
-        "2,5000",
-        "1,,000",
-        "nan",
-        "inf",
-        "1e999",
-        "--2",
+        *("", "x", "five", "x1", "$25", "25, 26", "1 2", "2.5.1", "1.025.000", "12,34,567"),
+        *("1,,000", "1,000,00", "0 250", "1 25", "nan", "inf", "--2", "1 e5", "25)", "(25", "5*"),
+        *("5(3)", "2½", "3 1/2", "0·25", "①", "5₂", "5\u20625", "²5", "1/0", "0^-1", "5//2", "7%2"),
+        *("1e999", "1e9999", "9**9**9", "((9^99)^99)^99", "2^0.5", "1+" * 60 + "1", "2\u20133"),
+        *(
+            "n0",
+            "__import__('os')",
+            "lambda: 3",
+            "1if 1else 2",
+            "[25]",
+            "25=5*5",
+            "1;2",
+            "25!",
+            "25?",
+        ),
     ],
 )
-def test_what_is_no_number_is_refused(written):
-    with pytest.raises(ValueError, match=r"number"):
-        parse_number(written)
+def test_what_is_no_number_is_refused_with_what_to_write(written, whole):
+    with pytest.raises(ValueError, match=r"number") as caught:
+        parse_number(written, whole=whole)
+    assert str(caught.value).endswith(".")
 
 
-@pytest.mark.parametrize("written", ["25 arrows", "25arrows", "25 Arrow", "25.0 ARROWS"])
-def test_a_unit_may_follow(written):
-    assert parse_number(written, "arrows") == 25
+@pytest.mark.parametrize(
+    ("written", "whole", "words"),
+    [
+        ("4,600", False, "4,600 could be 4600 or 4.6. Write decimals after a decimal point, and"),
+        ("86,704", False, "86,704 could be 86704 or 86.704. Write decimals after a decimal point"),
+        ("60.000", True, "60.000 could be 60000 or 60. Write thousands as 60000."),
+        ("59.733 arrows", True, "59.733 could be 59733 or 59.733."),
+        ("2*1,250", False, "1,250 could be 1250 or 1.25."),
+    ],
+)
+def test_a_mark_that_may_separate_thousands_or_decimals_is_asked_about(written, whole, words):
+    with pytest.raises(ValueError) as caught:
+        parse_number(written, "arrows", whole)
+    assert str(caught.value).startswith(words)
 
 
-def test_another_unit_is_refused_and_the_right_one_named():
-    with pytest.raises(ValueError, match="with the unit arrows"):
-        parse_number("25 pixels", "arrows")
+@pytest.mark.parametrize(
+    ("answer", "integer", "written", "read"),
+    [
+        (4600, True, "4,600", 4600),
+        (59733.3, False, "59,733", 59733),  # thousands are expected, and written with a comma
+        (4.6, False, "4.600", 4.6),
+        (4.6, False, "4,600", None),
+        (0.25, False, "0,250", 0.25),
+        (86.704128, False, "86,704,128", 86704128),
+        (86.704128, False, "86.704", 86.704),
+        (86.704128, False, "86,704", None),
+    ],
+)
+def test_the_expected_answer_says_what_a_comma_may_mean(answer, integer, written, read):
+    question = replace(NUMBER, answer=answer, integer=integer)
+    if read is None:
+        assert not mark(question, written).attempt
+    else:
+        assert reading(question, written) == read
+        assert mark(question, written).attempt
+
+
+@pytest.mark.parametrize(
+    ("unit", "written"),
+    [
+        (
+            "arrows",
+            ["25 arrows", "25arrows", "25 Arrow", "25.0 ARROWS", "25 arrows.", "5*5 arrows"],
+        ),
+        ("entries", ["25 entry", "25 entries"]),
+        ("pixels", ["25 px", "25px", "25 pixel"]),
+        ("%", ["25 %", "25%", "25 percent", "25 per cent", "25 ％"]),
+        ("times", ["25 times", "25x", "25 ×", "25-fold"]),
+        ("million MACs", ["25 million", "25 Million MACs", "25 million multiply-adds"]),
+    ],
+)
+def test_the_unit_may_follow(unit, written):
+    assert [parse_number(text, unit) for text in written] == [25] * len(written)
+
+
+@pytest.mark.parametrize(
+    ("written", "unit"), [("25 pixels", "arrows"), ("25 %", "arrows"), ("25 MACs", "million MACs")]
+)
+def test_another_unit_is_refused_and_the_right_one_named(written, unit):
+    with pytest.raises(ValueError, match=f"^Write the number alone, or with the unit {unit}\\.$"):
+        parse_number(written, unit)
     with pytest.raises(ValueError, match=r"^Write the number alone\.$"):
         parse_number("25 arrows")
 
@@ -120,6 +216,34 @@ def test_another_unit_is_refused_and_the_right_one_named():
 def test_every_whole_number_is_read_back_from_its_printed_forms(value):
     for written in (str(value), f"{value:,}", f"{value:_}", f"{value}.0", f" {value} arrows"):
         assert parse_number(written, "arrows") == value
+
+
+@given(st.floats(-1e12, 1e12).filter(lambda value: value == 0 or abs(value) > 1e-250))
+def test_every_decimal_number_is_read_as_python_reads_it(value):
+    for written in (repr(value), f"{value:.4f}", f"{value:,.4f}", f"{value:.9e}"):
+        expected = float(written.replace(",", ""))
+        assert parse_number(written, whole=False) == expected
+        assert parse_number(written.replace("-", "\u2212"), whole=False) == expected
+
+
+@given(st.text(st.sampled_from("0123456789.+-*/()e²"), max_size=12), st.booleans())
+@example("10²", True)
+def test_a_reading_is_never_another_number_than_pythons(written, whole):
+    try:
+        value = parse_number(written, whole=whole)
+    except ValueError:
+        return
+    python = re.sub("²+", lambda found: "**" + "2" * len(found[0]), written.rstrip("."))
+    python = re.sub(r"(?<![\d.])0+(?=\d)", "", python)
+    assert value == pytest.approx(eval(python), rel=1e-12)
+
+
+@given(st.integers(-99, 99), st.integers(-9, 9))
+def test_powers_are_computed(base, exponent):
+    if base or exponent >= 0:
+        raised = str(exponent).translate(str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻"))
+        for written in (f"({base}){raised}", f"({base})^({exponent})"):
+            assert parse_number(written) == pytest.approx(float(base) ** exponent)
 
 
 @given(st.text())
@@ -151,8 +275,8 @@ def test_a_wrong_number_gets_its_own_explanation_or_the_nudge(raw, message):
         (NUMBER, "", "Write an answer first."),
         (NUMBER, "  ", "Write an answer first."),
         (NUMBER, None, "Write an answer first."),
-        (NUMBER, "12.5", "A whole number is asked for."),
-        (NUMBER, "many", "This is not a number."),
+        (NUMBER, "12.5", "A whole number is asked for, and this reads as 12.5."),
+        (NUMBER, "many", "This cannot be read as a number."),
         (CHOICE, "", "Choose an answer first."),
         (CHOICES, [], "Tick an answer first."),
     ],
@@ -175,7 +299,7 @@ def test_a_right_text(raw):
     ("raw", "message"),
     [
         ("The Kernel", "weights"),
-        ("receptive feild", "Close: check the spelling."),
+        ("receptive feild", "Close: check the spelling, and write the term alone."),
         ("padding", "think of sight"),
         ("???", "think of sight"),
     ],

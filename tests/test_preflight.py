@@ -143,7 +143,14 @@ def test_answers_directory_that_cannot_be_made(tmp_path, monkeypatch):
     (tmp_path / "file").write_text("in the way")
     monkeypatch.setenv("CNN_COURSE_STATE", str(tmp_path / "file" / "state"))
     check = preflight.check_answers()
+    assert f"{tmp_path / 'file' / 'state'} cannot be written (Not a directory)" in check.remedy
     assert "CNN_COURSE_STATE" in check.remedy
+
+
+def test_no_home_for_the_answers(monkeypatch):
+    monkeypatch.setenv("CNN_COURSE_STATE", "~nouser/x")
+    remedy = preflight.check_answers().remedy
+    assert "(there is no home directory for CNN_COURSE_STATE=~nouser/x)" in remedy
 
 
 @pytest.mark.parametrize(("free", "ok"), [(0.4, False), (1.0, True), (800.0, True)])

@@ -289,15 +289,18 @@ def test_an_unwritable_place_is_said_and_the_quiz_works(tmp_path, monkeypatch):
     assert "Your answers are not kept:" in words(quiz.notice_area)
 
 
-def test_the_notice_goes_when_answers_are_kept_again(monkeypatch):
+def test_the_notice_goes_when_answers_are_kept_again(monkeypatch, state):
     quiz = ask(DENSE)
     quiz.entry.value = "25"
     with monkeypatch.context() as patch:
-        patch.setattr(quiz._answers, "save", lambda *_: "Your answers are not kept: full.")
+        patch.setattr(
+            quiz._answers, "update", lambda *_: (None, "Your answers are not kept: full.")
+        )
         quiz.check_button.click()
         assert "not kept" in quiz.notice_area.value
-    quiz.check_button.click()
+    quiz.hint_button.click()
     assert quiz.notice_area.value == ""
+    assert (stored(state)[DENSE]["answer"], stored(state)[DENSE]["checked"]) == ("25", True)
 
 
 def test_a_corrupt_file_is_set_aside_and_the_student_is_told(state):
@@ -334,6 +337,117 @@ def test_two_questions_do_not_overwrite_each_other(state):
     assert set(stored(state)) == {DENSE, NAME}
 
 
+@pytest.fixture(params=["one kernel", "two kernels"])
+def press(request, monkeypatch):
+    """Press a button of a card; cards of two kernels share nothing but the file."""
+
+    def press(card, button):
+        if request.param == "two kernels":
+            monkeypatch.setattr(quiz_module, "_CARDS", [card])
+        getattr(card, f"{button}_button").click()
+
+    press.at_once = request.param == "one kernel"
+    return press
+
+
+@pytest.mark.parametrize("button", ["check", "lock", "hint", "reveal"])
+@pytest.mark.parametrize(("question_id", "answer"), [(DENSE, "25"), (SPARSE, ["zeros", "depth"])])
+def test_a_stale_card_neither_erases_nor_unlocks(state, press, button, question_id, answer):
+    first, second = ask(question_id), ask(question_id)
+    enter(first, answer)
+    press(first, "hint")
+    press(first, "lock")
+    assert (second.answer == answer and second.check_button.disabled) is press.at_once
+    if not (press.at_once and button == "lock"):  # it would be "Change my answer"
+        press(second, button)
+    record = stored(state)[question_id]
+    assert (record["answer"], record["locked"]) == (answer, True)
+    assert record["revealed"] is (button == "reveal")
+    assert second.answer == answer and second.check_button.disabled
+    assert "Hint 1:" in words(second.hints_area)
+
+
+@pytest.mark.parametrize("button", ["check", "lock", "reveal"])
+def test_what_was_written_beside_a_locked_answer_is_handed_back(state, press, button):
+    first, second = ask(DENSE), ask(DENSE)
+    enter(first, "25")
+    enter(second, "<10>")
+    press(first, "lock")
+    if not press.at_once:
+        press(second, button)
+        assert "What you wrote here is not kept: &lt;10&gt;" in second.notice_area.value
+    assert second.answer == stored(state)[DENSE]["answer"] == "25"
+
+
+def test_hints_shown_elsewhere_stay_shown(state, press):
+    first, second = ask(DENSE), ask(DENSE)
+    press(first, "hint")
+    press(first, "hint")
+    press(second, "hint")
+    assert stored(state)[DENSE]["hints"] == 2
+    assert "Hint 2:" in words(second.hints_area)
+
+
+def test_a_draft_stays_while_another_card_is_used(state, press):
+    first, second = ask(DENSE), ask(DENSE)
+    enter(second, "10")
+    enter(first, "25")
+    press(first, "check")
+    press(second, "hint")
+    assert second.answer == "10" and stored(state)[DENSE]["answer"] == "25"
+    press(second, "reveal")
+    assert second.answer == stored(state)[DENSE]["answer"] == "25"
+    assert "✓ right" in words(second.feedback_area)
+
+
+def test_an_answer_changed_on_purpose_replaces_the_other_cards(state, press):
+    first, second = ask(DENSE), ask(DENSE)
+    enter(first, "10")
+    press(first, "lock")
+    if not press.at_once:
+        press(second, "hint")
+    press(second, "lock")  # "Change my answer"
+    enter(second, "25")
+    press(second, "check")
+    assert stored(state)[DENSE] == {
+        "answer": "25",
+        "checked": True,
+        "locked": False,
+        "revealed": False,
+        "hints": 0 if press.at_once else 1,
+    }
+    assert (first.answer == "25") is press.at_once
+
+
+def test_what_cannot_be_read_does_not_replace_a_stored_answer(state):
+    quiz = ask(DENSE)
+    for entered in ("25", "many"):
+        enter(quiz, entered)
+        quiz.check_button.click()
+    assert "cannot be read" in words(quiz.feedback_area) and quiz.answer == "many"
+    assert stored(state)[DENSE]["answer"] == ask(DENSE).answer == "25"
+
+
+@pytest.mark.parametrize("question_id", [DENSE, STRIDE, SPARSE, NAME])
+def test_without_a_home_the_quiz_works_and_says_what_is_not_kept(monkeypatch, question_id):
+    monkeypatch.setenv("CNN_COURSE_STATE", "~nouser/x")
+    quiz = ask(question_id)
+    assert "Your earlier answers cannot be read: there is no home" in words(quiz.notice_area)
+    right = quiz.question.answer
+    enter(quiz, list(right) if isinstance(right, tuple) else str(right))
+    quiz.check_button.click()
+    assert "✓ Right:" in words(quiz.feedback_area)
+    assert "Your answers are not kept: there is no home" in words(quiz.notice_area)
+    quiz.hint_button.click()
+    assert "✓ Right:" in words(quiz.feedback_area)
+
+
+def test_forget_without_a_home_says_so(monkeypatch, capsys):
+    monkeypatch.setenv("CNN_COURSE_STATE", "~nouser/x")
+    forget("01")
+    assert capsys.readouterr().out.startswith("Your answers stay as they are: there is no home")
+
+
 def test_forget_sets_the_answers_aside(state, capsys):
     quiz = ask(DENSE)
     quiz.entry.value = "25"
@@ -342,7 +456,11 @@ def test_forget_sets_the_answers_aside(state, capsys):
     kept = state / "answers" / "01_sparse_connectivity.old-1.json"
     assert str(kept) in capsys.readouterr().out
     assert DENSE in kept.read_text()
-    assert ask(DENSE).answer == ""
+    assert quiz.answer == ask(DENSE).answer == quiz.feedback_area.value == ""
+    quiz.hint_button.click()
+    assert stored(state)[DENSE]["answer"] == ""
+    forget("01")
+    assert "old-2" in capsys.readouterr().out
     forget("01")
     assert capsys.readouterr().out == "There are no stored answers for notebook 01.\n"
 

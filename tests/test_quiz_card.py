@@ -113,3 +113,27 @@ def test_hints_in_steps():
 def test_every_message_is_announced():
     for page in (says("x"), verdict_html(QUESTION, "5", NOT_RIGHT), hints_html(QUESTION, 1)):
         assert 'role="status" aria-live="polite"' in page
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        ("25", ""),
+        (" 25.0 arrows.", ""),
+        ("-3", ""),
+        ("1,250", ""),
+        ("5*5", " = 25"),
+        ("0,25", " = 0.25"),
+        ("5²", " = 25"),
+        ("6·10⁷", " = 60,000,000"),
+        ("1/3", " = 0.333333333333"),
+        ("267 960", " = 267,960"),
+        ("many", ""),
+    ],
+)
+def test_a_number_that_was_worked_out_is_shown(written, shown):
+    page = verdict_html(QUESTION, written, NOT_RIGHT)
+    assert f'<code class="cnn-quiz-given">{written.strip()}</code>{shown}</p>' in page
+    assert f"{written.strip()}</code>{shown} (not marked)" in reveal_html(
+        QUESTION, written, UNREAD, locked=False
+    )

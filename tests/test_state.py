@@ -70,6 +70,32 @@ def test_the_usual_state_directory(monkeypatch, empty):
     assert state_dir() == Path(platformdirs.user_state_dir("cnn-architectures"))
 
 
+@pytest.mark.parametrize("chosen", ["", "~nouser/x"])
+def test_without_a_home_it_is_said_and_nothing_is_raised(monkeypatch, chosen):
+    monkeypatch.setattr(os.path, "expanduser", lambda path: path)  # as for an unknown user
+    monkeypatch.setenv("CNN_COURSE_STATE", chosen)
+    monkeypatch.delenv("XDG_STATE_HOME", raising=False)
+    monkeypatch.setattr(platformdirs, "user_state_dir", lambda name: f"~/.local/state/{name}")
+    file, what = Words(), f"CNN_COURSE_STATE={chosen}" if chosen else "this user"
+    reason = f"there is no home directory for {what}."
+    assert file.read() == ([], f"cannot be read: {reason}")
+    assert file.add("a") == f"not kept: {reason}"
+
+
+def test_a_folder_that_can_only_be_read_gives_what_it_holds(file, monkeypatch):
+    file.add("a")
+
+    def refuse(*_, **__):
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr(state.tempfile, "mkstemp", refuse)
+    assert file.read() == (["a"], "")
+    assert file.add("b") == "not kept: [Errno 30] Read-only file system."
+    monkeypatch.setattr(FileLock, "acquire", refuse)
+    assert file.read() == (["a"], "")
+    assert file.add("b") == "not kept: [Errno 30] Read-only file system."
+
+
 def test_what_is_changed_is_there_again(file):
     assert file.read() == ([], "")
     assert not file.path.parent.exists()

@@ -4,48 +4,37 @@ JupyterLab starts at notebooks/00_start_here.ipynb with the course's stylesheet,
 banner and without asking the network for anything. Your own JupyterLab settings stay in force;
 only what the course needs is set beside them (tools/jupyter, and tools/saving.py: running a lesson
 without changing its code leaves its file as it was). Arguments are handed on to JupyterLab:
-`python tools/lab.py --no-browser --port=9999`.
+`python tools/lab.py --no-browser --port=9999`. With `--lecture` (`make lecture`) no question shows
+what was answered or revealed at a rehearsal, and what the class answers is not kept.
 """
 
+import atexit
 import os
-import re
+import shutil
+import sqlite3
 import sys
+import tempfile
 import webbrowser
 from collections.abc import Iterable, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from tools.saving import keep_what_agrees, parsed  # noqa: E402  (on the path only now)
+from tools.surroundings import settle  # noqa: E402
 
 NOTEBOOKS = ROOT / "notebooks"
 CONFIG = ROOT / "tools" / "jupyter"
 START = "notebooks/00_start_here.ipynb"
-PRESENTING = Path("jupyterlab-slideshow") / "plugin.jupyterlab-settings"
+LECTURE = "--lecture"
 
 
 def settings_path(environment: dict[str, str]) -> str:
     """Return JUPYTER_CONFIG_PATH with the course's folder first and the user's own kept."""
     own = environment.get("JUPYTER_CONFIG_PATH")
     return os.pathsep.join([str(CONFIG), own] if own else [str(CONFIG)])
-
-
-def stop_presenting(user_settings: Path) -> bool:
-    """Reset the slide extension's "active" setting; return whether it had been left on.
-
-    The extension stores it when a presentation begins, and a server that is stopped meanwhile would
-    reopen every notebook in slides. Other settings and comments in the file are kept.
-    """
-    path = user_settings / PRESENTING
-    if not path.exists():
-        return False
-    text = path.read_text(encoding="utf-8")
-    calm = re.sub(r'("active"\s*:\s*)true', r"\1false", text)
-    if calm == text:
-        return False
-    path.write_text(calm, encoding="utf-8")
-    return True
 
 
 def trust(paths: Iterable[Path]) -> int:
@@ -64,6 +53,40 @@ def trust(paths: Iterable[Path]) -> int:
             notary.sign(notebook)
             signed += 1
     return signed
+
+
+def prepare(notebooks: Sequence[Path]) -> list[str]:
+    """Sign the notebooks; where Jupyter cannot write, give it a folder of this session alone.
+
+    Returns what is not kept for that reason, a line each. Without it the server would not start
+    for a user without a home, or with files of an earlier `sudo jupyter`.
+    """
+    from jupyter_core import paths
+
+    def settings() -> None:
+        Path(paths.jupyter_config_dir()).mkdir(parents=True, exist_ok=True)
+
+    def running() -> None:
+        folder = Path(paths.jupyter_runtime_dir())
+        folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
+
+    not_kept = []
+    for variable, what, attempt in (
+        ("HOME", "your answers and all you set", Path("~").expanduser),
+        ("JUPYTER_CONFIG_DIR", "your settings of JupyterLab", settings),
+        ("JUPYTER_DATA_DIR", "which notebooks you trust", lambda: trust(notebooks)),
+        ("JUPYTER_RUNTIME_DIR", "which servers are running", running),
+    ):
+        try:
+            attempt()
+        except (OSError, RuntimeError, sqlite3.Error) as error:
+            os.environ[variable] = folder = tempfile.mkdtemp(prefix="cnn-lab-")
+            atexit.register(shutil.rmtree, folder, ignore_errors=True)
+            reason = str(error).rstrip(".")
+            not_kept.append(f"Not kept after this session: {what} ({reason}).")
+            attempt()
+    return not_kept
 
 
 def has_browser(environment: dict[str, str], platform: str = sys.platform) -> bool:
@@ -85,6 +108,7 @@ def arguments(browser: bool, is_root: bool, own: Sequence[str] = ()) -> list[str
         f"--ServerApp.root_dir={ROOT}",
         f"--LabApp.default_url=/lab/tree/{START}",
         "--custom-css",
+        f"--LabApp.extra_labextensions_path={CONFIG / 'labextensions'}",
         # These ask no one: no news, no newer versions, no list of extensions.
         "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
         "--LabApp.news_url=None",
@@ -99,21 +123,36 @@ def arguments(browser: bool, is_root: bool, own: Sequence[str] = ()) -> list[str
     return [*options, *own]
 
 
-def announcement(url: str, browser: bool) -> str:
+def announcement(url: str, browser: bool, lecture: bool = False) -> str:
     """Return what to print once the server answers."""
-    if browser:
-        return f"\nThe course is open in your browser: {url}\nTo stop it, press Ctrl+C here.\n"
-    return (
-        f"\nNo browser can be opened from here. Open this address in one:\n\n    {url}\n\n"
-        "To stop the course, press Ctrl+C here.\n"
+    opened = (
+        f"\nThe course is open in your browser: {url}\n"
+        if browser
+        else f"\nNo browser can be opened from here. Open this address in one:\n\n    {url}\n\n"
     )
+    store = (
+        "This is a lecture: every question begins unanswered, and the answers of this session are\n"
+        "not kept. Your own earlier answers are untouched.\n"
+    )
+    return f"{opened}{store if lecture else ''}To stop the course, press Ctrl+C here.\n"
 
 
 def main(own: Sequence[str]) -> None:
+    """Start JupyterLab and stay until it ends; a lecture has an answer store of its own."""
+    own, lecture = [word for word in own if word != LECTURE], LECTURE in own
+    with tempfile.TemporaryDirectory(prefix="cnn-lecture-") if lecture else nullcontext() as store:
+        if lecture:
+            os.environ["CNN_COURSE_STATE"] = store
+        serve(own, lecture)
+
+
+def serve(own: Sequence[str], lecture: bool) -> None:
     """Start JupyterLab and stay until it ends."""
+    settle()
     os.environ["JUPYTER_CONFIG_PATH"] = settings_path(dict(os.environ))
+    for line in prepare(sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))):
+        print(line, flush=True)
     from jupyter_server.serverapp import ServerApp
-    from jupyterlab.commands import get_user_settings_dir
     from jupyterlab.labapp import LabApp
     from traitlets import default
 
@@ -124,15 +163,13 @@ def main(own: Sequence[str]) -> None:
         def _default_static_custom_path(self) -> list[str]:
             return [str(CONFIG / "custom"), *super()._default_static_custom_path()]
 
-    stop_presenting(Path(get_user_settings_dir()))
-    trust(sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb")))
     is_root = hasattr(os, "getuid") and os.getuid() == 0
     browser = "--no-browser" not in own and has_browser(dict(os.environ))
     LabApp.serverapp_class = CourseServer
     server = LabApp.initialize_server(argv=arguments(browser, is_root, own))
     server.contents_manager.register_pre_save_hook(keep_what_agrees)
     server.io_loop.add_callback(
-        lambda: print(announcement(server.display_url.split()[0], browser), flush=True)
+        lambda: print(announcement(server.display_url.split()[0], browser, lecture), flush=True)
     )
     server.start()
 

@@ -206,8 +206,12 @@ class Lab:
         """Open a notebook in a fresh layout and wait for its kernel."""
         self.page.goto(f"{self.url}/tree/notebooks/{name}?token={TOKEN}&reset")
         self.page.wait_for_function(_KERNEL_IDLE, timeout=60_000)
-        self.page.evaluate(_NAME_CELLS)
+        self.name_cells()
         self.name = name
+
+    def name_cells(self) -> None:
+        """Write the id of every cell into the page, for `cell`."""
+        self.page.evaluate(_NAME_CELLS)
 
     def run_all(self) -> None:
         """Run > Run All Cells, and wait until the last cell is done."""

@@ -4,7 +4,9 @@ import json
 import tomllib
 from pathlib import Path
 
+import nbformat
 import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from playwright.sync_api import TimeoutError, expect
 
 from course_utils.geometry import edge_count
@@ -18,7 +20,7 @@ QUESTIONS = tomllib.loads(
     (ROOT / "data" / "questions" / "01_sparse_connectivity.toml").read_text(encoding="utf-8")
 )
 
-# The state of the slide on the screen: which cell is active, what sticks out, what is too small.
+# The state of the slide on the screen: which cells are shown, what sticks out, what is too small.
 SLIDE = """() => {
   const frame = document.querySelector('.jp-Deck .jp-WindowedPanel-outer');
   const shown = [...document.querySelectorAll('.jp-Deck .jp-Cell.jp-deck-mod-visible')];
@@ -34,9 +36,8 @@ SLIDE = """() => {
     const words = texts.map((n) => n.data.trim()).join(' ').slice(0, 40);
     if (size < 11.95) small.add(`${size.toFixed(1)} px "${words}"`);
   }
-  const book = jupyterapp.shell.currentWidget.content;
   return {
-    active: book.activeCell.model.id,
+    number: document.querySelector('.cnn-deck-number').textContent,
     shown: shown.map((cell) => cell.dataset.cell),
     height: frame.scrollHeight, width: frame.scrollWidth,
     room: [frame.clientHeight, frame.clientWidth], small: [...small],
@@ -192,12 +193,14 @@ def test_every_slide_of_the_live_deck_fits_the_screen(ran, path):
     assert lab.errors() == []
     assert lab.save() == path.read_bytes(), "a run that changed nothing changed the file"
     lab.present()
-    visited, wrong, expected = [], [], slide_cells(path)
+    seen, wrong, expected = [], [], slide_cells(path)
     panels_moved = panels_clicked = 0
     while True:
         slide = page.evaluate(SLIDE)
-        visited.append(slide["active"])
-        name = f"slide with {', '.join(slide['shown'])}"
+        name = f"slide {slide['number']} with {', '.join(slide['shown'])}"
+        new = [cell for cell in slide["shown"] if cell not in seen]
+        assert new, f"{name}: a key press showed nothing new"
+        seen += new
         room_height, room_width = slide["room"]
         if slide["height"] > room_height + 1 or slide["width"] > room_width + 1:
             wrong.append(
@@ -207,8 +210,9 @@ def test_every_slide_of_the_live_deck_fits_the_screen(ran, path):
             wrong.append(f"{name}: text under 12 px: {', '.join(slide['small'][:3])}")
         if set(slide["code"]) - tagged(path, "show-code"):
             wrong.append(f"{name}: shows the code of {slide['code']}")
-        panel = lab.cell(slide["active"]).locator(LIVE_PANEL)
-        if panel.locator(".noUi-handle").count():
+        for panel in [lab.cell(cell).locator(LIVE_PANEL) for cell in new]:
+            if not panel.locator(".noUi-handle").count():
+                continue
             panels_moved += 1
             if not answers_a_slider(panel):
                 wrong.append(f"{name}: no slider of the panel changes what it shows")
@@ -216,18 +220,14 @@ def test_every_slide_of_the_live_deck_fits_the_screen(ran, path):
             panels_clicked += clicked
             if clicked and not answers_a_click(panel):
                 wrong.append(f"{name}: a click on the picture changes nothing")
-            if page.evaluate(SLIDE)["active"] != slide["active"]:
+            if page.evaluate(SLIDE)["shown"] != slide["shown"]:
                 wrong.append(f"{name}: using the panel left the slide")
-        if slide["active"] == expected[-1] or len(visited) > len(expected) + 5:
+        if expected[-1] in slide["shown"]:
             break
-        page.evaluate("() => jupyterapp.shell.currentWidget.content.activeCell.node.focus()")
-        page.keyboard.press("Space")
-        page.wait_for_function(
-            "(before) => jupyterapp.shell.currentWidget.content.activeCell.model.id !== before",
-            arg=slide["active"],
-        )
-    assert visited == [cell for cell in visited if cell in expected], "a hidden cell was shown"
-    assert set(visited) == set(expected)
+        page.keyboard.press("PageDown")
+    assert seen == expected
+    number, last = slide["number"].split(" / ")
+    assert number == last
     assert panels_moved, "no panel stood on a slide"
     assert panels_clicked == (path.stem[:2] in WITH_CLICKS)
     assert not wrong, "these slides are not fit to show:\n" + "\n".join(dict.fromkeys(wrong))
@@ -298,15 +298,253 @@ def test_new_code_and_what_it_shows_are_saved(sparse):
     assert b"mine 42" in sparse.save()
 
 
-def test_arrow_keys_move_and_escape_leaves_the_deck(sparse):
-    page = sparse.page
-    sparse.present()
-    active = "() => jupyterapp.shell.currentWidget.content.activeCell.model.id"
-    page.evaluate("() => jupyterapp.shell.currentWidget.content.activeCell.node.focus()")
-    first = page.evaluate(active)
-    page.keyboard.press("ArrowRight")
-    page.wait_for_function(f"(before) => ({active})() !== before", arg=first)
-    page.keyboard.press("ArrowLeft")
-    page.wait_for_function(f"(before) => ({active})() === before", arg=first)
-    page.keyboard.press("Escape")
-    page.wait_for_function("() => !document.body.dataset.jpDeckMode")
+# A deck of three slides with all that a lecture meets, quick to run.
+CONTROLS = """import ipywidgets as w
+
+w.VBox([
+    w.RadioButtons(options=["one", "two"]), w.Checkbox(), w.Text(), w.IntSlider(value=50),
+    w.Dropdown(options=["one", "two"]), w.Button(description="Hint"),
+])"""
+DECK = (
+    ("title", "slide", "# A title"),
+    ("hidden", "skip", None),
+    ("question", "slide", "## Which?"),
+    ("controls", None, CONTROLS),
+    ("reveal", "fragment", "This one."),
+    ("for-me", "notes", "What I say"),
+    ("live", "subslide", "1 * 19"),
+    ("exercise", "skip", None),
+    ("last", "skip", None),
+)
+SHOWN_CELLS = """() => [document.querySelector('.cnn-deck-number').textContent,
+  ...[...document.querySelectorAll('.jp-Deck .jp-Cell')].filter((cell) => cell.checkVisibility(
+    { visibilityProperty: true })).map((cell) => cell.dataset.cell)].join(' ')"""
+TITLE, ASKED, REVEALED, LIVE = (
+    "1 / 3 title",
+    "2 / 3 question controls",
+    "2 / 3 question controls reveal",
+    "3 / 3 live",
+)
+CONTENT = "() => JSON.stringify(jupyterapp.shell.currentWidget.content.model.toJSON().cells)"
+ACTIVATE = """(id) => { const book = jupyterapp.shell.currentWidget.content;
+  book.activeCellIndex = book.widgets.findIndex((cell) => cell.model.id === id); }"""
+
+
+@pytest.fixture(scope="module")
+def deck_file(lab_server):
+    """The name of a small notebook beside the course's."""
+    kinds = {"#": new_markdown_cell, "T": new_markdown_cell, "W": new_markdown_cell}
+    cells = [
+        kinds.get((source or "")[:1], new_code_cell)(
+            source or "1", id=name, metadata={"slideshow": {"slide_type": kind}} if kind else {}
+        )
+        for name, kind, source in DECK
+    ]
+    cells[6].metadata["tags"] = ["show-code"]
+    kernel = {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}
+    notebook = new_notebook(cells=cells, metadata={"kernelspec": kernel})
+    nbformat.write(notebook, lab_server[1] / "deck.ipynb")
+    return "deck.ipynb"
+
+
+@pytest.fixture
+def deck(ran, deck_file):
+    """The small notebook, every cell run, presented from its title on."""
+    lab = ran(deck_file)
+    lab.present()
+    return lab
+
+
+def shows(lab, expected: str) -> None:
+    """Expect the number of the slide and its cells."""
+    assert lab.page.evaluate(SHOWN_CELLS) == expected
+
+
+def presses(lab, *keys: str) -> None:
+    """Press keys, one after the other."""
+    for key in keys:
+        lab.page.keyboard.press(key)
+
+
+def is_left(lab) -> None:
+    """Expect JupyterLab, and not the deck."""
+    lab.page.wait_for_function("() => !document.body.dataset.jpDeckMode")
+    expect(lab.page.locator(".cnn-deck-number")).not_to_be_visible()
+
+
+@pytest.mark.parametrize(
+    ("active", "expected"),
+    [("last", LIVE), ("for-me", REVEALED), ("hidden", TITLE), ("controls", ASKED)],
+)
+def test_the_deck_begins_at_the_nearest_slide_and_escape_leaves_it(
+    ran, deck_file, active, expected
+):
+    lab = ran(deck_file)
+    lab.page.evaluate(ACTIVATE, active)
+    lab.page.locator('[data-command="deck:toggle"]').first.click()
+    expect(lab.page.locator(".cnn-deck-number")).to_be_visible()
+    shows(lab, expected)
+    lab.page.evaluate("() => document.activeElement.blur()")
+    presses(lab, "Escape")
+    is_left(lab)
+
+
+@pytest.mark.parametrize("on", ["PageDown", "ArrowRight", "ArrowDown", "Space"])
+def test_every_key_that_moves_on_shows_the_next_step(deck, on):
+    back = {"PageDown": "PageUp", "ArrowRight": "ArrowLeft", "ArrowDown": "ArrowUp"}
+    for expected in (ASKED, REVEALED, LIVE, LIVE):
+        presses(deck, on)
+        shows(deck, expected)
+    for expected in (REVEALED, ASKED, TITLE, TITLE):
+        presses(deck, back.get(on, "Shift+Space"))
+        shows(deck, expected)
+
+
+def test_home_and_end_lead_to_the_first_and_the_last_slide(deck):
+    presses(deck, "End")
+    shows(deck, LIVE)
+    presses(deck, "Home")
+    shows(deck, TITLE)
+
+
+def test_editing_keys_are_off(deck):
+    presses(deck, "PageDown")
+    before = deck.page.evaluate(CONTENT)
+    presses(deck, *"abcdxvzymrDD1JK", "d", "d", "Enter", "Backspace", "Delete", "Shift+M")
+    presses(deck, "Control+Shift+ArrowUp", "Control+Shift+M", "Shift+A", "Alt+Enter", "Control+x")
+    assert deck.page.evaluate(CONTENT) == before
+    deck.page.locator(".jp-Deck h2").dblclick()
+    assert deck.cell("question").locator(".cm-content:visible").count() == 0
+    presses(deck, "PageUp")
+    shows(deck, TITLE)
+
+
+def test_the_mouse_has_arrows(deck):
+    for direction, expected in (("forward", ASKED), ("forward", REVEALED), ("back", ASKED)):
+        deck.page.locator(f".jp-Deck-Remote .jp-deck-mod-direction-{direction}").click()
+        shows(deck, expected)
+    deck.page.locator(".jp-Deck-Remote .jp-deck-mod-stop").click()
+    is_left(deck)
+
+
+@pytest.mark.parametrize("key", ["b", "."])
+def test_the_screen_goes_black_and_comes_back(deck, key):
+    black = """() => { const cover = getComputedStyle(document.body, '::after');
+      return cover.content !== 'none' && cover.backgroundColor === 'rgb(0, 0, 0)'; }"""
+    for back in (key, "PageDown", "x"):
+        presses(deck, key)
+        assert deck.page.evaluate(black)
+        presses(deck, back)
+        assert deck.page.evaluate(black) == (back == "x")
+        shows(deck, TITLE)
+    deck.page.mouse.click(640, 300)
+    assert not deck.page.evaluate(black)
+    presses(deck, key, "Escape")
+    is_left(deck)
+    assert not deck.page.evaluate(black)
+
+
+VALUES = """() => [...document.querySelectorAll('.jp-Deck .jupyter-widgets :is(input, select)')]
+  .map((e) => /radio|checkbox/.test(e.type) ? e.checked : e.value).concat(
+    document.querySelector('.jp-Deck .noUi-handle').ariaValueNow ?? '').join()"""
+
+
+@pytest.mark.parametrize(
+    ("control", "keys"),
+    [
+        ("input[type=radio] >> nth=0", ["ArrowDown"]),
+        ("input[type=radio] >> nth=0", ["ArrowUp"]),
+        ("input[type=checkbox]", ["Space"]),
+        ("select", ["ArrowDown"]),
+        (".noUi-target", ["ArrowRight", "ArrowLeft", "End", "Home"]),
+        (".noUi-handle", ["ArrowUp", "ArrowDown"]),
+    ],
+)
+def test_a_control_keeps_its_keys(deck, control, keys):
+    presses(deck, "PageDown", "PageDown")
+    control = deck.cell("controls").locator(control)
+    if control.evaluate("(e) => e.matches('select')"):
+        control.focus()  # a click would open the list, which is the browser's own
+    else:
+        control.click(position={"x": 9, "y": 3})
+    for key in keys:
+        before = deck.page.evaluate(VALUES)
+        presses(deck, key)
+        deck.page.wait_for_function(f"(before) => ({VALUES})() !== before", arg=before)
+        shows(deck, REVEALED)  # what was revealed stays, too
+    presses(deck, "PageDown")
+    shows(deck, LIVE)
+
+
+def test_a_text_box_keeps_its_keys(deck):
+    presses(deck, "PageDown")
+    box = deck.cell("controls").locator("input[type=text]")
+    box.click()
+    presses(deck, "b", ".", "Space", "ArrowLeft", "x", "End", "d", "Home", "d")
+    expect(box).to_have_value("db.x d")
+    shows(deck, ASKED)
+
+
+def test_a_button_keeps_its_keys_and_a_dragged_slider_too(deck):
+    presses(deck, "PageDown")
+    pressed = "() => { window.pressed = 0; document.querySelector('.jp-Deck .jupyter-button')"
+    deck.page.evaluate(pressed + ".addEventListener('click', () => { window.pressed += 1; }); }")
+    deck.cell("controls").get_by_role("button", name="Hint").click()
+    presses(deck, "Space", "ArrowRight", "Enter")
+    assert deck.page.evaluate("() => window.pressed") == 3
+    shows(deck, ASKED)
+    handle = deck.cell("controls").locator(".noUi-handle")
+    drag_left(handle)
+    expect(handle).to_be_focused()
+    value = float(handle.get_attribute("aria-valuenow"))
+    assert value < 50
+    presses(deck, "ArrowRight")
+    expect(handle).to_have_attribute("aria-valuenow", f"{value + 1}")
+    presses(deck, "Escape")
+    is_left(deck)
+
+
+def test_a_live_cell_runs_in_its_place(deck):
+    presses(deck, "End")
+    before = deck.page.evaluate("() => jupyterapp.shell.currentWidget.content.widgets.length")
+    for number, key in enumerate(("Shift+Enter", "Alt+Enter", "Control+Enter")):
+        deck.cell("live").locator(".cm-content").click()
+        presses(deck, "End", "Backspace", str(number), key)
+        expect(deck.cell("live").locator(".jp-OutputArea-output")).to_have_text(f"{10 + number}")
+        shows(deck, LIVE)
+    after = deck.page.evaluate("() => jupyterapp.shell.currentWidget.content.widgets.length")
+    assert after == before
+    presses(deck, "PageUp")
+    shows(deck, REVEALED)
+
+
+def test_a_reload_returns_to_the_slide_and_a_new_tab_does_not_present(deck):
+    page = deck.page
+    page.on("dialog", lambda dialog: dialog.accept())  # the browser's: "leave this page?"
+    presses(deck, "PageDown", "PageDown")
+    deck.save()
+    page.reload()
+    expect(page.locator(".cnn-deck-number")).to_be_visible(timeout=60_000)
+    page.wait_for_function("() => jupyterapp.shell.currentWidget?.content?.widgets?.length > 0")
+    deck.name_cells()
+    shows(deck, REVEALED)
+    presses(deck, "PageDown")
+    shows(deck, LIVE)
+
+    left_on = (
+        """async () => (await fetch('/lab/api/settings/jupyterlab-slideshow:plugin')).text()"""
+    )
+    assert '\\"active\\": true' in page.evaluate(left_on)
+    tab = page.context.new_page()
+    tab.goto(f"{deck.url}?token=browser-tests&reset")
+    tab.wait_for_function("() => window.jupyterapp?.shell.currentWidget", timeout=60_000)
+    tab.wait_for_timeout(1_000)
+    assert tab.evaluate("() => document.body.dataset.jpDeckMode ?? ''") == ""
+    tab.close()
+    shows(deck, LIVE)
+
+
+def test_closing_the_notebook_leaves_the_deck(deck):
+    deck.page.evaluate("() => jupyterapp.shell.currentWidget.close()")
+    is_left(deck)
+    deck.name = ""

@@ -27,6 +27,17 @@ HOME = re.compile(
 WIDGET_MIMES = ("application/vnd.jupyter.widget-view+json", "application/vnd.jupyter.widget-state")
 KEPT_APART = {"nbval-ignore-output"}  # allowed with a reason in the cell
 FORBIDDEN_TAGS = {"nbval-skip"}
+# Words that point at something on the slide, and what they may point at.
+ABOVE = re.compile(
+    r"\b(?:picture|figure|chart|table|diagram|plot|panel|code|counts?|numbers?|line) above\b"
+    r"|\bthe above\b|\b[Ss]ee above\b"
+)
+BELOW = re.compile(
+    r"\b(?:picture|figure|chart|table|diagram|plot|panel|code) below\b|(?:^|[.:] )Below\b(?! \$?\d)"
+    r"|\b(?:stands?|shown|drawn) below\b"
+)
+HERE = re.compile(r"\b[Ii]n (?:the|this) (?:picture|figure|chart|diagram)\b(?! of)")
+PICTURE = re.compile(r"<(?:svg|img|table)\b|^\|.*\|$|^!\[", re.MULTILINE)
 MARKERS = re.compile(r"#\s*(NBVAL_|PYTEST_VALIDATE_)")
 
 
@@ -171,12 +182,55 @@ def tag_problems(notebook) -> Iterator[str]:
             yield f"{cell.id}: a comment for nbval; use a tag, which the reader does not see"
 
 
+def slides(notebook) -> Iterator[list]:
+    """Yield the cells of each slide, and each skipped cell by itself with the prose around it."""
+    slide: list = []
+    for cell in notebook.cells:
+        kind = cell.metadata.get("slideshow", {}).get("slide_type")
+        if kind == "notes":
+            continue
+        if kind in ("slide", "subslide", "skip") and slide:
+            yield slide
+            slide = []
+        slide.append(cell)
+    yield slide
+
+
+def said_and_shown(cell) -> tuple[str, bool]:
+    """Return what a cell tells the reader, and whether it shows a picture, a table or numbers."""
+    if cell.cell_type == "markdown":
+        return cell.source, bool(PICTURE.search(cell.source))
+    data = [output.get("data", {}) for output in cell.outputs]
+    if re.search(r"\bask\(", cell.source):  # the prompt; the feedback comes later
+        prompts = [one.get("text/plain", "").split("\n") for one in data]
+        return "\n".join(lines[1] for lines in prompts if len(lines) > 1), False
+    streams = any(output.output_type == "stream" for output in cell.outputs)
+    return "", streams or any(PICTURE.search(one.get("text/html", "")) for one in data)
+
+
+def pointing_problems(notebook) -> Iterator[str]:
+    """Yield words that point at a picture or number that is not on their slide, on that side."""
+    for slide in slides(notebook):
+        parts = [said_and_shown(cell) for cell in slide]
+        for i, (text, own) in enumerate(parts):
+            before, after = (
+                any(shows for _, shows in part) for part in (parts[:i], parts[i + 1 :])
+            )
+            for pattern, there in (
+                (ABOVE, before or own), (BELOW, after or own), (HERE, before or after or own),
+            ):  # fmt: skip
+                found = pattern.search(text)
+                if found and not there:
+                    yield f"{slide[i].id}: {found[0]!r} points at nothing on its slide"
+
+
 def problems(notebook, is_lesson: bool = True) -> list[str]:
     """Return everything that is wrong with a notebook."""
     return [
         *style_problems(notebook, is_lesson),
         *opening_problems(notebook, is_lesson),
         *slide_problems(notebook),
+        *pointing_problems(notebook),
         *id_problems(notebook),
         *run_problems(notebook),
         *output_problems(notebook),
@@ -241,12 +295,17 @@ def _stderr(text="warning"):
     return nbformat.v4.new_output("stream", name="stderr", text=text)
 
 
+def _prompt(text):
+    data = {"text/plain": f"Question 01.x\n{text}\n  ( ) One"}
+    return nbformat.v4.new_output("execute_result", data=data, execution_count=1)
+
+
 BROKEN = {
     "at most 20": lambda cells, m: cells[3].update(source="x = 1\n" * 21),
     "median code cell": lambda cells, m: [c.update(source="x = 1\n" * 6) for c in cells[3::2]],
     "in a row": lambda cells, m: [cells.insert(4, cells[3].copy()) for _ in range(3)],
     "are prose": lambda cells, m: cells.extend([cells[2].copy() for _ in range(24)]),
-    "20 to 50": lambda cells, m: cells.__delitem__(slice(10, None)),
+    "20 to 60": lambda cells, m: cells.__delitem__(slice(10, None)),
     "does not open": lambda cells, m: cells[0].update(source="## Second level"),
     "exactly one": lambda cells, m: cells[2].update(source="# Another"),
     "no goals": lambda cells, m: cells[1].update(source="Hello."),
@@ -255,6 +314,13 @@ BROKEN = {
         slideshow={"slide_type": "notes"}
     ),
     "has no slide": lambda cells, m: cells[0].update(metadata={}),
+    "'table above' points": lambda cells, m: cells[2].update(source="## A\n\nSee the table above."),
+    "'Below' points": lambda cells, m: cells[-2].update(
+        source="Below, twice.", metadata={"slideshow": {"slide_type": "slide"}}
+    ),
+    "'In the picture' points": lambda cells, m: cells[3].update(
+        source='ask("01.x")', outputs=[_prompt("In the picture, how many?")]
+    ),
     "is not words": lambda cells, m: cells[2].update(id="deadbeef"),
     "occurs twice": lambda cells, m: cells[2].update(id="goals"),
     "execution counts": lambda cells, m: cells[3].update(execution_count=None),

@@ -13,17 +13,12 @@ from pathlib import Path
 import jsonschema
 import nbformat
 import pytest
+from nbformat.sign import NotebookNotary
 from nbformat.v4 import new_code_cell, new_notebook
 
 from tools import lab
 
 ROOT = Path(__file__).resolve().parents[2]
-LEFT_ON = """{
-    // larger type for my own room
-    "stylePresets": {},
-    "active": true,
-    "showCodeCellPrompt": true
-}"""
 
 
 @pytest.mark.parametrize(
@@ -32,20 +27,6 @@ LEFT_ON = """{
 )
 def test_course_settings_come_beside_the_users(own, expected):
     assert lab.settings_path(own) == os.pathsep.join(map(str, expected))
-
-
-def test_presentation_left_on_is_ended(tmp_path):
-    path = tmp_path / lab.PRESENTING
-    path.parent.mkdir()
-    path.write_text(LEFT_ON)
-    assert lab.stop_presenting(tmp_path) is True
-    assert path.read_text() == LEFT_ON.replace("true,\n", "false,\n", 1)
-    assert lab.stop_presenting(tmp_path) is False
-
-
-def test_no_presentation_to_end(tmp_path):
-    assert lab.stop_presenting(tmp_path) is False
-    assert list(tmp_path.iterdir()) == []
 
 
 def test_trust_signs_once(tmp_path, monkeypatch):
@@ -58,6 +39,66 @@ def test_trust_signs_once(tmp_path, monkeypatch):
     assert path.read_bytes() == before
     nbformat.write(new_notebook(cells=[new_code_cell("2", id="one")]), path)
     assert lab.trust([path]) == 1
+
+
+def no_home(home, monkeypatch):
+    expanduser = os.path.expanduser
+    monkeypatch.delenv("HOME")
+    monkeypatch.setattr(
+        os.path, "expanduser", lambda p: expanduser(p) if "HOME" in os.environ else p
+    )
+
+
+def settings_in_the_way(home, monkeypatch):
+    (home / "config").write_text("a file where a folder should be")
+
+
+def secret_in_the_way(home, monkeypatch):
+    (home / "data" / "notebook_secret").mkdir(parents=True)
+
+
+def read_only_signatures(home, monkeypatch):
+    """As sqlite answers for a file of another user; root, who may run this, can write any file."""
+    (home / "data").mkdir()
+    database = NotebookNotary(data_dir=str(home / "data")).store.db
+    refuse = "BEGIN SELECT RAISE(ABORT, 'attempt to write a readonly database'); END"
+    database.execute(f"CREATE TRIGGER no BEFORE INSERT ON nbsignatures {refuse}")
+    database.close()
+
+
+def runtime_in_the_way(home, monkeypatch):
+    (home / "data").mkdir()
+    (home / "data" / "runtime").write_text("a file where a folder should be")
+
+
+@pytest.mark.parametrize(
+    ("trouble", "what"),
+    [
+        (no_home, ["your answers and all you set (Could not determine home directory)."]),
+        (settings_in_the_way, ["your settings of JupyterLab ([Errno 17] File exists: "]),
+        (secret_in_the_way, ["which notebooks you trust ([Errno 21] Is a directory: "]),
+        (
+            read_only_signatures,
+            ["which notebooks you trust (attempt to write a readonly database)."],
+        ),
+        (runtime_in_the_way, ["which servers are running ([Errno 17] File exists: "]),
+        (lambda *_: None, []),
+    ],
+)
+def test_what_jupyter_cannot_keep_is_said_and_works(tmp_path, monkeypatch, trouble, what):
+    for name in ("CONFIG", "DATA"):
+        monkeypatch.setenv(f"JUPYTER_{name}_DIR", str(tmp_path / name.lower()))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("JUPYTER_RUNTIME_DIR", "")
+    monkeypatch.delenv("JUPYTER_RUNTIME_DIR")
+    trouble(tmp_path, monkeypatch)
+    path = tmp_path / "made.ipynb"
+    nbformat.write(new_notebook(cells=[new_code_cell("1", id="one")]), path)
+    said = [line.removeprefix("Not kept after this session: ") for line in lab.prepare([path])]
+    assert len(said) == len(what)
+    assert all(line.startswith(begin) for line, begin in zip(said, what, strict=True))
+    assert lab.trust([path]) == 0  # it is signed, where this session looks for it
+    assert lab.prepare([path]) == []
 
 
 def test_browser_needs_a_display_on_linux(monkeypatch):
@@ -91,6 +132,37 @@ def test_url_stands_on_a_line_of_its_own_without_a_browser():
     assert "open in your browser" in lab.announcement("http://x", browser=True)
 
 
+def test_a_lecture_has_an_answer_store_of_its_own(monkeypatch, tmp_path):
+    """Empty at first and gone at the end; that of the lecturer is not touched."""
+    monkeypatch.setenv("CNN_COURSE_STATE", str(tmp_path))
+    (tmp_path / "mine.json").write_text("{}")
+    served = []
+
+    def serve(own, lecture):
+        store = Path(os.environ["CNN_COURSE_STATE"])
+        served.append((own, lecture, store, list(store.iterdir())))
+        (store / "asked.json").write_text("{}")
+
+    monkeypatch.setattr(lab, "serve", serve)
+    lab.main(["--port=1", "--lecture"])
+    lab.main(["--lecture"])
+    (first, again) = served
+    assert first[:2] == (["--port=1"], True)
+    assert first[2] not in (tmp_path, again[2])
+    assert first[3] == again[3] == []
+    assert not first[2].exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.json"]
+    assert "not kept" in lab.announcement("http://x", browser=True, lecture=True)
+
+
+def test_no_lecture_keeps_the_answers(monkeypatch, tmp_path):
+    monkeypatch.setenv("CNN_COURSE_STATE", str(tmp_path))
+    monkeypatch.setattr(lab, "serve", lambda own, lecture: None)
+    lab.main(["--port=1"])
+    assert os.environ["CNN_COURSE_STATE"] == str(tmp_path)
+    assert "not kept" not in lab.announcement("http://x", browser=True)
+
+
 def test_overrides_name_settings_that_this_jupyterlab_has():
     """A misspelt setting would be ignored in silence."""
     schemas = Path(sys.prefix) / "share" / "jupyter" / "lab" / "schemas"
@@ -105,15 +177,14 @@ def test_overrides_name_settings_that_this_jupyterlab_has():
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
-    """JupyterLab as `make lab` starts it, for a user who stopped it while presenting."""
+    """The address of JupyterLab as `make lab` starts it."""
     home = tmp_path_factory.mktemp("home")
-    settings = home / ".jupyter" / "lab" / "user-settings"
-    (settings / lab.PRESENTING).parent.mkdir(parents=True)
-    (settings / lab.PRESENTING).write_text(LEFT_ON)
     keep = ("PATH", "SYSTEMROOT", "TEMP", "TMP", "LANG")
     environment = {key: os.environ[key] for key in keep if key in os.environ}
     environment |= {"HOME": str(home), "USERPROFILE": str(home), "PYTHONUNBUFFERED": "1"}
     environment |= {"JUPYTER_CONFIG_DIR": str(home / ".jupyter"), "JUPYTER_PLATFORM_DIRS": "0"}
+    environment["JUPYTER_DATA_DIR"] = str(home / "data")
+    (home / "data" / "notebook_secret").mkdir(parents=True)  # so that nothing can be signed there
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -134,7 +205,7 @@ def server(tmp_path_factory):
                 break
             time.sleep(0.25)
         assert found, f"no address was printed:\n{log.read_text()}"
-        yield found.group(1), settings
+        yield found.group(1)
     finally:
         process.terminate()
         process.wait(timeout=30)
@@ -152,39 +223,34 @@ def setting(address: str, plugin: str) -> dict:
 
 
 def test_server_opens_the_first_notebook(server):
-    address, _ = server
-    assert f"/lab/tree/{lab.START}?" in address
-    assert "jupyter-config-data" in fetch(address, f"/lab/tree/{lab.START}")
+    assert f"/lab/tree/{lab.START}?" in server
+    assert "jupyter-config-data" in fetch(server, f"/lab/tree/{lab.START}")
+
+
+def test_server_trusts_the_notebooks_though_no_signature_can_be_kept(server):
+    cells = json.loads(fetch(server, f"/api/contents/{lab.START}"))["content"]["cells"]
+    code = [cell for cell in cells if cell["cell_type"] == "code"]
+    assert code and all(cell["metadata"]["trusted"] for cell in code)
 
 
 def test_server_gives_the_stylesheet_of_the_course(server):
-    address, _ = server
-    assert "/custom/custom.css" in fetch(address, "/lab")
+    assert "/custom/custom.css" in fetch(server, "/lab")
     own = (lab.CONFIG / "custom" / "custom.css").read_text(encoding="utf-8")
-    assert fetch(address, "/custom/custom.css") == own
+    assert fetch(server, "/custom/custom.css") == own
 
 
 def test_server_has_the_overrides_as_defaults(server):
-    address, _ = server
     path = lab.CONFIG / "labconfig" / "default_setting_overrides.json"
     for plugin, settings in json.loads(path.read_text(encoding="utf-8")).items():
-        properties = setting(address, plugin)["schema"]["properties"]
+        properties = setting(server, plugin)["schema"]["properties"]
         assert {key: properties[key]["default"] for key in settings} == settings
 
 
 def test_server_asks_the_network_for_nothing(server):
-    address, _ = server
-    assert json.loads(fetch(address, "/lab/api/news")) == {"news": []}
-    assert json.loads(fetch(address, "/lab/api/update")) == {"notification": None}
-    page = fetch(address, "/lab")
+    assert json.loads(fetch(server, "/lab/api/news")) == {"news": []}
+    assert json.loads(fetch(server, "/lab/api/update")) == {"notification": None}
+    page = fetch(server, "/lab")
     assert '"extensionManager": {"name": "read-only"' in page or '"can_install": false' in page
-
-
-def test_server_does_not_reopen_in_slides(server):
-    address, settings = server
-    raw = setting(address, "jupyterlab-slideshow:plugin")["raw"]
-    assert raw == LEFT_ON.replace("true,\n", "false,\n", 1)
-    assert (settings / lab.PRESENTING).read_text() == raw
 
 
 def test_the_server_sends_each_message_to_the_browser_at_once(monkeypatch):
