@@ -191,7 +191,10 @@ def view(model, known: dict[tuple, tuple[int, int]], margin: int, pad: tuple[int
     columns += [Column(name, maps, *shape[name]) for name, maps in seen.layers.items()]
     bars = seen.outputs / seen.outputs.max() if seen.distances else seen.outputs
     title = "distance to code" if seen.distances else "probability"
-    diagram = reading(columns, bars, seen.best, title)
+    note = "Dark is a high value."
+    if not seen.distances:
+        note += " White is 0: ReLU lets nothing below pass, and a map may be white all over."
+    diagram = reading(columns, bars, seen.best, title, note)
     return View(diagram.svg, explain(seen, known.get(pad)), diagram.alt)
 
 

@@ -261,7 +261,9 @@ _READING_HEIGHT = 290
 _READING_MIDDLE = 152
 
 
-def reading(columns: Sequence[Column], bars: Sequence[float], best: int, title: str) -> Diagram:
+def reading(
+    columns: Sequence[Column], bars: Sequence[float], best: int, title: str, note: str
+) -> Diagram:
     """Draw what a network makes of one image, from left to right, and its ten outputs.
 
     Args:
@@ -269,6 +271,7 @@ def reading(columns: Sequence[Column], bars: Sequence[float], best: int, title: 
         bars: length of the bar of each class, 0 to 1.
         best: the class that the network chooses.
         title: above the bars.
+        note: below the layers.
 
     Lengths and grey levels stand in images, so that the text of the diagram depends on the choice
     alone: two computers that differ in the last digits make the same text.
@@ -291,6 +294,7 @@ def reading(columns: Sequence[Column], bars: Sequence[float], best: int, title: 
         body.append(_rectangle(x, y, width, height, "none", FAINT, 1))
         x += width + gap
     body.append(_bars(x, bars, best, title))
+    body.append(text(8, _READING_HEIGHT - 10, escape(note), font(15), fill=MUTED))
     count = ", ".join(column.name for column in columns)
     alt = f"{count} and the outputs of the ten digits for one image. The network reads {best}."
     return frame("".join(body), height=_READING_HEIGHT, alt=alt, kind="cnn-reading")

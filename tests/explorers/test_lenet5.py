@@ -111,6 +111,7 @@ def test_pictures_are_well_formed(models, variant, margin):
     names = ["".join(e.itertext()) for e in root.iter("{http://www.w3.org/2000/svg}text")]
     assert names[:8] == ["8×8", "input", "C1", "S2", "C3", "S4", "C5", "F6"]
     assert ("distance to code" in names) == (variant == "paper")
+    assert any("a map may be white all over" in name for name in names) == (variant == "modern")
     for element in root.iter("{http://www.w3.org/2000/svg}image"):
         right = float(element.get("x")) + float(element.get("width"))
         assert float(element.get("x")) >= 0 and right <= 1000

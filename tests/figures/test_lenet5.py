@@ -137,7 +137,7 @@ def reading(bars, best=3):
         Column("input", random.rand(1, 32, 32), 1, 4.0),
         Column("C1", random.rand(6, 28, 28), 2, 1.75),
     ]
-    return columns, figures.reading(columns, bars, best, "probability")
+    return columns, figures.reading(columns, bars, best, "probability", "Dark is high.")
 
 
 def test_a_reading_shows_layers_and_bars():
