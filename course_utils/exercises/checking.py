@@ -15,6 +15,7 @@ act between two steps of Python code. A single call into C that never ends, such
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import copy
 import ctypes
@@ -53,21 +54,26 @@ _LEAVE_BEHIND = 0.5  # seconds after which a worker thread that does not stop is
 # Values: compare and show
 
 
-def compare(expected, given, tolerance=1e-6):
+# Above the rounding of float32, which torch computes in unless told otherwise.
+_TOLERANCE = 1e-5
+
+
+def compare(expected, given):
     """Return `"same"`, `"different"` or `"wrong type"`.
 
     What is accepted depends on the type of `expected`:
 
     - int: any integer (NumPy and zero-dimensional tensors too) and a float without a fraction,
       compared exactly; a boolean is the wrong type;
-    - float: any real number, within `tolerance` (relative and absolute);
+    - float: any real number, within a relative 1e-5 (of 0: within 1e-5);
     - bool, str, None: the same type, compared exactly;
     - tuple or list: a tuple or a list, item by item;
-    - NumPy array or torch tensor: either of the two, of the same shape, within `tolerance`
-      (relative and absolute); NaN equals NaN.
+    - NumPy array or torch tensor: either of the two, of the same shape, within 1e-5 of each value
+      or of the largest one, whichever is more: sums that cancel round at their terms' size. NaN
+      equals NaN.
     """
     if _is_array(expected):
-        return _compare_arrays(expected, given, tolerance)
+        return _compare_arrays(expected, given)
     given = _plain_scalar(given)
     if isinstance(expected, bool | str | None):
         if type(given) is not type(expected):
@@ -76,26 +82,26 @@ def compare(expected, given, tolerance=1e-6):
     if isinstance(expected, tuple | list):
         if not isinstance(given, tuple | list):
             return "wrong type"
-        return _compare_items(expected, given, tolerance)
+        return _compare_items(expected, given)
     if isinstance(given, bool) or not isinstance(given, numbers.Real):
         return "wrong type"
     if isinstance(expected, numbers.Integral):
         return "same" if given == expected else "different"
-    near = math.isclose(given, expected, rel_tol=tolerance, abs_tol=tolerance)
+    near = math.isclose(given, expected, rel_tol=_TOLERANCE, abs_tol=0 if expected else _TOLERANCE)
     return "same" if near or (given != given and expected != expected) else "different"
 
 
-def _compare_items(expected, given, tolerance):
+def _compare_items(expected, given):
     if len(expected) != len(given):
         return "different"
-    verdicts = {compare(e, g, tolerance) for e, g in zip(expected, given, strict=True)}
+    verdicts = {compare(e, g) for e, g in zip(expected, given, strict=True)}
     for verdict in ("wrong type", "different"):
         if verdict in verdicts:
             return verdict
     return "same"
 
 
-def _compare_arrays(expected, given, tolerance):
+def _compare_arrays(expected, given):
     import numpy as np
 
     if not _is_array(given):
@@ -105,7 +111,9 @@ def _compare_arrays(expected, given, tolerance):
         return "wrong type"
     if given.shape != expected.shape:
         return "different"
-    near = np.allclose(given, expected, rtol=tolerance, atol=tolerance, equal_nan=True)
+    largest = np.abs(expected[np.isfinite(expected)]).max(initial=0)
+    atol = _TOLERANCE * (largest or 1)
+    near = np.allclose(given, expected, rtol=_TOLERANCE, atol=atol, equal_nan=True)
     return "same" if near else "different"
 
 
@@ -124,6 +132,16 @@ def _as_numpy(array):
     if str(array.dtype) == "torch.bfloat16":  # NumPy has no such type; float32 holds it exactly
         array = array.float()
     return array.numpy()
+
+
+def _as_tensor(value):
+    """An array as a torch tensor, floats in torch's default dtype; anything else as it is."""
+    if not _is_array(value):
+        return value
+    import torch
+
+    tensor = torch.from_numpy(value.copy())
+    return tensor.to(torch.get_default_dtype()) if tensor.is_floating_point() else tensor
 
 
 def _plain_scalar(value):
@@ -336,7 +354,6 @@ class Exercise:
             every check tries the same inputs.
         wrong_ideas: the known mistakes, each with its hint.
         random_count: how many random inputs are tried.
-        tolerance: for floats and arrays, relative and absolute (see `compare`).
         may_change_arguments: whether a function may change a list or array that it was given.
 
     Raises:
@@ -350,7 +367,6 @@ class Exercise:
     random_case: Callable[[random.Random], tuple]
     wrong_ideas: tuple[WrongIdea, ...] = ()
     random_count: int = 30
-    tolerance: float = 1e-6
     may_change_arguments: bool = False
 
     def __post_init__(self):
@@ -382,11 +398,14 @@ class Exercise:
         pairs = zip(self.parameters, arguments, strict=True)
         return f"{self.name}({', '.join(f'{name}={short(value)}' for name, value in pairs)})"
 
-    def check(self, student_function, *, seconds: float = SECONDS) -> Report:
+    def check(
+        self, student_function, *, seconds: float = SECONDS, _tensors: bool = False
+    ) -> Report:
         """Try `student_function` on every case and return the Report.
 
         Args:
-            student_function: called with the arguments by position.
+            student_function: called with the arguments by position. Arrays are NumPy's; a function
+                that stops with an error on them gets torch tensors, floats in the default dtype.
             seconds: time for all cases together; after that the function counts as endless.
 
         Raises:
@@ -399,7 +418,7 @@ class Exercise:
         refusal = _cannot_be_called(self, student_function)
         if refusal:
             return Report(self.id, self.name, "wrong signature", refusal)
-        cases = [_Case.prepare(self, arguments) for arguments in self.cases()]
+        cases = [_Case.prepare(self, arguments, _tensors) for arguments in self.cases()]
         outcomes, notepad, end = [], _Notepad(), "interrupted"
 
         def work():
@@ -408,7 +427,12 @@ class Exercise:
 
         with contextlib.redirect_stdout(notepad), contextlib.suppress(KeyboardInterrupt):
             end = _run_for(seconds, work)
-        return _judge(self, cases, list(outcomes), end, seconds)
+        report = _judge(self, cases, list(outcomes), end, seconds)
+        if report.state == "raised" and not _tensors and any(map(_is_array, cases[0].arguments)):
+            # Written for tensors, as lessons are that compute with torch: try it with tensors.
+            again = self.check(student_function, seconds=seconds, _tensors=True)
+            return again if again.state != "raised" else report
+        return report
 
 
 @dataclass(frozen=True)
@@ -420,7 +444,7 @@ class _Case:
     ideas: tuple[tuple[object] | None, ...]
 
     @classmethod
-    def prepare(cls, exercise, arguments):
+    def prepare(cls, exercise, arguments, tensors=False):
         ideas = []
         for idea in exercise.wrong_ideas:
             try:
@@ -428,6 +452,8 @@ class _Case:
             except Exception:  # an idea may lead nowhere on some input (see WrongIdea)
                 ideas.append(None)
         expected = exercise.solution(*copy.deepcopy(arguments))
+        if tensors:
+            arguments = tuple(map(_as_tensor, arguments))
         return cls(arguments, expected, tuple(ideas))
 
 
@@ -464,10 +490,10 @@ def _try(exercise, function, case, notepad):
     same_ideas = (
         number
         for number, result in enumerate(case.ideas)
-        if result is not None and compare(result[0], given, exercise.tolerance) == "same"
+        if result is not None and compare(result[0], given) == "same"
     )
     return _Outcome(
-        compare(case.expected, given, exercise.tolerance),
+        compare(case.expected, given),
         given=_result_text(given),
         given_type=type(given).__name__,
         printed=printed,
@@ -767,7 +793,7 @@ class Solution:
 
     Attributes:
         exercise: id of the exercise.
-        source: the text of the function, from the file that the checks run.
+        source: the function, from the file that the checks run, below the imports it needs.
     """
 
     exercise: str
@@ -785,6 +811,10 @@ class Solution:
             f'<pre tabindex="0" style="margin:.6em 0 0;overflow-x:auto;color:{INK};'
             f'background:none;font-size:.95em">{html.escape(self.source)}</pre></details>'
         )
+
+
+# A solution runs as it is shown, pasted into any cell: with what it needs.
+_IMPORTS = {"math": "import math", "np": "import numpy as np"}
 
 
 def find(exercise_id: str) -> Exercise:
@@ -820,4 +850,7 @@ def show_solution(exercise_id: str) -> Solution:
         ValueError: if there is no such exercise. The message lists those there are.
     """
     solution = find(exercise_id).solution
-    return Solution(exercise_id, inspect.getsource(solution).rstrip())
+    source = inspect.getsource(solution).rstrip()
+    used = {node.id for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Name)}
+    imports = [line for name, line in _IMPORTS.items() if name in used]
+    return Solution(exercise_id, "\n\n\n".join(["\n".join(imports), source]).lstrip())

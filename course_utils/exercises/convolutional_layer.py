@@ -105,7 +105,7 @@ def _random_convolution(rng):
     k = rng.randint(1, 3)
     x = _integers(rng, rng.randint(1, 3), rng.randint(k, 6), rng.randint(k, 6))
     w = _integers(rng, rng.randint(1, 2), len(x), k, k)
-    return x, w, rng.randint(1, 2), rng.randint(0, 1)
+    return x, w, rng.randint(1, 3), rng.randint(0, 3)
 
 
 def _integers(rng, *shape):

@@ -112,7 +112,6 @@ PATH_PRODUCT = Exercise(
         (-2.0, [6.0, 6.0]),
     ),
     random_case=_random_chain,
-    tolerance=1e-9,  # the products are small, and so must be what counts as equal
     wrong_ideas=(
         WrongIdea(
             "stopped one layer short",
@@ -263,7 +262,6 @@ INIT_SCALE = Exercise(
         (16, 32, 3, False),
     ),
     random_case=_random_layer,
-    tolerance=1e-9,
     wrong_ideas=(
         WrongIdea(
             "the variance",

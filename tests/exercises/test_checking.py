@@ -624,6 +624,12 @@ def test_only_the_right_line_passes(slope, offset):
         (0.1, 0.1 + 1e-9, "same"),
         (0.1, 0.11, "different"),
         (0.5, np.float32(0.5), "same"),
+        (1e-9, np.float32(1e-9), "same"),
+        (1e-9, 1.001e-9, "different"),  # a small product is compared by its own size
+        (1e-9, 0.0, "different"),
+        (0.0, 1e-6, "same"),
+        (np.array([1e3, 1e-4]), np.array([1e3, 0.0]), "same"),  # float32 rounds at 1e3's size
+        (np.array([1e-9, 1e-12]), np.array([1e-9, 1e-11]), "different"),
         (float("nan"), float("nan"), "same"),
         ((1, 2), [1, 2], "same"),
         ((1, 2), (1, 2, 3), "different"),

@@ -73,7 +73,7 @@ def test_inputs_are_the_same_at_every_check_and_in_range(exercise):
         if exercise is module.CONV2D:
             x, w, stride, padding = case
             assert x.shape[0] == w.shape[1] and min(x.shape[1:]) >= w.shape[2] == w.shape[3]
-            assert stride in (1, 2) and padding in (0, 1)
+            assert stride in (1, 2, 3) and padding in (0, 1, 2, 3)
         elif exercise is module.MAX_POOL:
             x, kernel, stride = case
             assert min(x.shape[1:]) >= kernel >= stride >= 1

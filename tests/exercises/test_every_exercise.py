@@ -4,9 +4,11 @@ import importlib
 import itertools
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
 
-from course_utils.exercises.checking import _Case, compare
+from course_utils.exercises.checking import _Case, compare, show_solution
 from course_utils.lessons import LESSONS
 
 FOLDER = Path(__file__).resolve().parents[2] / "course_utils" / "exercises"
@@ -48,6 +50,49 @@ def test_solution_passes_and_stub_is_neutral(exercise):
     assert check(exercise.solution).state == "passed"
     assert check(lambda *arguments: None).state == "not attempted"
     assert check(lambda *arguments: ...).state == "not attempted"
+
+
+@every_exercise
+def test_solution_runs_as_it_is_shown_pasted_into_an_empty_notebook(exercise):
+    pasted = {}
+    exec(show_solution(exercise.id).source, pasted)
+    assert CHECKS[exercise.id](pasted[exercise.name]).state == "passed"
+
+
+def as_float32(value):
+    """What a student's torch code has: 0-dimensional tensors and tensors of the default dtype."""
+    if isinstance(value, np.ndarray):
+        return (
+            torch.as_tensor(value, dtype=torch.float32).numpy() if value.dtype == float else value
+        )
+    return float(np.float32(value)) if isinstance(value, float) else value
+
+
+@every_exercise
+def test_solution_in_float32_passes(exercise):
+    def single(*arguments):
+        result = exercise.solution(*map(as_float32, arguments))
+        if isinstance(result, tuple | list):
+            return type(result)(map(as_float32, result))
+        return as_float32(result)
+
+    assert CHECKS[exercise.id](single).state == "passed"
+
+
+@every_exercise
+def test_a_function_for_tensors_is_given_tensors(exercise):
+    """In a lesson that computes with torch its answer is written with torch."""
+    if not any(isinstance(argument, np.ndarray) for argument in exercise.fixed[0]):
+        return
+
+    def with_tensors(*arguments):
+        for argument in arguments:
+            assert not isinstance(argument, np.ndarray), "as `tensor.amax` would"
+        arrays = [a.double().numpy() if torch.is_tensor(a) else a for a in arguments]
+        result = exercise.solution(*arrays)
+        return torch.as_tensor(result).float() if isinstance(result, np.ndarray) else result
+
+    assert CHECKS[exercise.id](with_tensors).state == "passed"
 
 
 @every_exercise

@@ -39,7 +39,8 @@ def test_a_lessons_first_cell_is_silent_and_its_kernel_is_this_pythons(tmp_path)
     code = f"""
 import os, sys
 sys.path.insert(0, {str(ROOT)!r})
-os.environ.update(HOME={str(tmp_path)!r}, MPLCONFIGDIR="/dev/null/x", JUPYTER_DATA_DIR={str(tmp_path / "jupyter")!r},
+os.environ.update(HOME={str(tmp_path)!r}, MPLCONFIGDIR="/dev/null/x",
+                  JUPYTER_DATA_DIR={str(tmp_path / "jupyter")!r},
                   JUPYTER_PREFER_ENV_PATH="0")
 from tools.surroundings import settle
 settle()
