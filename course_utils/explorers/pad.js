@@ -49,10 +49,10 @@
     up(); // the keyboard's pen
     pointer = event.pointerId;
     surface.setPointerCapture(pointer);
-    surface.focus({ preventScroll: true, focusVisible: false });
-    event.preventDefault();
     down(place(event));
   });
+  // Who draws by hand leaves the keys where they are: with the slide, say.
+  surface.addEventListener('mousedown', (event) => event.preventDefault());
   surface.addEventListener('pointermove', (event) => {
     if (event.pointerId === pointer) draw(place(event));
   });

@@ -49,9 +49,9 @@ SLIDE = """() => {
 
 # A panel as a live widget, not its still.
 LIVE_PANEL = ".jupyter-widgets.cnn-explorer"
-# What is clicked in a panel: a cell of the pad for digits, a layer of a network.
-CLICKED = ".cnn-pad button, .cnn-strip button"
-WITH_CLICKS = ("00", "07", "12")
+# What is clicked in a panel: a layer of a network.
+CLICKED = ".cnn-strip button"
+WITH_CLICKS = ("12",)
 # What a panel shows: the picture and the sentence under it.
 SHOWN = """(panel) => ['.cnn-picture', '.cnn-says']
   .map((part) => panel.querySelector(part)?.innerHTML ?? '').join()"""

@@ -93,6 +93,7 @@ def test_a_dragged_stroke_is_ink_and_is_read(hand, how):
     hand.page.get_by_role("button", name="Undo").click()
     expect(hand.ink).to_have_count(1)
     assert hand.points(0) == drawn
+    expect(hand.surface).not_to_be_focused()  # Space still goes to the next slide
 
 
 def test_the_keys_draw_and_stay_on_the_pad(hand):
@@ -107,3 +108,12 @@ def test_the_keys_draw_and_stay_on_the_pad(hand):
     expect(hand.ink).to_have_count(2)
     assert hand.points(1)[-1] == (x + 4, y + 4)
     assert hand.page.evaluate("() => jupyterapp.shell.currentWidget.content.widgets.length") == 1
+
+
+def test_on_a_slide_a_focused_pad_keeps_its_keys(hand, lab):
+    lab.present()
+    hand.surface.focus()
+    hand.keys("Space", "ArrowRight", "Space")
+    expect(hand.ink).to_have_count(1)
+    expect(hand.surface).to_be_focused()
+    lab.stop_presenting()
