@@ -34,6 +34,7 @@ from course_utils.datasets import digits
 from course_utils.ledger import Ledger, Row, ledger
 from course_utils.models import CifarResNet
 from course_utils.style import BAD, FAINT, GOOD, INK, MUTED, tint
+from course_utils.tracing import HOW_TO_OWN, hooks_of
 from course_utils.training import TrainingDiverged, evaluate, fit
 
 
@@ -366,7 +367,6 @@ def _copied(model: object) -> nn.Module:
             "Its weights are on the meta device and hold no numbers.",
             'Build it without `with torch.device("meta")`.',
         )
-    _check_registered(model)
     _check_parameters(model)
     own = _copy(model)
     own.cpu()
@@ -401,6 +401,11 @@ def _check_modules(model: nn.Module) -> None:
                 f"{what} is not set up: its __init__ does not call that of nn.Module.",
                 f"Begin the __init__ of the class {kind} with super().__init__().",
             )
+        if hooks_of(module):
+            raise _Refused(
+                f"{what} has forward hooks, and what a hook computes cannot be counted.",
+                "Compute in forward. A hook that only looks comes off by its handle.remove().",
+            )
 
 
 def _check_parameters(model: nn.Module) -> None:
@@ -410,7 +415,7 @@ def _check_parameters(model: nn.Module) -> None:
         found = "has no parameters" if not parameters else "has frozen all its parameters"
         raise _Refused(
             f"The network {found}: there is nothing to train.",
-            "Give it a layer with weights, and leave requires_grad as it is.",
+            f"Give it a layer with weights, and leave requires_grad as it is. {HOW_TO_OWN}",
         )
     total = sum(p.numel() for p in parameters)
     if total > 20 * BUDGET.parameters:
@@ -534,6 +539,9 @@ def _count(own: nn.Module) -> Ledger:
 
 def _check_ledger(counted: Ledger) -> tuple[int, list[str]]:
     """Return the multiply-adds that are charged, and notes. Raises _Refused."""
+    if counted.unowned:
+        why = f"The network does not own all its weights: {counted.unowned}."
+        raise _Refused(why, HOW_TO_OWN)
     own_rule = [
         row
         for row in counted.rows
@@ -647,23 +655,6 @@ def _inside(value: object) -> Iterator[object]:
             todo += one.values()
         else:
             yield one
-
-
-def _check_registered(own: nn.Module) -> None:
-    """Layers and weights in a plain list would be used, and neither counted nor trained."""
-    known = {id(part) for part in (*own.modules(), *own.parameters())}
-    for path, module in own.named_modules():
-        for key, value in vars(module).items():
-            if key in ("_parameters", "_buffers", "_modules"):
-                continue
-            for one in _inside(value):
-                if isinstance(one, nn.Module | nn.Parameter) and id(one) not in known:
-                    raise _Refused(
-                        f"{f'{path}.{key}'.lstrip('.')} holds a {type(one).__name__} that the "
-                        "network does not know of: it is neither counted nor trained.",
-                        "Keep layers in nn.ModuleList or nn.Sequential (nn.ModuleDict), and single "
-                        "weights in nn.ParameterList, not in a plain list or dict.",
-                    )
 
 
 def _check_gradient(own: nn.Module, batch: tuple[Tensor, Tensor], counts: dict) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import io
 import operator
-from numbers import Integral
+from numbers import Integral, Real
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -153,7 +153,7 @@ def _image_size(size):
 
 def _stratified(classes, test_fraction, seed):
     """A mask (N,) that is true for the test part: the same share of every class, at random."""
-    if isinstance(test_fraction, bool) or not isinstance(test_fraction, int | float):
+    if isinstance(test_fraction, bool) or not isinstance(test_fraction, Real):
         raise ValueError(f"test_fraction must be a number in (0, 1), got {test_fraction!r}")
     if not 0 < test_fraction < 1:
         raise ValueError(f"test_fraction must be a number in (0, 1), got {test_fraction!r}")

@@ -25,6 +25,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
 from math import prod
@@ -33,7 +34,7 @@ from operator import index
 from torch import nn
 from torch.nn.parameter import UninitializedTensorMixin
 
-from course_utils.tracing import Step, Trace, declared_weights, largest, trace
+from course_utils.tracing import HOW_TO_OWN, Step, Trace, describe_unowned, largest, trace
 
 CONVENTION = (
     "MAC = one multiply-add of a convolution or linear weight; biases, normalisation, pooling and "
@@ -102,11 +103,14 @@ class Ledger:
         input_shape: tuple[int, ...],
         rows: Sequence[Row],
         notes: Sequence[str] = (),
+        unowned: str = "",
     ) -> None:
+        """`unowned`: which weights are used and not the model's own; it becomes a note, too."""
         self.name = name
         self.input_shape = input_shape
         self.rows = tuple(rows)
-        self.notes = tuple(notes)
+        self.unowned = unowned
+        self.notes = (*([f"{unowned}. {HOW_TO_OWN}"] if unowned else []), *notes)
 
     @property
     def parameters(self) -> int:
@@ -173,19 +177,38 @@ def ledger(
     `input_shape`: (C, H, W) of one image, without the batch; (C, L) or (C, D, H, W) work as well.
     `name`: what the tables call it; the name of its class if it is not given.
 
-    A module that keeps more weights than it uses, such as a mask over a dense convolution, may say
-    so: a method `weights_in_use()` returns {parameter name: entries in use}, and the ledger counts
-    those.
+    Weights that the forward pass uses and `model.parameters()` does not have (layers in a plain
+    list, a closure, a global) are not counted, and a note says so.
+
+    Hooks of yours are not run, and a note says so.
 
     Raises TypeError if `model` is no nn.Module, and ValueError for a wrong `input_shape`, for lazy
-    layers that have no shape yet and for compiled TorchScript modules. An error of the model itself
-    passes through, with a note that names the layer.
+    layers that have no shape yet, and for TorchScript, quantised layers and torch.vmap, which hide
+    what they do. An error of the model itself passes through, with a note that names the layer.
     """
     _check_model(model)
     shape = _checked_shape(input_shape)
-    followed = trace(model, shape)
+    followed = _followed(model, shape)
     rows = _rows(model, followed)
-    return Ledger(name or type(model).__name__, shape, rows, _notes(model, followed, rows))
+    notes = _notes(model, followed, rows)
+    weights = followed.unowned.values()
+    unowned = describe_unowned(weights) if weights else ""
+    return Ledger(name or type(model).__name__, shape, rows, notes, unowned)
+
+
+def _followed(model: nn.Module, shape: tuple[int, ...]) -> Trace:
+    try:
+        return trace(model, shape)
+    except Exception as error:
+        inside = None
+        with suppress(Exception):  # the first error is the one to show
+            inside = trace(model, shape[1:])
+        if inside is None:
+            raise
+        raise ValueError(
+            f"input_shape must be without the batch axis, got {shape}; the model runs on one image "
+            f"of {shape[1:]}"
+        ) from error
 
 
 def _check_model(model: nn.Module) -> None:
@@ -203,6 +226,11 @@ def _check_model(model: nn.Module) -> None:
             raise ValueError(
                 f"model must be Python code, got a TorchScript module at {path!r}: pass the model "
                 "that was compiled"
+            )
+        if ".quantized." in type(module).__module__:
+            raise ValueError(
+                f"model must have weights in parameters, got the quantised layer {path!r} "
+                f"({type(module).__name__}): pass the model as it was before"
             )
 
 
@@ -235,7 +263,6 @@ def _share_out(model: nn.Module, steps: list[Step]) -> tuple[dict[int, int], dic
     It belongs to the first call of the leaf module that has it; else to the first operation that
     used it; else its module is listed as unused.
     """
-    in_use = declared_weights(model)
     first_call, first_use = {}, {}
     for step in steps:
         if step.leaf:
@@ -245,13 +272,12 @@ def _share_out(model: nn.Module, steps: list[Step]) -> tuple[dict[int, int], dic
     counts = {id(step): 0 for step in steps}
     unused: dict[str, int] = {}
     for path, parameter in model.named_parameters():
-        number = in_use[path][0] if path in in_use else parameter.numel()
         owner = path.rpartition(".")[0].partition(".parametrizations")[0]
         step = first_call.get(owner) or first_use.get(path)
         if step is None:
-            unused[owner] = unused.get(owner, 0) + number
+            unused[owner] = unused.get(owner, 0) + parameter.numel()
         else:
-            counts[id(step)] += number
+            counts[id(step)] += parameter.numel()
     return counts, unused
 
 
@@ -384,9 +410,6 @@ def _notes(model: nn.Module, followed: Trace, rows: list[Row]) -> list[str]:
                 f"{row.name} is called {times} times: its parameters count once, its MACs each time"
             )
     notes += _tied(model)
-    for path, (used, entries) in declared_weights(model).items():
-        if used < entries:
-            notes.append(f"{path}: {used:,} of its {entries:,} entries are in use")
     return notes + followed.notes
 
 

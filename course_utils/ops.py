@@ -15,7 +15,10 @@ import numpy as np
 
 def _numbers(name, values, shape):
     """`values` as an array of real numbers whose axes are those that `shape` names, none empty."""
-    array = np.asarray(values)
+    try:
+        array = np.asarray(values.detach() if hasattr(values, "detach") else values)
+    except (ValueError, TypeError) as problem:  # rows of unequal length, a type unknown to NumPy
+        raise ValueError(f"{name} must hold real numbers in a full grid: {problem}") from None
     if array.dtype.kind not in "iuf":
         raise ValueError(f"{name} must hold real numbers, got dtype {array.dtype}")
     if array.ndim != len(shape) or array.size == 0:

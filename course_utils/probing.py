@@ -9,6 +9,7 @@ Deep Convolutional Neural Networks", NeurIPS 2016.
 
 import math
 import operator
+from numbers import Real
 
 import numpy as np
 import torch
@@ -84,7 +85,7 @@ def effective_receptive_field_size(field, *, threshold=0.0455):
         raise ValueError(f"field must have shape (H, W), got {field.shape}")
     if not (np.isfinite(field).all() and field.min() >= 0 and field.max() > 0):
         raise ValueError("field must hold finite values >= 0 and one above 0, got others")
-    if not isinstance(threshold, int | float) or not 0 <= threshold < 1:
+    if not isinstance(threshold, Real) or not 0 <= threshold < 1:
         raise ValueError(f"threshold must be a number from 0 to below 1, got {threshold!r}")
     return math.sqrt(np.count_nonzero(field > threshold * field.max()))
 
@@ -117,7 +118,10 @@ def _inputs(model, input_shape, samples, seed, images):
     samples = _whole("samples", samples, 1)
     weight = next((p for p in model.parameters() if p.is_floating_point()), torch.zeros(()))
     if images is None:
-        generator = torch.Generator().manual_seed(_whole("seed", seed, 0))
+        seed = _whole("seed", seed, 0)
+        if seed >= 2**63:
+            raise ValueError(f"seed must be an integer < 2**63, got {seed}")
+        generator = torch.Generator().manual_seed(seed)
         images = torch.randn(samples, *shape, generator=generator)
     elif not torch.is_tensor(images):
         raise ValueError(f"images must be a torch tensor, got {type(images).__name__}")

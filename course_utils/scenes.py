@@ -17,6 +17,7 @@ Floor 0: NumPy only. `course_utils.datasets.seagulls` gives the same as tensors.
 from __future__ import annotations
 
 import operator
+from numbers import Real
 from typing import NamedTuple
 
 import numpy as np
@@ -114,7 +115,7 @@ def sample(count: int, *, seed: int = 0, centred: bool = False, share: float = 0
         ValueError: for an argument out of range.
     """
     count = _whole("count", count, 1)
-    if isinstance(share, bool) or not isinstance(share, int | float) or not 0 <= share <= 1:
+    if isinstance(share, bool) or not isinstance(share, Real) or not 0 <= share <= 1:
         raise ValueError(f"share must be a number from 0 to 1, got {share!r}")
     if not isinstance(centred, bool):
         raise ValueError(f"centred must be True or False, got {centred!r}")

@@ -108,16 +108,37 @@ class Step:
 
 @dataclass
 class Trace:
-    """What a forward pass did: its steps in order, and what could not be said for certain."""
+    """What a forward pass did: its steps in order, and what could not be said for certain.
+
+    `unowned`: weights that it met and `model.parameters()` does not have, by id.
+    """
 
     steps: list[Step] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     calls: dict[str, int] = field(default_factory=dict)
+    unowned: dict[int, Tensor] = field(default_factory=dict)
 
     def note(self, text: str) -> None:
         """Add a note once."""
         if text not in self.notes:
             self.notes.append(text)
+
+
+def describe_unowned(weights: Iterable[Tensor]) -> str:
+    """Say which weights a forward pass uses that are not the model's own."""
+    shapes = ["×".join(map(str, weight.shape)) or "1" for weight in weights]
+    number = sum(math.prod(weight.shape) for weight in weights)
+    more = ", …" if len(shapes) > 4 else ""
+    return (
+        f"its forward pass uses {number:,} weights that model.parameters() does not have (of shape "
+        f"{', '.join(shapes[:4])}{more}): they are neither counted nor trained"
+    )
+
+
+HOW_TO_OWN = (
+    "Keep layers in attributes of the model, nn.Sequential, nn.ModuleList or nn.ModuleDict, and "
+    "single weights in nn.Parameter or nn.ParameterList."
+)
 
 
 # --------------------------------------------------------------------------------------------------
@@ -637,7 +658,8 @@ NO_PRODUCTS = set(
         "rand_like randn bernoulli _unsafe_view as_strided norm linalg_vector_norm "
         "upsample_nearest1d upsample_nearest2d upsample_nearest3d upsample_linear1d "
         "upsample_bilinear2d upsample_bicubic2d upsample_trilinear3d _upsample_nearest_exact2d "
-        "_upsample_bilinear2d_aa tril_ triu_ random_ normal_ uniform_ item _local_scalar_dense"
+        "_upsample_bilinear2d_aa tril_ triu_ random_ normal_ uniform_ item _local_scalar_dense "
+        "_safe_softmax"
     )
 )
 
@@ -668,14 +690,18 @@ def _picked(x: Tensor, index) -> tuple[int, int] | None:
 
 
 class _MetaCounter(TorchDispatchMode):
-    """Counts multiply-adds of aten operations with torch's own formulas, and what has none."""
+    """Counts multiply-adds of aten operations with torch's own formulas, and what has none.
 
-    def __init__(self) -> None:
+    `weights`: the tensors that are weights, by their memory; what is made of them alone joins them.
+    `products` are multiply-adds of two activations, `macs` all others.
+    """
+
+    def __init__(self, weights: dict[int, Tensor]) -> None:
         super().__init__()
         from torch.utils.flop_counter import flop_registry  # costs time, and is seldom needed
 
-        self.formulas = flop_registry
-        self.macs = 0
+        self.formulas, self.weights = flop_registry, weights
+        self.macs = self.products = 0
         self.uncounted: list[str] = []
         self.pointwise = True
 
@@ -688,8 +714,16 @@ class _MetaCounter(TorchDispatchMode):
             if out is not NotImplemented:
                 return out
         out = func(*args, **kwargs)
+        is_weight = [_memory(t) in self.weights for t in _tensors((args, kwargs))]
+        if is_weight and all(is_weight):
+            self.weights |= {_memory(t): t for t in _tensors(out)}
         if formula is not None:
-            self.macs += formula(*args, **kwargs, out_val=out) // 2
+            macs = formula(*args, **kwargs, out_val=out) // 2
+            added = func._overloadpacket.__name__ in ("addmm", "baddbmm")  # the first is a bias
+            if any(is_weight[added : added + 2]):
+                self.macs += macs
+            else:
+                self.products += macs
             self.pointwise = False
         elif torch.Tag.pointwise not in func.tags:
             self.pointwise = False
@@ -723,6 +757,11 @@ def _replaced(value, by: Callable[[Tensor], Tensor]):
     return value
 
 
+def _memory(tensor: Tensor) -> int:
+    """What tells one piece of memory from another; views of a tensor share it."""
+    return tensor.untyped_storage()._cdata
+
+
 def _on_meta(value):
     """The same nested arguments with every tensor on the meta device."""
     return _replaced(value, lambda tensor: tensor if tensor.is_meta else meta(tensor.shape, tensor))
@@ -749,8 +788,8 @@ class Recorder(TorchFunctionMode):
         self.trace = Trace()
         self.stack: list[Step] = []
         self.names = {id(p): name for name, p in model.named_parameters()}
-        self.in_use = declared_weights(model)
         self.failed_at: str | None = None
+        self.written: dict[int, tuple[Tensor, Tensor]] = {}  # real tensors, and what they held
 
     # -- modules ----------------------------------------------------------------------------------
 
@@ -779,7 +818,7 @@ class Recorder(TorchFunctionMode):
         shapes = ", ".join(str(tuple(t.shape)) for t in _tensors(args))
         where = f"layer {step.name!r} ({step.kind})" if step.name else step.kind
         error.add_note(f"ledger: raised in {where}, called with a tensor of shape {shapes}")
-        if "meta tensor" in str(error):
+        if "meta" in str(error):
             error.add_note(
                 "ledger: the forward pass runs on shapes alone, so a model that looks at the "
                 "numbers of a tensor cannot be followed"
@@ -790,8 +829,8 @@ class Recorder(TorchFunctionMode):
         tensors = list(_tensors(out))
         if not tensors:
             return
-        old = {t.untyped_storage()._cdata for t in _tensors(inputs)}
-        new = [t for t in tensors if t.untyped_storage()._cdata not in old]
+        old = {_memory(t) for t in _tensors(inputs)}
+        new = [t for t in tensors if _memory(t) not in old]
         step.output_shape = tuple(tensors[0].shape[1:])
         step.activations = sum(t.numel() for t in new)
         step.tracks = seen(tensors[0]).tracks
@@ -805,35 +844,43 @@ class Recorder(TorchFunctionMode):
             return func(*args, **kwargs)
         if name in ("__get__", "__set__"):
             return self._attribute(func, args)
+        plain = name[:-1] if name.endswith("_") and not name.endswith("__") else name
+        writes = plain != name or name in IN_PLACE or name == "__setitem__"
         operands = list(_tensors((args, kwargs)))
+        if any(torch._C._functorch.is_functorch_wrapped_tensor(t) for t in operands):
+            raise ValueError(
+                "the ledger cannot look into torch.vmap or another transform of torch.func: call "
+                "the layers on the whole batch"
+            )
+        self._find_unowned(operands)
         tracked = any(seen(t).tracks is not None for t in operands)
         origins = self._origins(operands)
         if not (tracked or origins or any(t.is_meta for t in operands)):
+            if writes and operands:
+                self.written.setdefault(id(operands[0]), (operands[0], operands[0].clone()))
             return func(*args, **kwargs)  # masks, tables: nothing of the input, nothing of a weight
         if name in SHAPE_ONLY:
             return func(*_on_meta(args), **_on_meta(kwargs))
         if name in VIEWS or name in CASTS:
             return self._view(func, name, args, kwargs)
-        plain = name[:-1] if name.endswith("_") and not name.endswith("__") else name
         category, rule = RULES.get(plain, ("other", None))
         outcome = rule(args, kwargs) if rule and kwargs.get("out") is None else None
         if outcome == REFUSED:
             func(*_replaced(args, _empty_shell), **_replaced(kwargs, _empty_shell))
             outcome = None  # torch does it all the same
         if outcome is None:
-            out, macs, category = self._on_meta_device(func, name, args, kwargs, category)
+            out, macs = self._on_meta_device(func, name, args, kwargs, category)
         else:
-            out, tracks, macs = outcome
+            out, tracks, number = outcome
+            weighted = category == "product of activations" and any(map(self._is_weight, operands))
+            macs = {"linear" if weighted else category: number}
             out._seen = Seen(tracks)
         if kwargs.get("inplace") or plain != name or name in IN_PLACE:
             out = self._in_place(operands[0], out)
         result = next(_tensors(out), None)
         if result is not None and not tracked and seen(result).tracks is None:
             result._seen = Seen(None, origins)
-        if category == "product of activations" and origins:
-            category = "linear"
-        macs = self._in_use(macs, origins)
-        if tracked or macs:
+        if tracked or any(macs.values()):
             self._record(plain, category, macs, out, operands, origins)
         return out
 
@@ -845,9 +892,19 @@ class Recorder(TorchFunctionMode):
                 found.add(self.names[id(tensor)])
         return frozenset(found)
 
+    def _is_weight(self, tensor: Tensor) -> bool:
+        return bool(self._origins([tensor])) or id(tensor) in self.trace.unowned
+
+    def _find_unowned(self, operands: Iterable[Tensor]) -> None:
+        for t in operands:
+            is_weight = isinstance(t, nn.Parameter) or (t.requires_grad and t.is_leaf)
+            if is_weight and id(t) not in self.names:
+                self.trace.unowned[id(t)] = t
+
     def _attribute(self, func, args: tuple):
         out = func(*args)
         if isinstance(out, Tensor) and isinstance(args[0], Tensor):
+            self._find_unowned(args[:1])
             base = torch.empty(args[0].shape, device="meta")
             self._follow_view(seen(args[0]), base, out, func(base))
         return out
@@ -886,7 +943,7 @@ class Recorder(TorchFunctionMode):
         """`view` is what `out` would be if its tensor were `base`, which is contiguous."""
         tracks = known.tracks
         if tracks is not None:
-            if view.untyped_storage()._cdata == base.untyped_storage()._cdata:
+            if _memory(view) == _memory(base):
                 tracks = through_view(
                     tracks, base.shape, view.shape, view.stride(), view.storage_offset()
                 )
@@ -896,11 +953,19 @@ class Recorder(TorchFunctionMode):
 
     def _on_meta_device(self, func, name: str, args: tuple, kwargs: dict, category: str):
         """Let torch find the shape; count what its formulas cover; say what they do not."""
-        counter = _MetaCounter()
+        weights: dict[int, Tensor] = {}
+
+        def stand_in(tensor: Tensor) -> Tensor:
+            found = _on_meta(tensor)
+            if self._is_weight(tensor):
+                weights[_memory(found)] = found
+            return found
+
+        counter = _MetaCounter(weights)
         operands = list(_tensors((args, kwargs)))
         known = [seen(t).tracks for t in operands]
         with counter:
-            out = func(*_on_meta(args), **_on_meta(kwargs))
+            out = func(*_replaced(args, stand_in), **_replaced(kwargs, stand_in))
         if name == "__setitem__":
             out = operands[0]
         tracks = None
@@ -921,19 +986,11 @@ class Recorder(TorchFunctionMode):
                 )
         for operation in counter.uncounted:
             self.trace.note(f"{operation} (in {name}): its multiply-adds are not counted")
-        if counter.macs and category == "other":
-            category = "product of activations"
-        return out, counter.macs, category
-
-    def _in_use(self, macs: int, origins: frozenset[str]) -> int:
-        """Scale multiply-adds to the entries of a weight that are in use, where it is declared."""
-        for name in origins & self.in_use.keys():
-            used, entries = self.in_use[name]
-            macs = macs * used // entries
-        return macs
+        kind = "convolution" if category == "convolution" else "linear"
+        return out, {kind: counter.macs, "product of activations": counter.products}
 
     def _record(
-        self, name: str, category: str, macs: int, out, operands: list[Tensor], origins: frozenset
+        self, name: str, category: str, macs: dict, out, operands: list[Tensor], origins: frozenset
     ) -> None:
         step = next((step for step in self.stack if step.leaf), None)
         if step is None:
@@ -944,8 +1001,9 @@ class Recorder(TorchFunctionMode):
             step = Step(path, name.strip("_"), parent, False, calls[path])
             self._close(step, out, operands)
             self.trace.steps.append(step)
-        if macs:
-            step.macs_of[category] = step.macs_of.get(category, 0) + macs
+        for kind, number in macs.items():
+            if number:
+                step.macs_of[kind] = step.macs_of.get(kind, 0) + number
         step.categories.append(category)
         step.uses |= origins
 
@@ -954,50 +1012,44 @@ class Recorder(TorchFunctionMode):
 # The model, without its numbers
 
 
-def declared_weights(model: nn.Module) -> dict[str, tuple[int, int]]:
-    """Return parameter name -> (entries in use, entries) where a module declares it.
-
-    A module that keeps more weights than it uses (a mask over a dense convolution) may have a
-    method `weights_in_use()` that returns {name of its own parameter: number of entries in use}.
-    The ledger then counts those, and the multiply-adds in the same proportion.
-    """
-    found = {}
-    for path, module in model.named_modules():
-        method = getattr(module, "weights_in_use", None)
-        if not callable(method):
-            continue
-        own = dict(module.named_parameters(recurse=False))
-        for name, used in method().items():
-            if name not in own or not 0 <= used <= own[name].numel():
-                allowed = ", ".join(f"{n}: 0 to {p.numel()}" for n, p in own.items())
-                raise ValueError(
-                    f"weights_in_use() of {type(module).__name__} {path!r} must name its own "
-                    f"parameters ({allowed}), got {name}: {used}"
-                )
-            found[f"{path}.{name}" if path else name] = (used, own[name].numel())
-    return found
-
-
 def is_leaf(module: nn.Module) -> bool:
-    """Say whether a module is one row: it has no children (torch's own parametrisations aside)."""
-    return all(name == "parametrizations" for name, _ in module.named_children())
+    """Say whether a module is one row: no children, or none whose forward is called.
+
+    Such are torch's parametrisations, and the projection in its attention.
+    """
+    inside = {name for name, _ in module.named_children()} - {"parametrizations"}
+    return not inside or isinstance(module, nn.MultiheadAttention)
+
+
+def hooks_of(module: nn.Module) -> list[Callable]:
+    """Forward hooks of a module that are not torch's own (as those of weight_norm are)."""
+    hooks = [*module._forward_hooks.values(), *module._forward_pre_hooks.values()]
+    return [hook for hook in hooks if not hook.__module__.startswith("torch.")]
 
 
 @contextmanager
 def without_numbers(model: nn.Module, recorder: Recorder) -> Iterator[None]:
     """Put meta tensors where the model has parameters and buffers, and watch its modules.
 
-    All is put back as it was at the end, whatever happens: attributes, parameters, buffers. The
-    model's own tensors are not read, written or copied.
+    All is put back as it was at the end, whatever happens: attributes, what lists and dictionaries
+    among them hold, parameters, buffers. The model's own tensors are not read, written or copied.
+    Hooks of others than torch are not run: they would keep tensors without numbers.
     """
     modules = list(model.named_modules())
-    before = [(m, dict(m.__dict__), dict(m._parameters), dict(m._buffers)) for _, m in modules]
+    held = [
+        (store, store.copy())
+        for _, module in modules
+        for store in vars(module).values()
+        if isinstance(store, (dict, list))
+    ]
+    hooks = 0
+    before = [(module, dict(module.__dict__)) for _, module in modules]
     try:
         for path, module in modules:
             leaf = is_leaf(module)
             forward = functools.partial(recorder.call, path, module, leaf, module.forward)
             for name, tensor in module._parameters.items():
-                if tensor is not None:
+                if id(tensor) in recorder.names:
                     stand_in = meta(tensor.shape, tensor)
                     stand_in._seen = Seen(None, frozenset([recorder.names[id(tensor)]]))
                     module._parameters[name] = stand_in
@@ -1005,15 +1057,30 @@ def without_numbers(model: nn.Module, recorder: Recorder) -> Iterator[None]:
                 if tensor is not None:
                     module._buffers[name] = meta(tensor.shape, tensor)
             module.__dict__["forward"] = forward
+            left_out = {id(hook) for hook in hooks_of(module)}
+            for kind in ("_forward_hooks", "_forward_pre_hooks"):
+                there = getattr(module, kind)
+                kept = {key: hook for key, hook in there.items() if id(hook) not in left_out}
+                module.__dict__[kind] = type(there)(kept)
+            hooks += len(left_out)
+        if hooks:
+            recorder.trace.note(
+                f"{hooks} forward hook{'s' * (hooks > 1)} of yours did not run: what a hook keeps "
+                "stays as it was, and what it computes is not counted"
+            )
         yield
     finally:
-        for module, attributes, parameters, buffers in before:
+        for tensor, value in recorder.written.values():
+            tensor.copy_(value)
+        for store, content in held:
+            if isinstance(store, list):
+                store[:] = content
+            else:
+                store.clear()
+                store.update(content)
+        for module, attributes in before:
             module.__dict__.clear()
             module.__dict__.update(attributes)
-            module._parameters.clear()
-            module._parameters.update(parameters)
-            module._buffers.clear()
-            module._buffers.update(buffers)
 
 
 def trace(model: nn.Module, input_shape: tuple[int, ...]) -> Trace:

@@ -13,6 +13,7 @@ attached, a bar and curves follow the training.
 from __future__ import annotations
 
 import math
+import numbers
 import operator
 import signal
 import sys
@@ -26,9 +27,11 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
+from torch.utils._pytree import tree_leaves
 
 from course_utils.modes import modes_kept
 from course_utils.style import FAINT, HIGHLIGHT, INK, INPUT, MUTED, PAPER, SVG_FONT
+from course_utils.tracing import HOW_TO_OWN, describe_unowned
 
 Data = tuple[Tensor, Tensor]
 
@@ -59,14 +62,17 @@ def fit(
         model: takes images `(N, C, H, W)`, or whatever `train` holds, and returns scores
             `(N, classes)`; if it returns a tuple, its first item counts for the accuracy.
         train: `(images, labels)`, tensors with the same first dimension. All of it is put on the
-            device; every epoch goes through it in a new random order.
+            device; every epoch goes through it in a new random order. Class numbers may be of any
+            integer type, or bool.
         test: the same, measured after every epoch, in eval mode and without gradients.
-        epochs, batch_size: integers >= 1. The last batch of an epoch holds what is left.
+        epochs, batch_size: integers >= 1. The last batch of an epoch holds what is left; a single
+            example joins the batch before it if the model has batch normalisation.
         lr: learning rate, a number > 0.
         optimizer: called as `optimizer(parameters, lr=lr)` with the parameters that need a
             gradient; `functools.partial(torch.optim.SGD, momentum=0.9)` is one.
         loss: called as `loss(outputs, labels)`; the mean over the batch.
-        seed: of the order of the examples and of dropout. The start weights are the model's own.
+        seed: of the order of the examples and of dropout, an integer from 0 to 2**63 - 1. The
+            start weights are the model's own.
         device: where to train, as in `"cuda"`; the model stays there. None: where the model is.
         live: whether to show a bar and curves while training. None: when a notebook is attached.
 
@@ -79,15 +85,17 @@ def fit(
     Equal arguments give equal weights on one machine; the global random state is left as it was.
 
     Raises:
-        ValueError: for an argument out of range.
+        ValueError: for an argument out of range, data that do not fit the model, or a model that
+            uses weights which are not its own. Nothing has been learnt then.
         TrainingDiverged: when the loss is infinite or NaN. Build the model anew after that.
     """
-    epochs, batch_size, seed = _checked(epochs, batch_size, seed, lr)
+    epochs, batch_size, seed, lr = _checked(epochs, batch_size, seed, lr)
     device = _place(model, device)
-    images, labels = _on_device("train", train, device)
-    test = None if test is None else _on_device("test", test, device)
+    train = images, labels = _on_device("train", train, device, loss)
+    test = None if test is None else _on_device("test", test, device, loss)
     optimiser = _optimiser(model, optimizer, lr)
-    steps = math.ceil(len(images) / batch_size)
+    sizes = _batch_sizes(len(images), batch_size, model)
+    steps = len(sizes)
     history = History(epochs, steps, test is not None)
     generator = torch.Generator().manual_seed(seed)
 
@@ -98,10 +106,14 @@ def fit(
                 model.train()
                 order = torch.randperm(len(images), generator=generator).to(device)
                 seen = _Seen(epoch, lr, steps)
-                for batch in order.split(batch_size):
+                for batch in order.split(sizes):
                     interrupts.check()
-                    outputs = model(images[batch])
-                    value = loss(outputs, labels[batch])
+                    x, y = images[batch], labels[batch]
+                    with _in_words("train", model, x, y, loss):
+                        outputs = model(x)
+                        if not history.step_loss and not seen.losses:
+                            _check_first(outputs, model, optimiser, loss, train, test)
+                        value = loss(outputs, y)
                     optimiser.zero_grad()
                     value.backward()
                     optimiser.step()
@@ -155,13 +167,15 @@ def evaluate(
     """
     batch_size = _whole("batch_size", batch_size, 1)
     device = _place(model, device)
-    images, labels = _on_device("data", data, device)
+    images, labels = _on_device("data", data, device, loss)
     total, right = 0.0, 0.0
     with modes_kept(model), torch.no_grad():
         model.eval()
         for x, y in zip(images.split(batch_size), labels.split(batch_size), strict=True):
-            outputs = model(x)
-            total += float(loss(outputs, y)) * len(x)
+            with _in_words("data", model, x, y, loss):
+                outputs = model(x)
+                _check_classes("data", outputs, y, loss)
+                total += float(loss(outputs, y)) * len(x)
             right += _right(_scores(outputs), y)
     return Evaluation(total / len(images), right / len(images))
 
@@ -299,10 +313,14 @@ def _right(scores: Tensor, labels: Tensor) -> float:
 
 
 def _checked(epochs, batch_size, seed, lr):
-    if isinstance(lr, bool) or not isinstance(lr, int | float) or not 0 < lr < math.inf:
+    is_number = isinstance(lr, numbers.Real) and not isinstance(lr, bool)  # NumPy's are, too
+    if not is_number or not 0 < lr < math.inf:
         raise ValueError(f"lr must be a number > 0, got {lr!r}")
     whole = _whole("epochs", epochs, 1), _whole("batch_size", batch_size, 1)
-    return *whole, _whole("seed", seed, 0)
+    seed = _whole("seed", seed, 0)
+    if seed >= 2**63:
+        raise ValueError(f"seed must be an integer < 2**63, got {seed}")
+    return *whole, seed, float(lr)
 
 
 def _whole(name, value, minimum):
@@ -333,7 +351,7 @@ def _place(model, device) -> torch.device:
     return device
 
 
-def _on_device(name, data, device) -> Data:
+def _on_device(name, data, device, loss) -> Data:
     is_pair = isinstance(data, tuple | list) and len(data) == 2
     if not is_pair or not all(torch.is_tensor(part) and part.ndim for part in data):
         raise ValueError(f"{name} must be a pair (images, labels) of tensors, got {_kind(data)}")
@@ -345,6 +363,13 @@ def _on_device(name, data, device) -> Data:
         )
     if images.is_floating_point() and not bool(images.isfinite().all()):
         raise ValueError(f"the images of {name} must be finite, got at least one NaN or infinity")
+    if _left_out(loss) is not None:
+        if labels.is_floating_point() and labels.ndim == 1:
+            raise ValueError(
+                f"the labels of {name} must be class numbers for the loss cross_entropy, got "
+                f"{labels.dtype}; labels.long() makes whole numbers of them"
+            )
+        labels = labels if labels.is_floating_point() else labels.long()
     return images.to(device), labels.to(device)
 
 
@@ -362,8 +387,118 @@ def _optimiser(model, optimizer, lr):
         )
     trainable = [p for p in model.parameters() if p.requires_grad]
     if not trainable:
-        raise ValueError("model must have a parameter that needs a gradient, got none")
+        raise ValueError(
+            f"model must have a parameter that needs a gradient, got none. {HOW_TO_OWN}"
+        )
     return optimizer(trainable, lr=lr)
+
+
+def _batch_sizes(examples, batch_size, model) -> list[int]:
+    """How many examples each batch holds. Of a single one there is no spread to normalise by."""
+    whole, left = divmod(examples, batch_size)
+    sizes = [batch_size] * whole + [left] * (left > 0)
+    norms = any(isinstance(m, nn.modules.batchnorm._BatchNorm) for m in model.modules())
+    return [*sizes[:-2], batch_size + 1] if norms and whole and left == 1 else sizes
+
+
+# ---------------------------------------------------------------------------------------------
+# Whether data, model and loss fit, as the first batch shows it
+
+
+def _check_first(outputs, model, optimiser, loss, train, test) -> None:
+    """After the first forward pass and before the first step: will all of it train?"""
+    _check_classes("train", outputs, train[1], loss)
+    if test is not None:
+        _check_classes("test", outputs, test[1], loss)
+        if (test[0].dtype, test[0].ndim) != (train[0].dtype, train[0].ndim):
+            kinds = [f"{images.dtype} {tuple(images.shape)}" for images, _ in (train, test)]
+            raise ValueError(
+                f"the images of test must be as those of train, {kinds[0]}; got {kinds[1]}"
+            )
+    tensors = [tensor for tensor in tree_leaves(outputs) if isinstance(tensor, Tensor)]
+    if not any(tensor.requires_grad for tensor in tensors):
+        raise ValueError(
+            "model must put out scores from which a gradient comes back to its weights; leave out "
+            "detach(), torch.no_grad() and argmax in its forward pass"
+        )
+    own = [p for group in optimiser.param_groups for p in group["params"]]
+    own += [*model.parameters(), *model.buffers(), *train]
+    if unowned := _weights_behind(tensors, {id(tensor) for tensor in own}):
+        raise ValueError(
+            f"model must own the weights it uses, but {describe_unowned(unowned)}. {HOW_TO_OWN}"
+        )
+
+
+def _weights_behind(outputs: list[Tensor], known: set[int]) -> list[Tensor]:
+    """All tensors to which a gradient flows from the outputs, but for the known ones."""
+    todo, met, found = [tensor.grad_fn for tensor in outputs], set(), []
+    while todo:
+        node = todo.pop()
+        if node is None or node in met:
+            continue
+        met.add(node)
+        todo += [before for before, _ in node.next_functions]
+        weight = getattr(node, "variable", None)
+        if weight is not None and id(weight) not in known:
+            found.append(weight)
+    return found
+
+
+def _left_out(loss) -> int | None:
+    """The label that a cross-entropy leaves out; None for another loss."""
+    if isinstance(loss, nn.CrossEntropyLoss):
+        return loss.ignore_index
+    return -100 if loss is cross_entropy else None
+
+
+def _check_classes(name, outputs, labels, loss) -> None:
+    scores, left_out = _scores(outputs), _left_out(loss)
+    if left_out is None or labels.is_floating_point() or scores.ndim < 2:
+        return
+    counted = labels[labels != left_out]
+    if counted.numel() and not 0 <= int(counted.min()) <= int(counted.max()) < scores.shape[1]:
+        raise ValueError(
+            f"the labels of {name} must be class numbers from 0 to {scores.shape[1] - 1}, since "
+            f"the model puts out {scores.shape[1]} scores; got {int(counted.min())} to "
+            f"{int(counted.max())}"
+        )
+
+
+@contextmanager
+def _in_words(name, model, images, labels, loss) -> Iterator[None]:
+    """Where model or loss raise an error and the data are the reason, say so."""
+    try:
+        yield
+    except (RuntimeError, TypeError, IndexError, ValueError) as problem:
+        if reason := _reason(name, model, images, labels, loss, str(problem)):
+            raise ValueError(reason) from problem
+        raise
+
+
+def _reason(name, model, images, labels, loss, problem) -> str:
+    wanted = next((p.dtype for p in model.parameters() if p.is_floating_point()), images.dtype)
+    if "more than 1 value per channel" in problem:
+        return (
+            "batch_size must be at least 2, and so must the number of images, for a model with "
+            f"batch normalisation, which compares images; got a batch of {len(images)}"
+        )
+    if images.dtype != wanted and ("type" in problem or "not implemented" in problem):
+        how = "images / 255" if images.dtype == torch.uint8 else f"images.to({wanted})"
+        return (
+            f"the images of {name} must be {wanted} as the weights of the model are, got "
+            f"{images.dtype}; {how} makes them so"
+        )
+    if images.ndim == 3 and "channels" in problem:
+        return (
+            f"the images of {name} must be (N, C, H, W), got {tuple(images.shape)} for a batch; "
+            "images[:, None] adds the axis of the channel"
+        )
+    if _left_out(loss) is not None and labels.ndim > 1 and "target" in problem:
+        return (
+            f"the labels of {name} must be one class number for each image, got "
+            f"{tuple(labels.shape)} for a batch; labels.flatten() leaves one axis"
+        )
+    return ""
 
 
 # ---------------------------------------------------------------------------------------------

@@ -208,6 +208,12 @@ class NotSetUp(nn.Module):
         return self.factor * x
 
 
+def test_what_a_hook_computes_is_not_counted_and_so_refused():
+    hooked = dense()
+    hooked[1].register_forward_hook(lambda module, inputs, scores: 2 * scores)
+    refused(hooked, "Its part 1 (Linear) has forward hooks, and what a hook", "handle.remove()")
+
+
 def test_a_class_that_forgets_super_init_is_told_so():
     words = "(NotSetUp) is not set up: its __init__ does not call that of nn.Module"
     advice = "the __init__ of the class NotSetUp with super().__init__()"
@@ -382,27 +388,6 @@ def test_stored_answers_are_refused_and_small_tables_are_not():
     normed = nn.Sequential(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.Flatten(), nn.Linear(784, 10))
     assert check_design(normed).state == "trained"
     assert check_design(Net(window=torch.ones(16, 16))).state == "trained"
-
-
-@pytest.mark.parametrize(
-    ("held", "kind"),
-    [
-        (lambda: [nn.Linear(256, 10)], "Linear"),
-        (lambda: {"a": (nn.Conv2d(1, 1, 3),)}, "Conv2d"),
-        (lambda: [nn.Parameter(torch.zeros(3))], "Parameter"),
-    ],
-    ids=["list", "dict", "parameter"],
-)
-def test_layers_in_a_plain_list_are_neither_counted_nor_trained(held, kind):
-    words = f"layers holds a {kind} that the network does not know of"
-    refused(Net(layers=held()), words, "nn.ModuleList")
-    refused(nn.Sequential(nn.Flatten(), Net(layers=held())), f"1.{words}")
-
-
-def test_layers_that_are_known_may_stand_in_a_list_as_well():
-    net = dense()
-    net.order = list(net)
-    assert check_design(net).state == "trained"
 
 
 def test_stored_numbers_are_found_in_whatever_holds_them():

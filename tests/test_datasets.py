@@ -116,7 +116,7 @@ def test_a_bad_interpolation_is_named():
 
 
 def test_other_fractions_are_stratified_too():
-    _, test = digits(test_fraction=0.5)
+    _, test = digits(test_fraction=np.float32(0.5))
     assert counts(test) == [round(0.5 * count) for count in PER_CLASS]
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 from torch import nn
+from torch.nn.utils import prune
 
 from course_utils.ledger import CONVENTION, GROUPS, Ledger, Row, compare, ledger
 from course_utils.models import VGG, AlexNet, CifarResNet, GoogLeNet, LeNet5, ResNet
@@ -219,17 +220,6 @@ def test_auxiliary_heads_count_in_training_only():
     assert "6,379,728 parameters" in note
     unused = row_of(evaluation, "auxiliary4a.fc1")
     assert (unused.output_shape, unused.category) == (None, "linear")
-
-
-class Masked(nn.Conv2d):
-    def weights_in_use(self):
-        return {"weight": 1500}
-
-
-def test_a_declared_mask_gives_the_effective_numbers():
-    table = ledger(Masked(6, 16, 5), (6, 14, 14))
-    assert (table.parameters, table.macs) == (1516, 150_000)
-    assert table.notes == ("weight: 1,500 of its 2,400 entries are in use",)
 
 
 def test_products_of_activations_are_counted_and_noted():
@@ -463,6 +453,92 @@ def test_the_models_own_error_passes_through():
     with pytest.raises(ValueError, match="224") as caught:
         ledger(on_meta(VGG), (3, 200, 200))
     assert "ledger: raised in VGG" in caught.value.__notes__[0]
+
+
+def test_attention_of_torch_is_counted_as_any_other():
+    """One row of its own output, and its products of activations are told from its weights."""
+    model = nn.TransformerEncoderLayer(16, 2, 32, batch_first=True)
+    for mode in (True, False):
+        table = ledger(model.train(mode), (10, 16))
+        row = row_of(table, "self_attn")
+        products = 2 * 10 * 10 * 16
+        assert (row.kind, row.output_shape, row.parameters) == (
+            "MultiheadAttention",
+            (10, 16),
+            1088,
+        )
+        assert row.macs == 10 * 16 * 16 * 4 + products
+        assert f"{products:,} of the MACs are products of two activations" in table.notes[0]
+        assert not any("softmax" in note for note in table.notes)
+
+
+class Applies(nn.Module):
+    def __init__(self, forward, **parts):
+        super().__init__()
+        self.function = forward
+        for name, part in parts.items():
+            setattr(self, name, part)
+
+    def forward(self, x):
+        return self.function(self, x)
+
+
+def quantised():
+    model = nn.Sequential(nn.Flatten(), nn.Linear(12, 4))
+    return torch.ao.quantization.quantize_dynamic(model, {nn.Linear})
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.ao.*", "ignore:.*quantiz.*")
+@pytest.mark.parametrize(
+    ("build", "shape", "words"),
+    [
+        (lambda: nn.Conv2d(3, 4, 3), (1, 3, 224, 224),
+         r"without the batch axis, got \(1, 3, 224, 224\); the model runs on one image of \(3, 22"),
+        (lambda: nn.Conv1d(3, 4, 3), (8, 3, 30), r"without the batch axis, got \(8, 3, 30\)"),
+        (lambda: on_meta(LeNet5), (1, 1, 32, 32), "without the batch axis"),
+        (quantised, (3, 4), r"got the quantised layer '1' \(Linear\)"),
+        (lambda: Applies(lambda net, x: torch.vmap(net.fc)(x), fc=nn.Linear(8, 4)), (5, 8),
+         "cannot look into torch.vmap .* call the layers on the whole batch"),
+        (lambda: Applies(lambda net, x: torch.func.vmap(torch.relu)(x)), (5, 8), "torch.vmap"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_followed_is_said(build, shape, words):
+    with pytest.raises(ValueError, match=words):
+        ledger(build(), shape)
+
+
+def test_what_a_hook_keeps_stays_as_it_was():
+    kept, lines = {"conv": "from the last image"}, []
+    model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU())
+    model[0].register_forward_hook(lambda module, inputs, output: kept.update(conv=output))
+    model[1].register_forward_pre_hook(lambda module, inputs: lines.append(inputs))
+    table = ledger(model, (3, 8, 8))
+    assert kept == {"conv": "from the last image"} and lines == []
+    assert table.notes == (
+        "2 forward hooks of yours did not run: what a hook keeps stays as it was, and what it "
+        "computes is not counted",
+    )
+    model(torch.ones(1, 3, 8, 8))
+    assert kept["conv"].shape == (1, 4, 6, 6) and len(lines) == 1
+    assert ledger(prune.identity(nn.Linear(3, 4), "weight"), (3,)).notes == ()  # torch's own
+
+
+def test_what_a_forward_pass_keeps_stays_as_it_was():
+    def forward(net, x):
+        net.features["last"] = x
+        net.seen.append(x)
+        net.calls += 1
+        net.table[0] = 7
+        net.made = nn.Linear(2, 2)
+        return net.norms[0](x)
+
+    kept = {"features": {"last": 1}, "seen": [2], "calls": 3}
+    model = Applies(forward, table=torch.ones(2), norms=[nn.BatchNorm2d(3)], **kept)
+    features, modules = model.features, dict(model._modules)
+    ledger(model, (3, 8, 8))
+    assert {name: getattr(model, name) for name in kept} == kept and model.features is features
+    assert model.table.tolist() == [1, 1] and model.norms[0].num_batches_tracked == 0
+    assert model._modules == modules
 
 
 @pytest.mark.parametrize("wrong", [[], ()])

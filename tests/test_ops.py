@@ -174,6 +174,7 @@ X, W = np.ones((2, 5, 5)), np.ones((3, 2, 3, 3))
         (lambda: conv1d([], [1]), "x must have shape (n,), none of them 0, got (0,)"),
         (lambda: conv1d([1, 2], []), "w must have shape (k,), none of them 0, got (0,)"),
         (lambda: conv1d(["a"], [1]), "x must hold real numbers, got dtype <U1"),
+        (lambda: conv1d([[1], [2, 3]], [1]), "x must hold real numbers in a full grid: "),
         (lambda: conv1d([True], [1]), "x must hold real numbers, got dtype bool"),
         (lambda: conv1d([1, 2], [1j]), "w must hold real numbers, got dtype complex128"),
         (lambda: conv1d([1, 2], [1], stride=0), "stride must be an integer >= 1, got 0"),

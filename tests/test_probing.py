@@ -199,6 +199,10 @@ def dead_network():
             "seed must be an integer >= 0, got -1",
         ),
         (
+            lambda: effective_receptive_field(ones_stack(1), (1, 9, 9), seed=2**70),
+            "seed must be an integer < 2**63, got 1180591620717411303424",
+        ),
+        (
             lambda: effective_receptive_field(
                 ones_stack(1), (1, 9, 9), samples=5, images=torch.zeros(4, 1, 9, 9)
             ),
@@ -267,7 +271,7 @@ def test_the_size_is_the_side_of_a_square_of_the_same_area():
     field[2:6, 1:5] = 0.5
     field[3, 3] = 1
     assert effective_receptive_field_size(field) == 4
-    assert effective_receptive_field_size(field, threshold=0.5) == 1
+    assert effective_receptive_field_size(field, threshold=np.float32(0.5)) == 1
     assert effective_receptive_field_size(5 * field) == 4  # relative to the largest value
     field[8, 8] = 0.0455
     assert effective_receptive_field_size(field) == 4  # "exceeds": the threshold itself is out

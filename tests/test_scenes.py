@@ -35,7 +35,9 @@ def test_scenes_do_not_depend_on_those_drawn_with_them():
         np.testing.assert_allclose(together[k], alone, atol=1e-5)
 
 
-@pytest.mark.parametrize(("share", "count"), [(0, 0), (1, 40), (0.3, 12), (0.51, 20)])
+@pytest.mark.parametrize(
+    ("share", "count"), [(0, 0), (1, 40), (0.3, 12), (0.51, 20), (np.float32(0.3), 12)]
+)
 def test_exactly_the_share_asked_for_shows_a_gull(share, count):
     assert scenes.sample(40, seed=3, share=share).present.sum() == count
 

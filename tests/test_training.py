@@ -8,6 +8,7 @@ import re
 import signal
 import threading
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -39,6 +40,16 @@ def small_net(dropout=0.0, norm=False, seed=0):
         nn.Dropout(dropout),
         nn.Linear(64, 3),
     )
+
+
+def dense_net():
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Flatten(), nn.Linear(64, 5), nn.BatchNorm1d(5), nn.Linear(5, 3))
+
+
+class Detached(nn.Sequential):
+    def forward(self, x):
+        return super().forward(x).detach()
 
 
 def equal_weights(a, b):
@@ -86,6 +97,51 @@ def test_the_weights_are_those_of_a_loop_by_hand(optimizer, dropout, norm, batch
         steps = losses[epoch * len(sizes) : (epoch + 1) * len(sizes)]
         mean = sum(size * loss for size, loss in zip(sizes, steps, strict=True)) / 70
         assert history.train_loss[epoch] == pytest.approx(mean, rel=1e-5)
+
+
+def test_a_lone_last_example_joins_the_batch_before_it_where_batches_are_normalised():
+    data = made_data(65)
+    model, expected = dense_net(), dense_net()
+    history = fit(model, data, epochs=2, lr=0.01, batch_size=32)
+    assert (history.steps, len(history.step_loss)) == (2, 4)
+    optimiser = torch.optim.Adam(expected.parameters(), lr=0.01)
+    order_of = torch.Generator().manual_seed(0)
+    for _ in range(2):
+        for batch in torch.randperm(65, generator=order_of).split([32, 33]):
+            optimiser.zero_grad()
+            nn.functional.cross_entropy(expected(data[0][batch]), data[1][batch]).backward()
+            optimiser.step()
+    assert equal_weights(model, expected)
+    assert fit(small_net(), data, epochs=1, lr=0.01, batch_size=32).steps == 3
+
+
+@pytest.mark.parametrize("loss", [nn.functional.cross_entropy, nn.CrossEntropyLoss()])
+@pytest.mark.parametrize("kind", [torch.int32, torch.int16, torch.uint8, torch.bool])
+def test_class_numbers_of_any_integer_type_work(kind, loss):
+    images, labels = made_data()
+    labels = labels.clamp(max=1)
+    expected, model = small_net(), small_net()
+    fit(expected, (images, labels), epochs=1, lr=np.float32(0.25))
+    data = images, labels.to(kind)
+    history = fit(model, data, data, epochs=1, lr=0.25, seed=np.int64(0), loss=loss)
+    assert equal_weights(model, expected)
+    assert evaluate(model, data, loss=loss).accuracy == history.test_accuracy[0] > 0
+
+
+def test_labels_that_cross_entropy_leaves_out_and_probabilities_work():
+    images, labels = made_data()
+    ignoring = nn.CrossEntropyLoss(ignore_index=7)
+    for label, loss in ((-100, nn.functional.cross_entropy), (7, ignoring)):
+        labels[:9] = label
+        assert len(fit(small_net(), (images, labels), epochs=1, lr=0.01, loss=loss)) == 1
+    shares = torch.full((70, 3), 1 / 3)
+    assert len(fit(small_net(), (images, shares), epochs=1, lr=0.01)) == 1
+
+
+def test_integer_input_may_be_what_a_model_wants():
+    words = nn.Sequential(nn.Embedding(9, 4), nn.Flatten(), nn.Linear(8, 3))
+    data = torch.randint(9, (20, 2)), torch.randint(3, (20,))
+    assert len(fit(words, data, epochs=1, lr=0.01)) == 1
 
 
 @pytest.mark.parametrize("batch_size", [1, 7, 256])
@@ -361,8 +417,27 @@ IMAGES, LABELS = made_data(10)
         ({"train": (IMAGES[:0], LABELS[:0])}, "at least one, got 0 images and 0 labels"),
         ({"test": (IMAGES, LABELS[:9])}, "test must hold as many labels as images"),
         ({"train": (IMAGES * math.nan, LABELS)}, "the images of train must be finite"),
+        ({"seed": 2**70}, "seed must be an integer < 2**63, got 1180591620717411303424"),
+        ({"lr": True}, "lr must be a number > 0, got True"),
+        ({"lr": np.float32(-1)}, "lr must be a number > 0, got "),
+        ({"train": ((IMAGES * 100).byte(), LABELS)}, "got torch.uint8; images / 255 makes them so"),
+        ({"train": (IMAGES.double(), LABELS)}, "train must be torch.float32 as the weights"),
+        ({"train": (IMAGES > 1, LABELS)}, "got torch.bool; images.to(torch.float32)"),
+        ({"train": (IMAGES[:, 0], LABELS)}, "must be (N, C, H, W), got (10, 8, 8) for a batch"),
+        ({"test": (IMAGES.double(), LABELS)}, "test must be as those of train, torch.float32"),
+        ({"test": (IMAGES[0], LABELS[:1])}, "got torch.float32 (1, 8, 8)"),
+        ({"train": (IMAGES, LABELS.float())}, "train must be class numbers for the loss cross_ent"),
+        ({"test": (IMAGES, LABELS.double())}, "got torch.float64; labels.long() makes"),
+        ({"train": (IMAGES, LABELS[:, None])}, "one class number for each image, got (10, 1)"),
+        ({"train": (IMAGES, LABELS + 1)}, "from 0 to 2, since the model puts out 3 scores; got 1"),
+        ({"train": (IMAGES, LABELS - 1)}, "got -1 to 1"),
+        ({"test": (IMAGES, LABELS + 1)}, "the labels of test must be class numbers from 0 to 2"),
+        ({"loss": nn.CrossEntropyLoss(), "train": (IMAGES, LABELS + 1)}, "numbers from 0 to 2"),
+        ({"model": dense_net(), "batch_size": 1}, "batch_size must be at least 2, and so must"),
+        ({"model": dense_net(), "train": (IMAGES[:1], LABELS[:1])}, "got a batch of 1"),
+        ({"model": Detached(small_net())}, "model must put out scores from which a gradient"),
     ],
-)
+)  # fmt: skip
 def test_bad_arguments_are_named(change, message):
     model = small_net()
     before = copy.deepcopy(model)
@@ -378,6 +453,8 @@ def test_bad_arguments_are_named(change, message):
         ({"batch_size": -1}, "batch_size must be an integer >= 1, got -1"),
         ({"data": (IMAGES, None)}, "data must be a pair (images, labels) of tensors"),
         ({"model": None}, "model must be a torch.nn.Module, got NoneType"),
+        ({"data": (IMAGES, LABELS + 1)}, "the labels of data must be class numbers from 0 to 2"),
+        ({"data": ((IMAGES * 100).byte(), LABELS)}, "data must be torch.float32"),
     ],
 )
 def test_bad_arguments_of_evaluate_are_named(change, message):

@@ -10,6 +10,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import io
+import os
 import sys
 import zlib
 from collections.abc import Callable, Iterator
@@ -220,7 +221,7 @@ def _retrieve(url, file, folder, report, timeout) -> None:
                 downloader=downloader,
             )
     except requests.exceptions.RequestException as problem:
-        raise _Refused(_in_words(problem, following, timeout)) from problem
+        raise _Refused(_in_words(problem, following, timeout) + _way(url)) from problem
     except _TooLong:
         raise _Refused(f"sends more than the {file.size:,} bytes of the file") from None
     except ValueError as problem:  # the checksum
@@ -229,6 +230,8 @@ def _retrieve(url, file, folder, report, timeout) -> None:
             "the SHA-256 differs)"
         ) from problem
     except OSError as problem:
+        if problem.errno is None:  # not from the disk: requests found no certificates to trust
+            raise _Refused(f"no safe connection: {problem}{_bundle()}") from problem
         reason = f"{folder} cannot be written: {problem.strerror or problem}"
         raise DownloadError(f"{file.name} could not be stored. {reason}.") from problem
 
@@ -240,6 +243,12 @@ def _in_words(problem, following, timeout) -> str:
     so_far = f"after {following.done:,} of {following.file.size:,} bytes"
     if isinstance(problem, exceptions.HTTPError):
         return f"answered {problem.response.status_code} {problem.response.reason}".rstrip()
+    if isinstance(problem, exceptions.SSLError):
+        cause = _cause(problem).rpartition("] ")[2].partition(" (_ssl")[0]
+        hint = _bundle() if "certificate" in cause else ""
+        return f"no safe connection: {cause}{hint}"
+    if isinstance(problem, exceptions.ProxyError):
+        return f"cannot be reached: {_cause(problem)}"
     if isinstance(problem, exceptions.ConnectTimeout):
         return f"did not answer within {timeout[0]:g} s"
     if isinstance(problem, exceptions.Timeout) or "Read timed out" in text:
@@ -249,6 +258,32 @@ def _in_words(problem, following, timeout) -> str:
     if isinstance(problem, exceptions.ConnectionError):
         return "cannot be reached; is there a network?"
     return f"failed ({type(problem).__name__})"
+
+
+def _cause(problem: BaseException) -> str:
+    """The innermost error, which names the fault itself, in one line."""
+    while (inner := problem.__cause__ or problem.__context__) is not None:
+        problem = inner
+    return " ".join(str(problem).split()) or type(problem).__name__
+
+
+def _bundle() -> str:
+    """Where the certificates that are trusted come from, or how to name those of a network."""
+    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):  # the order in which requests looks
+        if value := os.environ.get(name):
+            return f"; trusted is what the environment names, {name}={value}"
+    return "; in a network with certificates of its own REQUESTS_CA_BUNDLE must name their file"
+
+
+def _way(url: str) -> str:
+    """Through which proxy an address is reached, without its password; "" if directly."""
+    from requests.utils import get_environ_proxies, select_proxy
+
+    proxy = select_proxy(url, get_environ_proxies(url))
+    if not proxy:
+        return ""
+    shown = proxy.rpartition("@")[2]
+    return f"; the environment (http_proxy, https_proxy) says to go through the proxy {shown}"
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from html import escape
+from numbers import Integral
 from typing import NamedTuple
 
 import ipywidgets
@@ -174,10 +175,11 @@ def slider(label: str, value: int, smallest: int, largest: int) -> ipywidgets.In
     Raises:
         ValueError: if the value lies outside the range.
     """
-    if isinstance(value, bool) or not isinstance(value, int) or not smallest <= value <= largest:
+    whole = isinstance(value, Integral) and not isinstance(value, bool)  # NumPy's are, too
+    if not whole or not smallest <= value <= largest:
         raise ValueError(f"{label} must be an integer from {smallest} to {largest}, got {value!r}")
     return ipywidgets.IntSlider(
-        value=value,
+        value=int(value),
         min=smallest,
         max=largest,
         description=label,

@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import socket
+import ssl
 import struct
 import threading
 import time
@@ -13,13 +14,33 @@ import pytest
 
 from course_utils.downloads.fetching import Collection, RemoteFile
 
+# Signed by itself, for 127.0.0.1, until 2126. It protects nothing.
+SELF_SIGNED = """\
+-----BEGIN PRIVATE KEY-----
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgQao4+ej74zEYrLHj
+bJs93mZpfVNZZSSLSAURGYTOiVWhRANCAAR2CcimmNDx10ae4ZJZmHRZdciHXJvn
+pnY544R7Dg7xHPGXQyfpZ0oAs5JUxlrnPuLeQ2U31JeqHDdrw3PoZuTO
+-----END PRIVATE KEY-----
+-----BEGIN CERTIFICATE-----
+MIIBkTCCATagAwIBAgIUNBhedypwWXmBv5V69xd69OXW/u4wCgYIKoZIzj0EAwIw
+FDESMBAGA1UEAwwJMTI3LjAuMC4xMCAXDTI2MTEyODAwMDcwNVoYDzIxMjYxMTA0
+MDAwNzA1WjAUMRIwEAYDVQQDDAkxMjcuMC4wLjEwWTATBgcqhkjOPQIBBggqhkjO
+PQMBBwNCAAR2CcimmNDx10ae4ZJZmHRZdciHXJvnpnY544R7Dg7xHPGXQyfpZ0oA
+s5JUxlrnPuLeQ2U31JeqHDdrw3PoZuTOo2QwYjAdBgNVHQ4EFgQU4S4vgwoKRwrn
+cBe4ecC4OhgNjOEwHwYDVR0jBBgwFoAU4S4vgwoKRwrncBe4ecC4OhgNjOEwDwYD
+VR0TAQH/BAUwAwEB/zAPBgNVHREECDAGhwR/AAABMAoGCCqGSM49BAMCA0kAMEYC
+IQCq8LXVkj2/3GbFT0JSKAKYZrr8uPEHKBJUcTwgoig10wIhAJpKJuh17ehcVyc3
+P1M6hPSBrUtvmOg33i1YI/kixBwV
+-----END CERTIFICATE-----
+"""
+
 STALL = 5.0  # seconds; the tests wait 0.3
 
 
 class Server:
     """Serves `files`; `behaviour` says how: good, or a fault. Counts the requests per path."""
 
-    def __init__(self):
+    def __init__(self, certificate=None):
         self.files, self.behaviour, self.requests = {}, "good", []
         self.release = threading.Event()
         outer = self
@@ -34,12 +55,18 @@ class Server:
 
         self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.http.daemon_threads = True
+        self.scheme = "http"
+        if certificate is not None:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(certificate)
+            self.http.socket = context.wrap_socket(self.http.socket, server_side=True)
+            self.scheme = "https"
         self.thread = threading.Thread(target=self.http.serve_forever, args=(0.02,), daemon=True)
         self.thread.start()
 
     @property
     def address(self):
-        return f"http://127.0.0.1:{self.http.server_port}/"
+        return f"{self.scheme}://127.0.0.1:{self.http.server_port}/"
 
     def answer(self, handler):
         how = self.behaviour
@@ -80,6 +107,31 @@ class Server:
         self.release.set()
         self.http.shutdown()
         self.http.server_close()
+
+
+@pytest.fixture(autouse=True)
+def _direct(monkeypatch):
+    """No proxy and no certificates of the machine on which the tests run."""
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+    monkeypatch.delenv("REQUESTS_CA_BUNDLE", raising=False)
+    monkeypatch.delenv("CURL_CA_BUNDLE", raising=False)
+
+
+@pytest.fixture
+def certificate(tmp_path_factory):
+    """A file with a certificate that nobody trusts, and its key."""
+    path = tmp_path_factory.mktemp("tls") / "self_signed.pem"
+    path.write_text(SELF_SIGNED)
+    return path
+
+
+@pytest.fixture
+def safe_server(certificate):
+    made = Server(certificate)
+    yield made
+    made.close()
 
 
 @pytest.fixture

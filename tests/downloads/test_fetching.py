@@ -74,6 +74,60 @@ def test_no_network(small_set, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+NOBODY = "http://127.0.0.1:9"  # nothing listens there
+
+
+@pytest.mark.parametrize(
+    ("environment", "words"),
+    [
+        ({}, "no safe connection: certificate verify failed: self-signed certificate; in a network "
+             "with certificates of its own REQUESTS_CA_BUNDLE must name their file"),
+        ({"REQUESTS_CA_BUNDLE": "/nowhere/ca.pem"},
+         "no safe connection: Could not find a suitable TLS CA certificate bundle, invalid path: "
+         "/nowhere/ca.pem; trusted is what the environment names, REQUESTS_CA_BUNDLE=/nowhere/"),
+        ({"CURL_CA_BUNDLE": __file__}, "trusted is what the environment names, CURL_CA_BUNDLE="),
+        ({"https_proxy": NOBODY}, "refused; the environment (http_proxy, https_proxy) says to go "
+                                  "through the proxy http://127.0.0.1:9. Try"),
+        ({"all_proxy": "http://me:secret@127.0.0.1:9"}, "through the proxy 127.0.0.1:9. Try"),
+        ({"https_proxy": "http://"}, "failed (InvalidProxyURL); the environment (http_proxy, "),
+    ],
+)  # fmt: skip
+def test_the_cause_is_named_and_not_the_network(
+    safe_server, small_set, tmp_path, monkeypatch, environment, words
+):
+    _, files, collection = small_set
+    safe_server.files = files
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(DownloadError) as caught:
+        get(collection(safe_server.address), tmp_path)
+    message = str(caught.value)
+    assert f"{safe_server.address}: " in message and words in message, message
+    assert not any(w in message for w in ("is there a network", "cannot be written", "secret"))
+    assert safe_server.requests == [] and list(tmp_path.iterdir()) == []
+
+
+def test_a_proxy_that_will_not_pass_us_on_is_named(server, small_set, tmp_path, monkeypatch):
+    monkeypatch.setenv("https_proxy", server.address)
+    with pytest.raises(DownloadError, match=r"Tunnel connection failed: 501 .*proxy http://127"):
+        get(small_set[2]("https://127.0.0.1:9/"), tmp_path)
+
+
+def test_http_where_https_was_asked_for_is_no_matter_of_certificates(server, small_set, tmp_path):
+    with pytest.raises(DownloadError, match="no safe connection: ") as caught:
+        get(small_set[2](server.address.replace("http", "https")), tmp_path)
+    assert "CA_BUNDLE" not in str(caught.value)
+
+
+def test_a_certificate_that_is_trusted_works(
+    safe_server, small_set, tmp_path, monkeypatch, certificate
+):
+    _, files, collection = small_set
+    safe_server.files = files
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
+    assert len(get(collection(safe_server.address), tmp_path)) == 4
+
+
 def test_nothing_is_downloaded_unasked(server, small_set, tmp_path):
     _, files, collection = small_set
     server.files = files

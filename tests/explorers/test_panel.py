@@ -1,6 +1,7 @@
 """The ground of the explorers: one redraw per change, refusals in place."""
 
 import ipywidgets
+import numpy as np
 import pytest
 
 from course_utils.explorers.panel import Explorer, View, choice, slider
@@ -124,7 +125,10 @@ def test_a_slider_refuses_a_first_value_out_of_range(value):
 
 
 def test_a_slider_is_labelled_and_moves_continuously():
-    made = slider("Kernel", 3, 1, 7)
+    made = slider("Kernel", np.int64(3), 1, 7)
+    assert type(made.value) is int
+    made.value = np.int64(5)
+    assert type(made.value) is int
     assert made.description == "Kernel" and made.continuous_update and made.step == 1
 
 
