@@ -29,7 +29,7 @@ _SCRIPT = (Path(__file__).parent / "pad.js").read_text(encoding="utf-8")
 _LINE = 'fill="none" stroke-width="2.2" stroke-linecap="round" stroke-linejoin="round"'
 _STYLE = f"""
 .cnn-explorer .cnn-pad-panel {{ grid-column: 1 / -1; width: 100%; overflow: visible;
-  --cnn-pad: calc(16 * var(--cnn-control-size, 14px)); }}
+  --cnn-pad: calc(15 * var(--cnn-control-size, 14px)); }}
 .cnn-pad {{ position: relative; flex: none; width: var(--cnn-pad); height: var(--cnn-pad);
   margin: 4px; overflow: visible; }}
 .cnn-pad > .widget-html {{ position: absolute; inset: 0; margin: 0; height: auto; width: auto; }}
