@@ -89,6 +89,7 @@ class Pad(ipywidgets.HBox):
         self.undo_button.on_click(lambda _: self.undo())
         self.clear_button.on_click(lambda _: self._put(EMPTY))
         self.scan = slider("Test scan no.", scan, 0, len(scans) - 1)
+        self.scan.style.description_width = "7.2em"
         self.scan.observe(lambda change: self._put(scans[change.new]), names="value")
         buttons = ipywidgets.HBox([self.undo_button, self.clear_button])
         self.beside = ipywidgets.VBox([ipywidgets.HTML(_HOW), buttons, self.scan])
