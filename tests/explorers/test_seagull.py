@@ -49,7 +49,7 @@ def test_every_state_is_drawn_and_said_truly(gull):
         assert ("and is right" in shown.says) == (says_gull == (gull == "present"))
         row, column = np.unravel_index(seen.evidence.argmax(), (8, 8))
         place = f"strongest at ({4 * column + 1.5:.0f}, {4 * row + 1.5:.0f})"
-        assert place in shown.says
+        assert place in shown.says and "no place is left" not in shown.says
         assert (f"the gull is at ({x}, {y})" in shown.says) == (gull == "present")
 
 
