@@ -145,8 +145,8 @@ def lab_server(tmp_path_factory):
     (course / "tools").mkdir()
     (course / "notebooks").mkdir()
     (course / "tests").mkdir()
-    for name in ("tools/lab.py", "tools/saving.py", "tests/nbval_sanitize.cfg"):
-        shutil.copy(ROOT / name, course / name)
+    for path in (*(ROOT / "tools").glob("*.py"), ROOT / "tests" / "nbval_sanitize.cfg"):
+        shutil.copy(path, course / path.relative_to(ROOT))
     shutil.copytree(ROOT / "tools" / "jupyter", course / "tools" / "jupyter")
     for notebook in NOTEBOOKS:
         shutil.copy(notebook, course / "notebooks")
