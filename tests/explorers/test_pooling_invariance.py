@@ -2,7 +2,6 @@
 
 import itertools
 import re
-import time
 
 import pytest
 
@@ -92,11 +91,3 @@ def test_minus_signs_of_either_kind_are_read():
 def test_a_first_value_out_of_range_is_refused(first, message):
     with pytest.raises(ValueError, match=re.escape(message)):
         PoolingStrip(**first)
-
-
-def test_a_change_is_drawn_in_milliseconds():
-    panel = PoolingStrip(values=ROWS[-1])
-    start = time.process_time()
-    for k in range(60):
-        panel.kernel.value = 1 + k % 5
-    assert (time.process_time() - start) / 60 < 0.02
