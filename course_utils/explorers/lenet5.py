@@ -28,7 +28,7 @@ EMPTY = (0,) * CELLS**2
 _SCRIPT = (Path(__file__).parent / "pad.js").read_text(encoding="utf-8")
 _LINE = 'fill="none" stroke-width="2.2" stroke-linecap="round" stroke-linejoin="round"'
 _STYLE = f"""
-.cnn-explorer .cnn-pad-panel {{ grid-column: 1 / -1; width: 100%; overflow: visible;
+.cnn-explorer .cnn-pad-panel {{ width: 100%; overflow: visible;
   --cnn-pad: calc(15 * var(--cnn-control-size, 14px)); }}
 .cnn-pad {{ position: relative; flex: none; width: var(--cnn-pad); height: var(--cnn-pad);
   margin: 4px; overflow: visible; }}
@@ -42,7 +42,8 @@ _STYLE = f"""
 .cnn-pad-surface .cnn-down {{ fill: {HIGHLIGHT}; }}
 .cnn-pad-beside {{ flex: 1 1 auto; margin-left: 24px; overflow: visible; }}
 .cnn-pad-beside .widget-html-content {{ white-space: normal; }}
-.cnn-pad-beside button {{ width: auto; padding: 0 16px; font-size: var(--cnn-control-size, 14px); }}
+.cnn-explorer .cnn-pad-beside button {{ width: auto; padding: 0 16px;
+  font-size: var(--cnn-control-size, 14px); }}
 .cnn-pad-beside .widget-slider {{ max-width: 560px; }}
 """
 # The page runs no <script> that a widget brings, but it does tell a style sheet that it is loaded.
@@ -91,8 +92,8 @@ class Pad(ipywidgets.HBox):
         self.scan = slider("Test scan no.", scan, 0, len(scans) - 1)
         self.scan.style.description_width = "7.2em"
         self.scan.observe(lambda change: self._put(scans[change.new]), names="value")
-        buttons = ipywidgets.HBox([self.undo_button, self.clear_button])
-        self.beside = ipywidgets.VBox([ipywidgets.HTML(_HOW), buttons, self.scan])
+        self.buttons = ipywidgets.HBox([self.undo_button, self.clear_button])
+        self.beside = ipywidgets.VBox([ipywidgets.HTML(_HOW), self.buttons, self.scan])
         self.beside.add_class("cnn-pad-beside")
         super().__init__([pad, self.beside])
         self.add_class("cnn-pad-panel")
@@ -169,9 +170,10 @@ class DigitReader(Explorer):
         pad = Pad(inks, scan)
         super().__init__(partial(view, model, known, margin), {"pad": pad})
         self._first.insert(0, (pad.scan, pad.scan.max, scan))  # Reset sets the slider, too
-        # What is read stands beside the pad, where the eyes are.
+        # What is read stands beside the pad, where the eyes are, and so does Reset.
         pad.beside.children += (self._sentence,)
-        self.children = [part for part in self.children if part is not self._sentence]
+        pad.buttons.children += (self.reset_button,)
+        self.children = [pad, self._picture]
 
 
 def view(model, known: dict[tuple, tuple[int, int]], margin: int, pad: tuple[int, ...]) -> View:

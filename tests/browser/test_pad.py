@@ -108,6 +108,9 @@ def test_the_keys_draw_and_stay_on_the_pad(hand):
     expect(hand.ink).to_have_count(2)
     assert hand.points(1)[-1] == (x + 4, y + 4)
     assert hand.page.evaluate("() => jupyterapp.shell.currentWidget.content.widgets.length") == 1
+    hand.surface.focus()
+    hand.keys("Escape")
+    expect(hand.surface).not_to_be_focused()
 
 
 def test_on_a_slide_a_focused_pad_keeps_its_keys(hand, lab):

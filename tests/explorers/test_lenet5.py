@@ -95,10 +95,16 @@ def test_an_empty_pad_is_refused_and_recovered_from(models):
     assert not panel.refused and panel.says.startswith("Your digit is read as ")
 
 
-def test_the_verdict_stands_beside_the_pad(models):
-    panel = DigitReader(models["modern"])
+def test_verdict_and_reset_stand_beside_the_pad(models):
+    panel = DigitReader(models["modern"], scan=7)
     assert panel._sentence in panel.pad.beside.children
     assert panel._sentence not in panel.children
+    assert panel.reset_button in panel.pad.buttons.children
+    first = panel.says
+    panel.pad.draw(ONE)
+    panel.pad.scan.value = 9
+    panel.reset_button.click()
+    assert (panel.says, panel.pad.scan.value) == (first, 7)
 
 
 @pytest.mark.parametrize("variant", ["modern", "paper"])

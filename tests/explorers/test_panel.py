@@ -190,6 +190,13 @@ def another(control) -> object:
     return "" if isinstance(control.value, str) else tuple(reversed(control.value))
 
 
+def inside(widget):
+    """Every widget in a box, however deep."""
+    for child in getattr(widget, "children", ()):
+        yield child
+        yield from inside(child)
+
+
 @pytest.mark.parametrize("module", MODULES)
 def test_reset_brings_the_first_state_back_in_one_redraw(module):
     explorer = explorer_of(module)
@@ -207,4 +214,4 @@ def test_reset_brings_the_first_state_back_in_one_redraw(module):
         explorer.pad.scan.value = 3
         explorer.reset_button.click()
         assert explorer.pad.scan.value == 0 and explorer.state == first[0]
-    assert explorer.reset_button in explorer.children[0].children, "among the controls, for Tab"
+    assert explorer.reset_button in inside(explorer.children[0]), "among the controls, for Tab"

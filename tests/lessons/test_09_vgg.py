@@ -3,6 +3,7 @@
 import re
 
 import pytest
+import torch
 from cells import run_cells
 
 from course_utils.papers import results
@@ -10,69 +11,54 @@ from course_utils.papers import results
 SLUG = "09_vgg"
 
 
+TRAINING = "setup twins twins-train small-vgg three-starts train-by-depth pre-training pretrain"
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(5))
-def test_twins_depth_and_pre_training(seed, capsys):
-    found = run_cells(
-        SLUG,
-        ["setup", "twins", "twins-train", "small-vgg", "train-by-depth", "pretrain"],
-        twins=("maps=16, seed=0", f"maps=16, seed={seed}"),
-        nets=("std=None, seed=0", f"std=None, seed={seed}"),
-        order_of_twins=("epochs=5, lr=2e-3", f"epochs=5, lr=2e-3, seed={seed}"),
-        order_by_depth=(
-            "small_vgg(n), train, test, epochs=6",
-            f"small_vgg(n), train, test, seed={seed}, epochs=6",
-        ),
-        order=("net, train, test, epochs=6", f"net, train, test, seed={seed}, epochs=6"),
-    )
-    printed = capsys.readouterr().out
-    right, accuracy = found["right"], found["accuracy"]
-    trained, tested = found["trained"], found["tested"]
-    with capsys.disabled():
-        print(f"\nseed {seed}: twins", {k: f"{100 * v:.1f} %" for k, v in right.items()})
-        print("        by depth, training", {k: f"{v:.1f} %" for k, v in trained.items()})
-        print("        by depth, new", {k: f"{v:.1f} %" for k, v in tested.items()})
-        print("        start", {k: f"{100 * v:.1f} %" for k, v in accuracy.items()})
-    assert min(right.values()) > 0.93
-    assert abs(right["two 3×3"] - right["one 5×5"]) < 0.04
-    # Where depth stops helping, in training first.
-    assert trained["6"] > trained["4"] + 20
-    assert min(trained[n] for n in ("6", "8", "12")) > 93
-    assert trained["18"] < trained["12"] - 2
-    assert tested["18"] < max(tested[n] for n in ("6", "8", "12")) - 2
-    # The start decides.
-    assert accuracy["18 layers, small"] < 0.15
-    assert min(share for name, share in accuracy.items() if name != "18 layers, small") > 0.25
-    assert accuracy["18 layers, He et al."] > accuracy["18 layers, pre-trained"]
-    assert printed.count("True") == 8 and printed.count("False") == 4
+def test_depth_does_not_help_here_and_the_start_decides(seed):
+    """How far the numbers may vary is test_measured's; this is what the text makes of them."""
+    found = run_cells(SLUG, TRAINING.split(), seed=("SEED = 0", f"SEED = {seed}"))
+    trained, tested, accuracy = found["trained"], found["tested"], found["accuracy"]
+    for right in (trained, tested):
+        shallow = [right[depth] for depth in ("4", "8", "12")]
+        assert max(shallow) - min(shallow) < 5
+        assert right["28"] < min(shallow) - 30
+    assert accuracy["18 layers, small"] < 15 < 25 < accuracy["18 layers, pre-trained"]
+    assert accuracy["18 layers, pre-trained"] < accuracy["18 layers, He et al."]
+    assert accuracy["6 layers, small"] > 40
+
+
+def test_four_layers_have_one_pooling():
+    """Three in a row left them 16 numbers of an image, and made them look too shallow."""
+    net = run_cells(SLUG, ["setup", "twins", "small-vgg"])["small_vgg"](0)
+    assert [type(layer).__name__ for layer in net[:4]] == ["Conv2d", "ReLU", "MaxPool2d", "Flatten"]
+    assert net[4].in_features == 16 * 4 * 4
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
-def test_with_three_times_the_epochs_18_layers_catch_up_and_28_do_not(seed):
+def test_padding_makes_hes_weights_too_small_for_28_layers(seed):
+    """The signal shrinks on its way, and most where maps are 2×2."""
     found = run_cells(SLUG, ["setup", "twins", "small-vgg"])
-    train, test = found["train"], found["test"]
-    accuracy = {}
-    for n in (7, 12):
-        net = found["small_vgg"](n, seed=seed)
-        accuracy[2 * n + 4] = found["fit"](net, train, test, epochs=18, lr=2e-3).test_accuracy[-1]
-    print({layers: f"{100 * share:.1f} %" for layers, share in accuracy.items()})
-    assert accuracy[18] > 0.9
-    assert accuracy[28] < 0.8
+    net, train = found["small_vgg"](12, seed=seed), found["train"]
+    sizes, x = [], train[0][:256]
+    with torch.no_grad():
+        for layer in net:
+            x = layer(x)
+            if hasattr(layer, "weight"):
+                sizes.append(float(x.square().mean().sqrt()))
+    assert min(sizes) < 0.1 * sizes[0]
+    assert sizes[24] / sizes[13] < sizes[12] / sizes[1]  # the two blocks of 12
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(5))
-def test_gradients_of_the_full_widths(seed):
-    found = run_cells(
-        SLUG, ["setup", "full-size"], start=("manual_seed(0)", f"manual_seed({seed})")
-    )
-    ratio = {name: norms[0] / norms[-1] for name, norms in found["arriving"].items()}
-    print({name: f"{value:.1e}" for name, value in ratio.items()})
-    assert 1e-6 < ratio["A, σ = 0.01"] < 1e-4
-    assert 1e-10 < ratio["E, σ = 0.01"] < 1e-8
-    assert 1e8 < ratio["E, σ = 0.1"] < 1e10
-    assert 0.01 < ratio["E, He et al."] < 10
+@pytest.mark.parametrize("seed", range(3))
+def test_with_three_times_the_epochs_28_layers_are_still_behind(seed):
+    found = run_cells(SLUG, ["setup", "twins", "small-vgg"])
+    train, test = found["train"], found["test"]
+    net = found["small_vgg"](12, seed=seed)
+    assert found["fit"](net, train, test, epochs=18, lr=2e-3).test_accuracy[-1] < 0.8
 
 
 def test_table_2_is_counted_as_printed(capsys):
@@ -104,7 +90,7 @@ def test_both_twins_see_the_same():
 
 def test_depths_are_what_the_text_says():
     found = run_cells(SLUG, ["setup", "small-vgg"])
-    for n in (0, 1, 2, 4, 7):
+    for n in (0, 1, 2, 4, 7, 12):
         layers = [layer for _, layer in found["layers_to_draw"](found["small_vgg"](n))]
         assert len(layers) == 2 * n + 4
 

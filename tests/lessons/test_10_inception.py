@@ -13,55 +13,22 @@ from course_utils.training import fit
 SLUG = "10_inception"
 
 
-def start_with(seed):
-    return {"seed": ("torch.manual_seed(0)", f"torch.manual_seed({seed})")}
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(5))
-def test_the_bottleneck_costs_little(seed, capsys):
-    result = run_cells(
-        SLUG,
-        ["setup", "quality-train"],
-        **start_with(seed),
-        keep=("    print(f", "    globals().setdefault('found', {})[kind] = right\n    print(f"),
-    )
-    found = result["found"]
-    with capsys.disabled():
-        print(f"\nseed {seed}: test accuracy", {k: f"{100 * v:.1f} %" for k, v in found.items()})
-    assert capsys.readouterr().out.count("True") == 2
-    assert min(found.values()) > 0.96
-    assert found["naive"] - found["reduced"] < 0.015
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("seed", range(5))
-def test_heads_matter_where_the_gradient_vanishes(seed, capsys):
-    result = run_cells(SLUG, ["setup", "gradients", "gradients-see"], **start_with(seed))
-    printed = capsys.readouterr().out
-    torch.manual_seed(seed)
-    caffe = run_cells(
-        SLUG,
-        ["setup", "gradients", "gradients-see"],
-        **start_with(seed),
-        init=('("torch", "default")', '("caffe", "default")'),
-    )["norms"]
-    capsys.readouterr()  # the names of the lines are wrong there
-    norms = result["norms"]
-    gain = {k: norms[f"{k}, with heads"][0] / norms[k][0] for k in ("default", "He")}
-    replication = caffe["default, with heads"][0] / caffe["default"][0]
-    with capsys.disabled():
-        print(f"\nseed {seed}: gain at conv1", {k: f"{v:.1f}" for k, v in gain.items()})
-        print(f"        replication {replication:.1f}")
-    assert gain["default"] > 20
-    assert 1 < gain["He"] < 3
-    assert 1 < replication < 20
-    assert norms["default"][0] < 1e-4 * norms["default"][-1]  # it vanishes
-    assert 0.05 < norms["He"][0] / norms["He"][-1] < 20  # it does not
-    for name in ("default", "He"):  # above 4d the heads add nothing
-        assert norms[f"{name}, with heads"][-3:] == pytest.approx(norms[name][-3:], rel=1e-4)
-    assert printed.splitlines()[0].endswith("True")
-    assert printed.splitlines()[1].endswith("False")
+def test_heads_matter_where_the_gradient_vanishes(seed):
+    """The table of the text: factors at conv1 with each kind of weights at the start."""
+    block_gradients = run_cells(SLUG, ["setup", "gradients"])["block_gradients"]
+    gain, norms = {}, {}
+    for init in ("torch", "caffe", "he"):
+        norms[init], heads = (block_gradients(init, heads, seed) for heads in (False, True))
+        gain[init] = heads[0] / norms[init][0]
+        if init != "caffe":  # above 4d the heads add nothing
+            assert heads[-3:] == pytest.approx(norms[init][-3:], rel=1e-4)
+    assert 27 < gain["torch"] < 150
+    assert 1.5 < gain["caffe"] < 12
+    assert 1.1 < gain["he"] < 2.3
+    assert norms["torch"][0] < 1e-4 * norms["torch"][-1]  # it vanishes
+    assert 0.05 < norms["he"][0] / norms["he"][-1] < 20  # it does not
 
 
 def trained(init, heads, seed, epochs):
@@ -79,13 +46,15 @@ def trained(init, heads, seed, epochs):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(5))
-def test_heads_do_not_speed_up_the_learning(seed, capsys):
-    without, with_heads = (trained("he", heads, seed, epochs=10) for heads in (False, True))
+def test_no_winner_with_and_without_heads(capsys):
+    """Which one is ahead changes with seed and processor; on the average it is close."""
+    ends = torch.tensor(
+        [[trained("he", heads, seed, epochs=10) for heads in (False, True)] for seed in range(5)]
+    )
     with capsys.disabled():
-        print(f"\nseed {seed}: right in training {without:.2f}, with heads {with_heads:.2f}")
-    assert without > 0.7
-    assert with_heads < without + 0.05
+        print("\nright in training without heads, with:", ends.tolist())
+    assert ends.min() > 0.6
+    assert (ends[:, 1] - ends[:, 0]).mean().abs() < 0.12
 
 
 @pytest.mark.slow
@@ -102,9 +71,10 @@ def test_the_counts_are_those_of_the_facts(capsys):
         "120,422,400 MACs; through 16 maps 12,443,648, 9.7 times",
         "303,464,448 MACs, 387,072 weights, 416 channels",
         "128,049,152 MACs, 163,328 weights, 256 channels",
-        "6,998,552 parameters, 1,582,671,872 MACs",
+        "6,998,552 parameters with biases, 1,582,671,872 MACs",
+        "linear   1000.0 K    1000K",
         "8.7 times as many; the paper says 12 times",
-        "row 1, separable: 2.7 K, 34.0 M",
+        "row 1, separable: 2,712 weights, 34.0 M",
     ):
         assert number in printed
     assert result["maps"] == {"naive": 4944, "reduced": 1024}
@@ -114,9 +84,8 @@ def test_the_counts_are_those_of_the_facts(capsys):
     }
     odd_ops = [name for name, line in rows.items() if line.rstrip().endswith("≠")]
     assert odd_ops[:2] == ["conv1", "5a"]
-    assert [n for n, line in rows.items() if "K ≠" in line] == [
-        "conv1", "4a", "4b", "4c", "4d", "4e", "5a", "5b",
-    ]  # fmt: skip
+    odd_weights = [name for name, line in rows.items() if "K ≠" in line]
+    assert odd_weights == ["conv1", "4a", "4c", "4d", "4e", "5a", "5b"]
     assert "12 layers    9e-25" in printed and "12 and 8     3e-17" in printed
 
 

@@ -6,8 +6,9 @@
 
 (() => {
   const WIDGET_VIEW = 'application/vnd.jupyter.widget-view+json';
-  const CONTROL = '.jupyter-widgets :is(input, textarea, select, button, .noUi-handle)';
-  const FIRST = '.jupyter-widgets :is(input, textarea, select, button, .noUi-handle):not(:disabled)';
+  const CONTROL = '.jupyter-widgets '
+    + ':is(input, textarea, select, button, .noUi-handle, [role="application"])';
+  const FIRST = `${CONTROL}:not(:disabled, .cnn-pad-strokes input)`;
   const STEP = { ArrowDown: 1, ArrowRight: 1, ArrowUp: -1, ArrowLeft: -1 };
 
   const presenting = () => document.body.dataset.jpDeckMode === 'presenting';
