@@ -46,15 +46,15 @@ def trained(init, heads, seed, epochs):
 
 
 @pytest.mark.slow
-def test_no_winner_with_and_without_heads(capsys):
-    """Which one is ahead changes with seed and processor; on the average it is close."""
+def test_heads_do_not_speed_up_the_learning(capsys):
+    """Single runs may be faster with them, on some processors; the mean of five is not."""
     ends = torch.tensor(
         [[trained("he", heads, seed, epochs=10) for heads in (False, True)] for seed in range(5)]
     )
     with capsys.disabled():
         print("\nright in training without heads, with:", ends.tolist())
-    assert ends.min() > 0.6
-    assert (ends[:, 1] - ends[:, 0]).mean().abs() < 0.12
+    assert ends[:, 0].min() > 0.7
+    assert (ends[:, 1] - ends[:, 0]).mean() < 0.05
 
 
 @pytest.mark.slow
