@@ -169,7 +169,6 @@ class DigitReader(Explorer):
         known = dict(zip(inks, enumerate(labels.tolist()), strict=True))
         pad = Pad(inks, scan)
         super().__init__(partial(view, model, known, margin), {"pad": pad})
-        self._first.insert(0, (pad.scan, pad.scan.max, scan))  # Reset sets the slider, too
         # What is read stands beside the pad, where the eyes are, and so does Reset.
         pad.beside.children += (self._sentence,)
         pad.buttons.children += (self.reset_button,)
