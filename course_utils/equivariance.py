@@ -1,7 +1,8 @@
 """Shift, then apply a layer; apply the layer, then shift: the two paths of lesson 03 and their gap.
 
-A layer f is equivariant to a transformation T of its input when some transformation T' of its
-output, the same for every input, gives f(T x) = T' f(x). With T' = identity it is invariant.
+A layer f is equivariant to a transformation T of its input when f(T x) = T' f(x) for every x, with
+a T' that moves the values of the output to other places, as T does with those of the input. (With
+any T' at all every invertible layer would qualify.) With T' = identity it is invariant.
 
 NumPy only, so that a panel that uses it need not wait for torch. Pictures and kernels here are
 whole numbers: sums of them are exact, and "the two paths agree" means equal to the last bit.

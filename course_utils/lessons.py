@@ -66,7 +66,7 @@ LESSONS: tuple[Lesson, ...] = (
         "Find the seagull",
         "pooling and invariance",
         "ideas",
-        "Whether, and no longer where.",
+        "Is it there? And where?",
     ),
     Lesson(
         "05_convolutional_layer",

@@ -103,7 +103,10 @@ def plain(text: str) -> str:
 
 
 def markup(text: str) -> str:
-    """The text as HTML: all escaped, `code` and *emphasis* marked up, empty line = line break."""
+    """The text as HTML: all escaped, `code` and *emphasis* marked up, empty line = line break.
+
+    What stands between backticks and holds no word, only letters, is mathematics: `x1`, `s_i`.
+    """
     return "<br>".join(_inline(_one_line(part)) for part in _paragraphs(text))
 
 
@@ -114,11 +117,29 @@ _EMPHASIS = re.compile(r"(?<![\w*])\*(?=\S)([^*]+?)(?<=\S)\*(?![\w*])")
 def _inline(text: str) -> str:
     pieces = re.split(r"`([^`]+)`", text)  # odd pieces are code
     return "".join(
-        f"<code>{html.escape(piece)}</code>"
+        (_maths(piece) if _is_maths(piece) else f"<code>{html.escape(piece)}</code>")
         if i % 2
         else _EMPHASIS.sub(r"<em>\1</em>", html.escape(piece))
         for i, piece in enumerate(pieces)
     )
+
+
+_WORDS = re.compile(r"[^\W\d_]+")
+# An index, as in s_i, x_(i−1) and x1; or a letter.
+_SYMBOL = re.compile(r"_\((.+?)\)|_(\w+)|(?<=[^\W\d_])(\d+)|([^\W\d_])")
+
+
+def _is_maths(piece: str) -> bool:
+    words = _WORDS.findall(piece)
+    return bool(words) and max(map(len, words)) == 1 and not set("*<>&\"'") & set(piece)
+
+
+def _maths(piece: str) -> str:
+    def symbol(found: re.Match) -> str:
+        index = found[1] or found[2] or found[3]
+        return f"<sub>{index}</sub>" if index else f"<var>{found[4]}</var>"
+
+    return _SYMBOL.sub(symbol, piece)
 
 
 def _paragraphs(text: str) -> list[str]:

@@ -12,12 +12,15 @@ from course_utils.marking import Question, Verdict, reading
 from course_utils.question_text import answer_text, markup, number_text
 from course_utils.style import BAD, FAINT, GOOD, INK, INPUT, MUTED, PAPER, tint
 
-# Sizes are in em, so that a slide can scale the card by one font size. The --jp variables keep the
-# card readable in a dark theme: it stays dark on light there, as the diagrams do.
+# A live card is as wide as a stored one: 46em and, since widgets count it in, padding and border.
+# Sizes are in em of the page's own type, as in a stored card, so that a slide can scale the card by
+# one font size. The --jp variables keep the card readable in a dark theme: it stays dark on light
+# there, as the diagrams do.
 _SHADE = tint(MUTED, 0.1)
 STYLE = f"""<style>
-.cnn-quiz {{ color-scheme: light; font-size: 1em; color: {INK}; background: {PAPER}; border: 1px
-  solid {FAINT}; border-radius: 6px; padding: 0.8em 1em; max-width: 46em; line-height: 1.5;
+.cnn-quiz {{ color-scheme: light; font-size: var(--jp-content-font-size1, 1em); color: {INK};
+  background: {PAPER}; border: 1px solid {FAINT}; border-radius: 6px; padding: 0.8em 1em;
+  max-width: calc(48em + 2px); line-height: 1.5;
   overflow: visible; --jp-widgets-font-size: 1em; --jp-widgets-inline-height: 2.2em;
   --jp-widgets-margin: 0.15em; --jp-widgets-color: {INK}; --jp-widgets-label-color: {INK};
   --jp-widgets-input-color: {INK}; --jp-widgets-input-background-color: {PAPER};
@@ -44,6 +47,7 @@ STYLE = f"""<style>
 .cnn-quiz .widget-text input:disabled {{ opacity: 1; color: {INK}; background: {_SHADE}; }}
 .cnn-quiz .widget-radio-box input, .cnn-quiz .widget-checkbox input {{ font-size: 1em; width:
   0.9em; height: 0.9em; flex: none; position: relative; top: 0.12em; margin: 0; }}
+.cnn-quiz .widget-checkbox input {{ top: -0.02em; }}
 .cnn-quiz .jupyter-button {{ font-size: 1em; width: auto; height: auto; padding: 0.25em 0.9em;
   line-height: 1.5; color: {INK}; background: {_SHADE}; border: 1px solid {MUTED}; border-radius:
   4px; margin: 0 0.4em 0.3em 0; box-shadow: none; overflow: visible; }}

@@ -1,7 +1,11 @@
 """How a digit gets into LeNet-5 and what each layer makes of it: a pen, and a look inside.
 
-The pen draws as the scans of `datasets.digits` were made: on a bitmap of 32 x 32, of which each
-4 x 4 block is counted, so that 8 x 8 cells hold 0 to 16. Drawings and scans then go the same way.
+What is drawn goes the way of the scans of `datasets.digits`: onto a bitmap of 32 x 32 pixels, of
+which each 4 x 4 block is counted, so that 8 x 8 cells hold 0 to 16. Before that it is brought to
+their size, slant and weight, because the network has seen no others. Measured on all 1,797 scans:
+they fill a box 20 wide and 32 high in the middle; they are sheared so that the first ink of the
+lowest row lies straight below the first ink of the highest (0.0 on average, standard deviation 0.9
+pixels, in every digit); and 313 of the 1,024 pixels are black (303 to 330 from digit to digit).
 
 PyTorch is imported inside `look`: the panel that draws should not have to wait for it.
 """
@@ -17,36 +21,68 @@ CELLS = 8
 """Cells along a side of the pad."""
 FULL = 16
 """Ink of a cell that is quite black."""
+SIDE = 32
+"""Pixels along a side of the bitmap. Strokes are in pixels, from the top left corner."""
+PEN = 2.4
+"""Radius in pixels of a pen that alters a scan: the strokes of the scans are about 5 wide."""
 
-_FINE = 32
-_RADIUS = 2.4  # of the pen, in pixels of the fine bitmap: the strokes of the scans are about 5 wide
+_BOX = np.array([20.0, 32.0])
+_BLACK = 313
+
+Stroke = Sequence[tuple[float, float]]
 
 
-def stroke(ink: Sequence[int], start: tuple[int, int], end: tuple[int, int]) -> tuple[int, ...]:
-    """Draw a straight line from the middle of one cell to the middle of another.
+def bitmap(strokes: Sequence[Stroke], radius: float = PEN) -> np.ndarray:
+    """Draw strokes with a round pen; return the (32, 32) pixels, True for ink.
 
     Args:
-        ink: 64 numbers from 0 to 16, row by row.
-        start, end: (row, column), each from 0 to 7; equal ones make a dot.
-
-    Returns:
-        The 64 numbers afterwards. Ink only grows.
-
-    Raises:
-        ValueError: for ink or a cell out of range.
+        strokes: for each stroke its points (x, y), joined by straight lines; one point is a dot.
+        radius: of the pen, in pixels.
     """
-    ink = checked(ink)
-    for name, cell in (("start", start), ("end", end)):
-        if len(cell) != 2 or not all(0 <= number < CELLS for number in cell):
-            raise ValueError(f"{name} must be a row and a column from 0 to 7, got {cell!r}")
-    block = _FINE // CELLS
-    a, b = ((np.array(cell) + 0.5) * block - 0.5 for cell in (start, end))
-    pixels = np.stack(np.mgrid[:_FINE, :_FINE], axis=-1).astype(float)  # (32, 32, 2)
-    along = ((pixels - a) @ (b - a)) / max(float((b - a) @ (b - a)), 1e-9)
-    nearest = a + along.clip(0, 1)[..., None] * (b - a)
-    bitmap = np.linalg.norm(pixels - nearest, axis=-1) <= _RADIUS
-    counts = bitmap.reshape(CELLS, block, CELLS, block).sum(axis=(1, 3))
-    return tuple(np.maximum(ink, counts.ravel()).tolist())
+    return _distances(strokes) <= radius
+
+
+def _distances(strokes: Sequence[Stroke]) -> np.ndarray:
+    """The distance (32, 32) of the middle of each pixel from the nearest stroke."""
+    pixels = np.stack(np.meshgrid(*[np.arange(SIDE) + 0.5] * 2), axis=-1)  # (32, 32, 2): x, y
+    nearest = np.full((SIDE, SIDE), np.inf)
+    for stroke in strokes:
+        points = np.asarray(stroke, dtype=float)
+        for a, b in zip(points, points[1:] if len(points) > 1 else points, strict=False):
+            along = ((pixels - a) @ (b - a)) / max(float((b - a) @ (b - a)), 1e-9)
+            on_line = a + along.clip(0, 1)[..., None] * (b - a)
+            nearest = np.minimum(nearest, np.linalg.norm(pixels - on_line, axis=-1))
+    return nearest
+
+
+def as_a_scan(strokes: Sequence[Stroke]) -> np.ndarray:
+    """Draw strokes in the place, size, slant and weight of a scan; return the (32, 32) pixels.
+
+    A broad digit is squeezed to the width of a scan; a thin one keeps its proportions.
+    """
+    strokes = [np.asarray(stroke, dtype=float) for stroke in strokes]
+    radius, shear = PEN, 0.0
+    for step in range(8):  # a broader pen leaves less room for the strokes, and so on
+        upright = [points @ [[1, 0], [shear, 1]] for points in strokes]
+        low = np.min([points.min(axis=0) for points in upright], axis=0)
+        high = np.max([points.max(axis=0) for points in upright], axis=0)
+        scale = (_BOX - 2 * radius) / np.maximum(high - low, 1e-3)
+        scale = np.minimum(scale, [scale[1], 3 * scale[0]])  # a 1 stays thin, a dash flat
+        away = _distances([(points - (low + high) / 2) * scale + SIDE / 2 for points in upright])
+        radius = np.partition(away.ravel(), _BLACK)[_BLACK]
+        inked = away < radius
+        if step == 1:  # once the size is about right
+            rows = inked.any(axis=1).nonzero()[0]
+            lean = inked[rows[0]].argmax() - inked[rows[-1]].argmax()
+            shear = lean / (rows[-1] - rows[0]) * scale[1] / scale[0]
+    return inked
+
+
+def ink(inked: np.ndarray) -> tuple[int, ...]:
+    """Count the ink of a (32, 32) bitmap in blocks of 4 x 4: 64 numbers from 0 to 16."""
+    block = SIDE // CELLS
+    counts = inked.reshape(CELLS, block, CELLS, block).sum(axis=(1, 3))
+    return tuple(counts.ravel().tolist())
 
 
 def checked(ink: Sequence[int]) -> np.ndarray:
@@ -106,7 +142,7 @@ def look(model, ink: Sequence[int], *, margin: int = 0) -> Look:
     if isinstance(margin, bool) or not isinstance(margin, int) or not 0 <= margin <= 12:
         raise ValueError(f"margin must be an integer from 0 to 12, got {margin!r}")
     cells = torch.tensor(checked(ink).reshape(1, 1, CELLS, CELLS) / FULL, dtype=torch.float32)
-    side = _FINE - 2 * margin
+    side = SIDE - 2 * margin
     image = torch.nn.functional.interpolate(cells, size=(side, side), mode="bilinear")
     image = torch.nn.functional.pad(image, [margin] * 4)  # (1, 1, 32, 32)
     paper = model.variant != "modern"

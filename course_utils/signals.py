@@ -2,7 +2,6 @@
 
     gradient_norms          how much gradient arrives at every convolution and dense layer
     activation_statistics   mean, spread, flat slopes and dead units of every activation
-    path_factors            one path through a dense stack, as weights times slopes
 
 For any model, through hooks, which come off again whatever happens; the model leaves as it came.
 The same measurement by hand, for one kind of stack and quick enough for a slider, is
@@ -10,7 +9,6 @@ The same measurement by hand, for one kind of stack and quick enough for a slide
 """
 
 import math
-import operator
 from contextlib import contextmanager
 from typing import NamedTuple
 
@@ -154,68 +152,6 @@ def activation_statistics(model, inputs, *, kinds=()):
     if not rows:
         raise ValueError("model must use an activation module such as nn.ReLU, got none")
     return rows
-
-
-class Factor(NamedTuple):
-    """What one layer contributes to the product along a path: a weight and a slope."""
-
-    weight: float
-    slope: float
-
-
-def path_factors(model, x, path):
-    """Split the product of derivatives along one path through a dense stack.
-
-    model: an nn.Sequential of nn.Linear layers, each followed by an activation of ACTIVATIONS or
-    by nothing (slope 1). x: (features,), one input. path: the unit's number in the input, then in
-    each linear layer, counted from 0.
-
-    Returns one Factor per linear layer, first layer first: the weight between the two units and
-    the slope at the upper one. The product of them all is what this path contributes to
-    d output / d input; the derivative itself is the sum over all paths.
-    Raises ValueError for another kind of model and for a path that does not exist.
-    """
-    modules = list(model) if isinstance(model, nn.Sequential) else []
-    known = all(isinstance(module, (nn.Linear, *ACTIVATIONS)) for module in modules)
-    if not (known and modules and isinstance(modules[0], nn.Linear)):
-        raise ValueError(
-            "model must be an nn.Sequential of nn.Linear layers and activations that begins with a "
-            f"linear layer, got {[type(m).__name__ for m in modules] or type(model).__name__}"
-        )
-    linear = [module for module in modules if isinstance(module, nn.Linear)]
-    sizes = [linear[0].in_features, *(layer.out_features for layer in linear)]
-    path = tuple(map(_unit, path))
-    if len(path) != len(sizes) or any(u >= size for u, size in zip(path, sizes, strict=True)):
-        raise ValueError(
-            f"path must hold {len(sizes)} units, each below the size of its layer in {sizes}, "
-            f"got {list(path)}"
-        )
-    factors, x = [], _on_device_of(model, x).detach()
-    if tuple(x.shape) != (sizes[0],):
-        raise ValueError(f"x must have shape ({sizes[0]},), got {tuple(x.shape)}")
-    for module in modules:
-        x = x.clone().requires_grad_()
-        with torch.enable_grad():
-            value = module(x.clone())  # the module may work in place
-        if isinstance(module, nn.Linear):
-            below, above = path[len(factors)], path[len(factors) + 1]
-            factors.append(Factor(float(module.weight.detach()[above, below]), 1.0))
-        else:
-            (slope,) = torch.autograd.grad(value.sum(), x)
-            last = factors[-1]
-            factors[-1] = Factor(last.weight, last.slope * float(slope[path[len(factors)]]))
-        x = value.detach()
-    return factors
-
-
-def _unit(value):
-    try:
-        number = operator.index(value)
-    except TypeError:
-        number = -1
-    if isinstance(value, bool) or number < 0:
-        raise ValueError(f"each unit of path must be an integer >= 0, got {value!r}")
-    return number
 
 
 def _on_device_of(model, inputs):

@@ -22,6 +22,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from html import escape
 from typing import NamedTuple
 
 import torch
@@ -55,6 +56,7 @@ def fit(
     seed: int = 0,
     device: torch.device | str | None = None,
     live: bool | None = None,
+    name: str = "",
 ) -> History:
     """Train a model in place and return what happened, epoch by epoch.
 
@@ -75,6 +77,7 @@ def fit(
             start weights are the model's own.
         device: where to train, as in `"cuda"`; the model stays there. None: where the model is.
         live: whether to show a bar and curves while training. None: when a notebook is attached.
+        name: of the network, to be said with its numbers where a cell trains several.
 
     Returns:
         The `History`. Interrupted (the stop button, or Ctrl-C), `fit` completes the step under way
@@ -96,7 +99,7 @@ def fit(
     optimiser = _optimiser(model, optimizer, lr)
     sizes = _batch_sizes(len(images), batch_size, model)
     steps = len(sizes)
-    history = History(epochs, steps, test is not None)
+    history = History(epochs, steps, test is not None, name=name)
     generator = torch.Generator().manual_seed(seed)
 
     with modes_kept(model), _random_state(seed, device), _Interrupts() as interrupts:
@@ -198,7 +201,7 @@ class History:
             that moment and with dropout at work, so it may lie below the test's. NaN where labels
             are no class numbers.
         test_loss, test_accuracy: measured after the epoch, see `evaluate`.
-        interrupted: where the training was stopped; empty if it was not.
+        interrupted: where the training was stopped; empty if it was not. name: see `fit`.
 
     Displayed in a notebook it draws its curves. The digits of a training can differ between
     processors: a lesson prints what is stable, not the history itself.
@@ -213,6 +216,7 @@ class History:
     test_loss: list[float] = field(default_factory=list)
     test_accuracy: list[float] = field(default_factory=list)
     interrupted: str = ""
+    name: str = ""
 
     @property
     def train_error(self) -> list[float]:
@@ -238,6 +242,8 @@ class History:
 
     def __repr__(self) -> str:
         stopped = f"Interrupted {self.interrupted}. " if self.interrupted else ""
+        if self.name:
+            stopped = f"{self.name}. {stopped}"
         if not len(self):
             return f"{stopped}No epoch was completed."
         parts = [f"training loss {self.train_loss[-1]:.3f}"]
@@ -251,7 +257,7 @@ class History:
         return f"{stopped}After {len(self)} {plural} of {self.steps} steps: {', '.join(parts)}."
 
     def _repr_html_(self) -> str:
-        return f'{_curves(self, self.step_loss)}<div style="{_SAYS}">{self!r}</div>'
+        return f'{_curves(self, self.step_loss)}<div style="{_SAYS}">{escape(repr(self))}</div>'
 
 
 def _percent(share: float) -> str:
@@ -586,9 +592,10 @@ class _LiveView:
             from IPython.display import display
 
             plural = "epoch" if history.epochs == 1 else "epochs"
-            text = f"Training: {history.epochs} {plural} of {history.steps} steps."
+            which = f"Training of {history.name}" if history.name else "Training"
+            text = f"{which}: {history.epochs} {plural} of {history.steps} steps."
             view = self.box._repr_mimebundle_()
-            html = f'<div style="{_SAYS}">{text}</div>'
+            html = f'<div style="{_SAYS}">{escape(text)}</div>'
             display({**view, "text/plain": text, "text/html": html}, raw=True)
 
     def follow(self, seen: _Seen) -> None:
@@ -598,11 +605,12 @@ class _LiveView:
         self.next = now + _PERIOD
         losses = seen.numbers()
         self.bar.value = len(self.history) * self.history.steps + len(losses)
-        self._say(f"Epoch {seen.epoch} of {self.history.epochs}, loss {losses[-1]:.3f}")
+        which = f"{self.history.name}. " if self.history.name else ""
+        self._say(f"{which}Epoch {seen.epoch} of {self.history.epochs}, loss {losses[-1]:.3f}")
         self.picture.value = _curves(self.history, self.history.step_loss + losses)
 
     def _say(self, words: str) -> None:
-        self.line.value = f'<div role="status" style="{_SAYS}">{words}</div>'
+        self.line.value = f'<div role="status" style="{_SAYS}">{escape(words)}</div>'
 
     def end(self) -> None:
         self._say(repr(self.history))
@@ -636,7 +644,8 @@ def _curves(history: History, step_loss: list[float]) -> str:
         body += _frame(370, "error", "epoch", history.epochs, errors, " %")
     width, height = 740, _TOP + _HEIGHT + _BOTTOM
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" role="img" aria-label="Curves. {history!r}" '
+        f'<svg xmlns="http://www.w3.org/2000/svg" role="img" '
+        f'aria-label="Curves. {escape(repr(history))}" '
         f'viewBox="0 0 {width} {height}" width="{width}" style="max-width:100%;display:block" '
         f'font-family="{SVG_FONT}" font-size="13" fill="{INK}">'
         f'<rect width="{width}" height="{height}" rx="4" fill="{PAPER}"/>{body}</svg>'

@@ -90,7 +90,7 @@ def test_text_form_of_choices():
 def test_static_page_shows_the_question_and_folds_the_rest():
     page = static_html(NUMBER)
     shown, folded = page.split("<details>", 1)
-    assert "How <em>many</em> <code>x</code>, in all?" in shown
+    assert "How <em>many</em> <var>x</var>, in all?" in shown
     assert "60,000" not in shown
     assert "So &lt;many&gt;." not in shown
     assert page.count("<details>") == page.count("</details>") == 3
@@ -109,3 +109,23 @@ def test_static_page_of_options_escapes_them_and_names_what_was_left_out():
 def test_static_page_needs_no_stylesheet_or_script():
     assert "<style" not in static_html(NUMBER)
     assert "<script" not in static_html(NUMBER)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("∂`s_i`/∂`x1`", "∂<var>s</var><sub>i</sub>/∂<var>x</var><sub>1</sub>"),
+        (
+            "`(T x)_i = x_(i−1)`",
+            "(<var>T</var> <var>x</var>)<sub>i</sub> = <var>x</var><sub>i−1</sub>",
+        ),
+        ("`T′`", "<var>T</var>′"),
+        (
+            "`kernel` `Conv2d` `1 13 13`",
+            "<code>kernel</code> <code>Conv2d</code> <code>1 13 13</code>",
+        ),
+        ("`a < b`", "<code>a &lt; b</code>"),
+    ],
+)
+def test_symbols_are_set_as_mathematics_and_code_as_code(text, shown):
+    assert markup(text) == shown

@@ -62,6 +62,7 @@ def test_sizes_scale_with_the_slide():
     """Type, inner spaces and fields are in em; px is for hairlines only."""
     sizes = re.findall(r"font-size:\s*([^;}]+)", STYLE)
     assert sizes
+    assert sizes.pop(0) == "var(--jp-content-font-size1, 1em)", "that of a stored card"
     assert all(size.strip().endswith("em") for size in sizes)
     assert {int(px) for px in re.findall(r"(\d+)px", STYLE)} <= {1, 2, 3, 4, 6}
 

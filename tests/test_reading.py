@@ -1,4 +1,4 @@
-"""The pen draws what it should, and the look inside shows what the network computes."""
+"""The pen draws what a scan would hold, and the look inside shows what the network computes."""
 
 import numpy as np
 import pytest
@@ -7,44 +7,79 @@ import torch
 from course_utils import datasets
 from course_utils.models import LeNet5
 from course_utils.models.lenet5 import AMPLITUDE, to_paper_range
-from course_utils.reading import CELLS, FULL, checked, look, stroke
+from course_utils.reading import FULL, as_a_scan, bitmap, checked, ink, look
 
 EMPTY = (0,) * 64
 
 
-def grid(ink):
-    return np.array(ink).reshape(CELLS, CELLS)
+SEVEN = [[(8, 5), (25, 5), (19, 15), (14, 28)]]
 
 
-def test_a_dot_lies_in_its_cell():
-    dot = grid(stroke(EMPTY, (2, 5), (2, 5)))
-    assert dot.argmax() == 2 * CELLS + 5
-    assert dot[2, 5] >= 12
-    assert dot.sum() - dot[1:4, 4:7].sum() == 0
+def test_a_stroke_is_inked_to_the_width_of_the_pen():
+    line = bitmap([[(4, 16), (28, 16)]], radius=2)
+    assert line[14:18, 4:28].all() and line.sum() == line[14:18, 2:30].sum()
+    assert np.array_equal(line.T, bitmap([[(16, 4), (16, 28)]], radius=2))
+    both = bitmap([[(4, 16), (28, 16)], [(4, 4)]], radius=2)
+    assert (both & ~line).sum() == bitmap([[(4, 4)]], radius=2).sum() == 12
 
 
-def test_a_line_joins_both_ends_and_nothing_else():
-    line = grid(stroke(EMPTY, (1, 1), (1, 6)))
-    assert (line[1, 1:7] >= 12).all()
-    assert line[3:].sum() == 0
-    assert np.array_equal(line, grid(stroke(EMPTY, (1, 6), (1, 1))))
-    assert np.array_equal(line.T, grid(stroke(EMPTY, (1, 1), (6, 1))))
-    assert np.array_equal(line[:, ::-1], grid(stroke(EMPTY, (1, 6), (1, 1)))[:, ::-1])
+def test_ink_counts_blocks_of_4_by_4():
+    pixels = np.zeros((32, 32), dtype=bool)
+    pixels[4:8, 8:12] = pixels[31, 28:] = True
+    counts = np.zeros((8, 8), dtype=int)
+    counts[1, 2], counts[7, 7] = FULL, 4
+    assert ink(pixels) == tuple(counts.ravel()) and type(ink(pixels)[0]) is int
 
 
-def test_ink_only_grows_and_a_stroke_twice_changes_nothing():
-    first = stroke(EMPTY, (0, 0), (7, 7))
-    both = stroke(first, (0, 7), (7, 0))
-    assert (grid(both) >= grid(first)).all()
-    assert stroke(both, (0, 0), (7, 7)) == both
-    assert max(both) <= FULL and all(isinstance(number, int) for number in both)
+def edges(counts):
+    """Left end of the ink in a row of 8 cells, to a pixel or so; NaN where there is none."""
+    first = (counts > 0).argmax(axis=-1)
+    return 4 * (first + 1) - np.take_along_axis(counts, first[:, None], 1)[:, 0] / 4
 
 
-def test_a_pen_is_about_as_broad_as_in_the_scans():
-    (images, _), _ = datasets.digits()
-    inked = (images > 0).sum(dim=(1, 2, 3)).float().mean()
-    line = grid(stroke(stroke(EMPTY, (0, 1), (0, 6)), (0, 6), (7, 3)))  # a 7
-    assert 0.6 < (line > 0).sum() / inked < 1.2
+def test_the_scans_are_what_drawings_are_brought_to():
+    """The numbers of `as_a_scan`, from all 1,797 scans: box, slant, weight."""
+    (train, labels), (test, more) = datasets.digits()
+    cells = torch.cat([train, test])[:, 0].mul(FULL).numpy()
+    assert (cells.any(axis=2)[:, [0, 7]]).all(), "32 high: ink in the first and the last row"
+    held = cells.any(axis=1).mean(axis=0)  # 20 wide: columns 1.5 to 6.5 of 8
+    assert held[[0, 7]].max() < 0.2 and held[2:6].min() > 0.95
+    lean = edges(cells[:, 0]) - edges(cells[:, 7])
+    assert abs(lean.mean()) < 0.1 and lean.std() < 1
+    black = cells.sum(axis=(1, 2))
+    assert black.mean() == pytest.approx(313, abs=1)
+    means = [black[torch.cat([labels, more]) == digit].mean() for digit in range(10)]
+    assert min(means) > 300 and max(means) < 332
+
+
+@pytest.mark.parametrize(
+    "strokes",
+    [
+        SEVEN,
+        [[(x / 3 + 20, y / 3 + 1) for x, y in SEVEN[0]]],  # small, in a corner
+        [[(x - y / 3 + 5, y) for x, y in SEVEN[0]]],  # leaning
+        [[(16, 4), (16, 28)]],  # a 1
+        [[(5, 5), (27, 5), (27, 27), (5, 27), (5, 5)]],  # broad
+    ],
+)
+def test_a_drawing_gets_the_place_size_slant_and_weight_of_a_scan(strokes):
+    inked = as_a_scan(strokes)
+    rows, columns = inked.any(axis=1).nonzero()[0], inked.any(axis=0).nonzero()[0]
+    assert rows[0] <= 1 and rows[-1] >= 30
+    assert columns[0] + columns[-1] == pytest.approx(31, abs=1.5)
+    assert 9 <= columns[-1] - columns[0] + 1 <= 21
+    assert inked.sum() == pytest.approx(313, abs=45)
+    assert abs(inked[rows[0]].argmax() - inked[rows[-1]].argmax()) <= 2
+
+
+def test_place_size_and_slant_of_a_drawing_do_not_matter():
+    moved = [[(x / 2 - y / 8 + 3, y / 2 + 9) for x, y in SEVEN[0]]]
+    assert (as_a_scan(moved) ^ as_a_scan(SEVEN)).sum() < 30
+
+
+@pytest.mark.parametrize("strokes", [[[(3, 3)]], [[(0, 5), (32, 5)]], [[(1, 1)], [(30, 30)]]])
+def test_what_is_no_digit_is_drawn_all_the_same(strokes):
+    assert 250 < as_a_scan(strokes).sum() < 350
 
 
 @pytest.mark.parametrize(
@@ -59,14 +94,6 @@ def test_a_pen_is_about_as_broad_as_in_the_scans():
 def test_bad_ink_is_named(ink, words):
     with pytest.raises(ValueError, match=words):
         checked(ink)
-
-
-@pytest.mark.parametrize("cell", [(8, 0), (0, -1), (1,)])
-def test_a_cell_outside_the_pad_is_named(cell):
-    with pytest.raises(ValueError, match="start must be a row and a column from 0 to 7, got"):
-        stroke(EMPTY, cell, (0, 0))
-    with pytest.raises(ValueError, match="end must be a row and a column from 0 to 7, got"):
-        stroke(EMPTY, (0, 0), cell)
 
 
 @pytest.fixture(scope="module")

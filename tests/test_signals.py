@@ -11,7 +11,7 @@ from torch.nn.functional import cross_entropy
 
 from course_utils import signals
 from course_utils.models import CifarResNet, LeNet5
-from course_utils.signals import activation_statistics, gradient_norms, path_factors
+from course_utils.signals import activation_statistics, gradient_norms
 
 
 def small_network():
@@ -258,36 +258,6 @@ def stack(sizes=(3, 4, 2, 3), activation=nn.Sigmoid, last=True):
 
 
 @pytest.mark.parametrize(
-    "activation", [nn.Sigmoid, nn.Tanh, nn.GELU, lambda: nn.ReLU(inplace=True)]
-)
-@pytest.mark.parametrize("last", [True, False])
-def test_the_products_of_all_paths_add_up_to_autograds_jacobian(activation, last):
-    sizes = (3, 4, 2, 3)
-    model = stack(sizes, activation, last)
-    x = torch.tensor([0.3, -0.2, 0.9], dtype=torch.float64)
-    jacobian = torch.autograd.functional.jacobian(lambda x: model(x.clone()), x)
-    for start, end in itertools.product(range(3), range(3)):
-        total = 0
-        for middle in itertools.product(*map(range, sizes[1:-1])):
-            factors = path_factors(model, x, (start, *middle, end))
-            assert len(factors) == 3
-            total += math.prod(f.weight * f.slope for f in factors)
-        assert total == pytest.approx(float(jacobian[end, start]), rel=1e-9, abs=1e-15)
-
-
-def test_the_factors_are_the_weight_and_the_slope_of_the_units_on_the_path():
-    model = stack()
-    x = torch.tensor([0.3, -0.2, 0.9], dtype=torch.float64)
-    first, second, third = path_factors(model, x, (2, 1, 0, 2))
-    assert first.weight == model[0].weight[1, 2].item()
-    assert second.weight == model[2].weight[0, 1].item()
-    assert third.weight == model[4].weight[2, 0].item()
-    value = float(model[:4](x)[0].detach())
-    assert second.slope == pytest.approx(value * (1 - value))
-    assert all(0 < f.slope <= 0.25 for f in (first, second, third))
-
-
-@pytest.mark.parametrize(
     ("call", "message"),
     [
         (lambda: gradient_norms(nn.Linear(2, 2), [1.0], None), "inputs must be a tensor with"),
@@ -300,34 +270,6 @@ def test_the_factors_are_the_weight_and_the_slope_of_the_units_on_the_path():
             "model must use a convolution or a dense layer, got none",
         ),
         (lambda: activation_statistics(nn.ReLU(), 3.0), "inputs must be a tensor with"),
-        (
-            lambda: path_factors(nn.Linear(2, 2), torch.zeros(2), (0, 0)),
-            "that begins with a linear layer, got Linear",
-        ),
-        (
-            lambda: path_factors(nn.Sequential(nn.ReLU(), nn.Linear(2, 2)), torch.zeros(2), (0, 0)),
-            "that begins with a linear layer, got ['ReLU', 'Linear']",
-        ),
-        (
-            lambda: path_factors(nn.Sequential(nn.Linear(2, 2), nn.Flatten()), torch.zeros(2), []),
-            "got ['Linear', 'Flatten']",
-        ),
-        (
-            lambda: path_factors(stack(), torch.zeros(3).double(), (0, 0, 0)),
-            "path must hold 4 units, each below the size of its layer in [3, 4, 2, 3], got [0, 0, ",
-        ),
-        (
-            lambda: path_factors(stack(), torch.zeros(3).double(), (0, 0, 2, 0)),
-            "each below the size of its layer in [3, 4, 2, 3], got [0, 0, 2, 0]",
-        ),
-        (
-            lambda: path_factors(stack(), torch.zeros(3).double(), (0, -1, 0, 0)),
-            "each unit of path must be an integer >= 0, got -1",
-        ),
-        (
-            lambda: path_factors(stack(), torch.zeros(2).double(), (0, 0, 0, 0)),
-            "x must have shape (3,), got (2,)",
-        ),
     ],
 )
 def test_bad_arguments_are_named(call, message):

@@ -495,6 +495,7 @@ def test_the_text_of_a_history():
         "After 2 epochs of 3 steps: training loss 0.400, training error 12.5 %, test error 25.0 %."
     )
     assert repr(a_history()) == expected
+    assert repr(a_history(name="dense head")) == f"dense head. {expected}"
     untested = a_history(tested=False, test_loss=[], test_accuracy=[])
     assert repr(untested) == expected.replace(", test error 25.0 %", "")
     assert f'aria-label="Curves. {expected}"' in a_history()._repr_html_()
@@ -559,17 +560,18 @@ def test_the_live_view_follows_and_leaves_one_line(monkeypatch):
     fit(expected, data, data, epochs=2, lr=0.01, batch_size=16, live=False)
     assert not views and not screen.shown
     model = small_net()
-    history = fit(model, data, data, epochs=2, lr=0.01, batch_size=16)  # a notebook is attached
+    # A notebook is attached.
+    history = fit(model, data, data, epochs=2, lr=0.01, batch_size=16, name="5 < 7")
     assert equal_weights(expected, model)
     ((bundle, raw),) = screen.shown
-    assert raw and bundle["text/plain"] == "Training: 2 epochs of 5 steps."
-    assert "Training: 2 epochs of 5 steps." in bundle["text/html"]
+    assert raw and bundle["text/plain"] == "Training of 5 < 7: 2 epochs of 5 steps."
+    assert "Training of 5 &lt; 7: 2 epochs of 5 steps." in bundle["text/html"]
     assert [bar for bar, _, _ in states] == list(range(1, 11))
-    assert "Epoch 2 of 2, loss" in states[-1][1]
+    assert "5 &lt; 7. Epoch 2 of 2, loss" in states[-1][1]
     assert all(picture.startswith("<svg") for _, _, picture in states)
     ((view, bar, picture),) = views
     assert view.box.children == (view.line,) and bar.comm is None and picture.comm is None
-    assert repr(history) in view.line.value
+    assert repr(history).replace("<", "&lt;") in view.line.value
 
 
 def test_the_live_view_is_redrawn_a_few_times_a_second(monkeypatch):

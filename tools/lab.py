@@ -31,9 +31,12 @@ START = "notebooks/00_start_here.ipynb"
 LECTURE = "--lecture"
 
 
-def settings_path(environment: dict[str, str]) -> str:
-    """Return JUPYTER_CONFIG_PATH with the course's folder first and the user's own kept."""
-    own = environment.get("JUPYTER_CONFIG_PATH")
+def settings_path(environment: dict[str, str], variable: str = "JUPYTER_CONFIG_PATH") -> str:
+    """Return JUPYTER_CONFIG_PATH or JUPYTER_PATH, the course's folder first, the user's own kept.
+
+    The first finds settings; the second the kernel of the lessons and what JupyterLab loads.
+    """
+    own = environment.get(variable)
     return os.pathsep.join([str(CONFIG), own] if own else [str(CONFIG)])
 
 
@@ -108,7 +111,6 @@ def arguments(browser: bool, is_root: bool, own: Sequence[str] = ()) -> list[str
         f"--ServerApp.root_dir={ROOT}",
         f"--LabApp.default_url=/lab/tree/{START}",
         "--custom-css",
-        f"--LabApp.extra_labextensions_path={CONFIG / 'labextensions'}",
         # These ask no one: no news, no newer versions, no list of extensions.
         "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
         "--LabApp.news_url=None",
@@ -149,7 +151,8 @@ def main(own: Sequence[str]) -> None:
 def serve(own: Sequence[str], lecture: bool) -> None:
     """Start JupyterLab and stay until it ends."""
     settle()
-    os.environ["JUPYTER_CONFIG_PATH"] = settings_path(dict(os.environ))
+    for variable in ("JUPYTER_CONFIG_PATH", "JUPYTER_PATH"):
+        os.environ[variable] = settings_path(dict(os.environ), variable)
     for line in prepare(sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))):
         print(line, flush=True)
     from jupyter_server.serverapp import ServerApp

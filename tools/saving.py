@@ -4,8 +4,9 @@
 hook for JupyterLab's save: as long as the code is that of the committed lesson, outputs that agree
 with the committed ones by the rules of the notebook tests are stored as they were committed. So a
 student who runs a whole lesson and saves has no change in `git status`; whoever writes code has
-exactly that change, and all that follows from it. Where there is no git, everything is saved as it
-is.
+exactly that change, and all that follows from it. An error never takes the place of a result whose
+code is the lesson's, an answer that ships folded stays folded, and the empty cell that Shift+Enter
+appends is left out. Where there is no git, everything is saved as it is.
 """
 
 import json
@@ -76,12 +77,36 @@ def comparable(outputs: list[NotebookNode], rules: list[tuple[re.Pattern, str]])
     return found
 
 
+def failed(cell: NotebookNode) -> bool:
+    """Say whether a code cell ended in an error."""
+    return any(output.output_type == "error" for output in cell.outputs)
+
+
+def keep_the_shipped(new: NotebookNode, lesson: NotebookNode) -> None:
+    """Keep what using a lesson would spoil, in every cell whose code is the lesson's."""
+    shipped = {cell.id: cell for cell in lesson.cells if cell.cell_type == "code"}
+    while (last := new.cells[-1:]) and last[0].cell_type == "code" and last[0].id not in shipped:
+        if last[0].source.strip() or last[0].outputs:
+            break
+        new.cells.pop()
+    for cell in new.cells:
+        old = shipped.get(cell.id)
+        if old is None or old.source != cell.source:
+            continue
+        if failed(cell) and not failed(old):
+            cell.outputs, cell.execution_count = old.outputs, old.execution_count
+        if old.metadata.get("jupyter", {}).get("outputs_hidden"):  # a run takes it away
+            cell.metadata.jupyter = old.metadata.jupyter
+            cell.metadata.pop("collapsed", None)
+
+
 def settle(new: NotebookNode, lesson: NotebookNode, rules: list) -> None:
     """Give a notebook that is to be saved the lesson's outputs wherever its own agree with them.
 
-    From the first code cell on that is new, changed, moved or gone, everything is saved as it is:
+    From the first code cell on that is new, changed, moved or gone, every result is saved as it is:
     what the code below shows may follow from the change even where no compared text tells.
     """
+    keep_the_shipped(new, lesson)
     spec = lesson.metadata.get("kernelspec", {})
     if new.metadata.get("kernelspec", {}).get("name") == spec.get("name"):
         for key in ("kernelspec", "language_info"):
@@ -94,8 +119,7 @@ def settle(new: NotebookNode, lesson: NotebookNode, rules: list) -> None:
     for old, cell in zip(before, own, strict=False):
         if (old.id, old.source) != (cell.get("id"), cell.source):
             return
-        failed = any(output.output_type == "error" for output in cell.outputs)
-        free = NOT_COMPARED in cell.metadata.get("tags", []) and cell.outputs and not failed
+        free = NOT_COMPARED in cell.metadata.get("tags", []) and cell.outputs
         measured = settled(cell.outputs, old.outputs)
         if free or comparable(measured, rules) == comparable(old.outputs, rules):
             cell.outputs, cell.execution_count = old.outputs, old.execution_count

@@ -14,7 +14,14 @@ from html import escape
 
 from course_utils.competition import Entry
 from course_utils.explorers.panel import Explorer, View, choice
-from course_utils.figures.imagenet_winners import AXES, facts, heading, split, winners_chart
+from course_utils.figures.imagenet_winners import (
+    AXES,
+    facts,
+    heading,
+    split,
+    title,
+    winners_chart,
+)
 
 CHOICES = {
     "year": "year",
@@ -105,7 +112,7 @@ def says(entries: Sequence[Entry], x: str, y: str, chosen: Entry) -> str:
     teams = len(known) + len(unknown)
     said = f"{len(known)} of {teams} entries have both numbers."
     if unknown:
-        said += f" Left out: {', '.join(one.name for one in unknown)}."
+        said += f" Left out: {', '.join(title(one, x, y) for one in unknown)}."
     if chosen.place == "human":
         return f"{said} {chosen.name}: {AXES['error'].text(chosen.error)} errors."
     pair = [(key, AXES[key].of(chosen)) for key in (x, y)]
@@ -113,7 +120,11 @@ def says(entries: Sequence[Entry], x: str, y: str, chosen: Entry) -> str:
         AXES[key].text(value) if value is not None else f"{CHOICES[key]} unknown"
         for key, value in pair
     ]
-    return f"{said} {chosen.name}: {', '.join(numbers)}."
+    said += f" {title(chosen, x, y)}: {', '.join(numbers)}."
+    of_one = [CHOICES[key] for key in (x, y) if key in ("single", "depth", "parameters", "macs")]
+    if "error" in (x, y) and of_one:
+        said += f" The error is that of the whole entry, {of_one[0]} of one network in it."
+    return said
 
 
 def _facts(entry: Entry) -> str:

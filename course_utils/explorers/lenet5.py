@@ -1,49 +1,71 @@
 """LeNet-5 reads a digit: drawn on a pad or picked from the scans, with every layer's maps.
 
 panel = DigitReader(model)      # a trained models.LeNet5
-panel                           # draw with the mouse, or move the slider with the arrow keys
+panel                           # draw with mouse, finger, pen or arrow keys, or move the slider
 panel.pad.scan.value = 7        # as if the slider were moved
-panel.pad.click(0, 2)           # as if a cell were clicked
-panel.says                      # the sentence under the picture
+panel.pad.draw([(8, 6), (24, 6), (14, 28)])     # as if a 7 were drawn, in 32nds of the pad
+panel.says                      # the sentence beside the pad
 """
 
 from __future__ import annotations
 
 from functools import partial
+from html import escape
+from pathlib import Path
 
 import ipywidgets
+import numpy as np
 import traitlets
 
 from course_utils import datasets
 from course_utils.explorers.panel import Explorer, View, slider
-from course_utils.figures.lenet5 import Column, reading
-from course_utils.reading import CELLS, FULL, look, stroke
-from course_utils.style import HIGHLIGHT, INK, PAPER, tint
+from course_utils.figures.lenet5 import Column, picture, reading
+from course_utils.reading import CELLS, FULL, SIDE, Stroke, as_a_scan, bitmap, ink, look
+from course_utils.style import FAINT, HIGHLIGHT, INK, PAPER
 
 EMPTY = (0,) * CELLS**2
-_CELL = "26px"
 
-_NOTHING = "\u00a0"  # the page keeps a button's old text when the new one is empty
-_HOW = f"""<style>
-.cnn-explorer .cnn-pad-panel {{ grid-column: 1 / -1; width: 100%; overflow: visible; }}
-.cnn-pad {{ flex: none; gap: 1px; align-content: start; overflow: visible; }}
-.cnn-explorer .cnn-pad button.jupyter-button {{ border: 1px solid #C9CED6; padding: 0 !important;
-  min-width: 0; font-size: 14px !important; line-height: 22px !important; text-overflow: clip; }}
-.cnn-pad button:focus-visible {{ outline: 3px solid {HIGHLIGHT}; outline-offset: -1px; }}
+_SCRIPT = (Path(__file__).parent / "pad.js").read_text(encoding="utf-8")
+_LINE = 'fill="none" stroke-width="2.2" stroke-linecap="round" stroke-linejoin="round"'
+_STYLE = f"""
+.cnn-explorer .cnn-pad-panel {{ width: 100%; overflow: visible;
+  --cnn-pad: calc(15 * var(--cnn-control-size, 14px)); }}
+.cnn-pad {{ position: relative; flex: none; width: var(--cnn-pad); height: var(--cnn-pad);
+  margin: 4px; overflow: visible; }}
+.cnn-pad > .widget-html {{ position: absolute; inset: 0; margin: 0; height: auto; width: auto; }}
+.cnn-pad svg {{ display: block; width: var(--cnn-pad) !important;
+  height: var(--cnn-pad) !important; max-height: none !important; }}
+.cnn-pad-surface {{ position: relative; touch-action: none; cursor: crosshair; }}
+.cnn-pad-surface:focus-visible {{ outline: 3px solid {HIGHLIGHT}; outline-offset: 2px; }}
+.cnn-pad-surface:not(:focus-visible) circle {{ display: none; }}
+.cnn-pad-surface circle {{ fill: none; stroke: {HIGHLIGHT}; stroke-width: .6; }}
+.cnn-pad-surface .cnn-down {{ fill: {HIGHLIGHT}; }}
 .cnn-pad-beside {{ flex: 1 1 auto; margin-left: 24px; overflow: visible; }}
 .cnn-pad-beside .widget-html-content {{ white-space: normal; }}
-.cnn-pad-beside button {{ width: auto; padding: 0 16px; font-size: var(--cnn-control-size, 14px); }}
+.cnn-explorer .cnn-pad-beside button {{ width: auto; padding: 0 16px;
+  font-size: var(--cnn-control-size, 14px); }}
 .cnn-pad-beside .widget-slider {{ max-width: 560px; }}
-</style><div class="cnn-says">Click where the pen touches down, then where it turns, from the top
-row to the bottom row. Or take a scan with the slider, and alter it. In the picture below, dark is a
-high value.</div>"""
+"""
+# The page runs no <script> that a widget brings, but it does tell a style sheet that it is loaded.
+_SURFACE = (
+    f'<svg viewBox="0 0 {SIDE} {SIDE}" class="cnn-pad-surface" tabindex="0" role="application" '
+    f'data-lm-suppress-shortcuts="true" aria-label="Pad. Draw a digit with mouse, finger or pen. '
+    f'From the keyboard: the arrow keys move the pen, Space sets it down and lifts it.">'
+    f'<path {_LINE} stroke="{INK}"/><circle cx="16" cy="16" r="1.6"/></svg>'
+    f'<style onload="({escape(_SCRIPT)})(this.previousElementSibling)">{_STYLE}</style>'
+)
+_HOW = (
+    '<div class="cnn-says"><b>Draw a digit</b> on the pad. Or take a test scan with the slider, '
+    "and add to it with the pen.</div>"
+)
 
 
 class Pad(ipywidgets.HBox):
-    """A pad of 8 x 8 cells with a pen, and a slider that puts one of the scans on it.
+    """A pad to draw on, and a slider that puts one of the scans on it.
 
-    A click sets the pen down; each further click draws a straight line to there. *Lift the pen*
-    begins a new stroke. All of it works from the keyboard: Tab and Space, arrow keys on the slider.
+    Strokes are drawn with the pointer, or with the arrow keys and Space (see pad.js). On an empty
+    pad they become what a scan is: moved, scaled and counted (`reading.as_a_scan`). On a scan they
+    are added where they are drawn.
 
     `value`: the 64 amounts of ink, 0 to 16, row by row; it may be set. `description`: its name.
     """
@@ -54,80 +76,75 @@ class Pad(ipywidgets.HBox):
     def __init__(self, scans: list[tuple[int, ...]], scan: int = 0) -> None:
         if not scans:
             raise ValueError("scans must hold at least one scan, got none")
-        self._scans, self.pen = scans, None
-        layout = ipywidgets.Layout(width=_CELL, height=_CELL, margin="0")
-        self.cells = [
-            ipywidgets.Button(
-                layout=layout,
-                tooltip=f"row {row + 1}, column {column + 1}",
-                style={"button_color": PAPER},
-            )
-            for row in range(CELLS)
-            for column in range(CELLS)
-        ]
-        for index, cell in enumerate(self.cells):
-            cell.on_click(partial(self._on_click, index))
-        grid = ipywidgets.GridBox(
-            self.cells,
-            layout=ipywidgets.Layout(
-                grid_template_columns=f"repeat({CELLS}, {_CELL})",
-                grid_template_rows=f"repeat({CELLS}, {_CELL})",
-            ),
-        )
-        grid.add_class("cnn-pad")
-        self.lift_button = ipywidgets.Button(
-            description="Lift the pen", tooltip="begin a new stroke"
+        self._scans, self._below = scans, EMPTY  # what lies below the strokes
+        self._ink = ipywidgets.HTML()
+        self._strokes = ipywidgets.Text(layout=ipywidgets.Layout(display="none"))
+        self._strokes.add_class("cnn-pad-strokes")
+        self._strokes.observe(lambda change: self._show(), names="value")
+        pad = ipywidgets.Box([self._ink, ipywidgets.HTML(_SURFACE), self._strokes])
+        pad.add_class("cnn-pad")
+        self.undo_button = ipywidgets.Button(
+            description="Undo", tooltip="take back the last stroke"
         )
         self.clear_button = ipywidgets.Button(description="Clear", tooltip="empty the pad")
-        self.lift_button.on_click(lambda _: self.lift())
-        self.clear_button.on_click(lambda _: self.clear())
-        self.scan = slider("Scan", scan, 0, len(scans) - 1)
-        self.scan.observe(lambda change: self._show_scan(), names="value")
-        self.observe(lambda change: self._paint(), names="value")
-        buttons = ipywidgets.HBox([self.lift_button, self.clear_button])
-        beside = ipywidgets.VBox([ipywidgets.HTML(_HOW), buttons, self.scan])
-        beside.add_class("cnn-pad-beside")
-        super().__init__([grid, beside])
+        self.undo_button.on_click(lambda _: self.undo())
+        self.clear_button.on_click(lambda _: self._put(EMPTY))
+        self.scan = slider("Test scan no.", scan, 0, len(scans) - 1)
+        self.scan.style.description_width = "7.2em"
+        self.scan.observe(lambda change: self._put(scans[change.new]), names="value")
+        self.buttons = ipywidgets.HBox([self.undo_button, self.clear_button])
+        self.beside = ipywidgets.VBox([ipywidgets.HTML(_HOW), self.buttons, self.scan])
+        self.beside.add_class("cnn-pad-beside")
+        super().__init__([pad, self.beside])
         self.add_class("cnn-pad-panel")
-        self._show_scan()
+        self._put(scans[scan])
+        self.observe(self._on_value, names="value")
 
-    def click(self, row: int, column: int) -> None:
-        """Set the pen down on a cell, or draw a line to it. Both count from 0."""
-        here = (row, column)
-        start = here if self.pen is None else self.pen
-        self.pen = here
-        ink = stroke(self.value, start, here)
-        self._set(ink)
+    @property
+    def strokes(self) -> list[Stroke]:
+        """The strokes drawn so far, each a list of points (x, y) in 32nds of the pad."""
+        lines = filter(None, self._strokes.value.split(";"))
+        return [[tuple(map(float, point.split(","))) for point in line.split()] for line in lines]
 
-    def lift(self) -> None:
-        """Lift the pen: the next click begins a new stroke."""
-        self.pen = None
-        self._paint()
+    def draw(self, stroke: Stroke) -> None:
+        """Draw a stroke, as the pointer does."""
+        line = " ".join(f"{x},{y}" for x, y in stroke)
+        self._strokes.value = ";".join(filter(None, [self._strokes.value, line]))
 
-    def clear(self) -> None:
-        """Empty the pad and lift the pen."""
-        self.pen = None
-        self._set(EMPTY)
+    def undo(self) -> None:
+        """Take the last stroke away."""
+        self._strokes.value = self._strokes.value.rpartition(";")[0]
 
-    def _on_click(self, index: int, _) -> None:
-        self.click(*divmod(index, CELLS))
+    def _put(self, below: tuple[int, ...]) -> None:
+        """Put a scan on the pad, or nothing, in place of what is there."""
+        self._below = below
+        self._strokes.value = ""
+        self._show()
 
-    def _show_scan(self) -> None:
-        self.pen = None
-        self._set(self._scans[self.scan.value])
-
-    def _set(self, ink: tuple[int, ...]) -> None:
-        if ink == self.value:
-            self._paint()  # the pen may have moved
+    def _show(self) -> None:
+        strokes = self.strokes
+        if self._below == EMPTY:
+            value = ink(as_a_scan(strokes)) if strokes else EMPTY
         else:
-            self.value = ink
+            value = tuple(map(max, self._below, ink(bitmap(strokes))))
+        cells = np.reshape(self._below, (CELLS, CELLS)) / FULL
+        lines = "".join(
+            f'<polyline points="{" ".join(f"{x:g},{y:g}" for x, y in [stroke[0], *stroke])}"/>'
+            for stroke in strokes
+        )
+        self._ink.value = (
+            f'<svg viewBox="0 0 {SIDE} {SIDE}" aria-hidden="true" '
+            f'style="background:{PAPER};outline:1px solid {FAINT}">'
+            f"{picture(cells, 0, 0, SIDE / CELLS)}"
+            f'<g {_LINE} stroke="{INK}">{lines}</g></svg>'
+        )
+        self._shown = self.value = value
 
-    def _paint(self) -> None:
-        pen = None if self.pen is None else self.pen[0] * CELLS + self.pen[1]
-        for index, (cell, ink) in enumerate(zip(self.cells, self.value, strict=True)):
-            cell.style.button_color = tint(INK, ink / FULL)
-            cell.style.text_color = HIGHLIGHT
-            cell.description = "\u25cf" if index == pen else _NOTHING
+    def _on_value(self, change) -> None:
+        if change.new != self._shown:  # set from outside
+            if change.new in self._scans:
+                self.scan.value = self._scans.index(change.new)
+            self._put(change.new)
 
 
 class DigitReader(Explorer):
@@ -149,45 +166,54 @@ class DigitReader(Explorer):
     def __init__(self, model, scan: int = 0, *, margin: int = 0, scans=None) -> None:
         images, labels = datasets.digits()[1] if scans is None else scans
         inks = [tuple(row) for row in (images.flatten(1) * FULL).round().int().tolist()]
-        known = dict(zip(inks, labels.tolist(), strict=True))
+        known = dict(zip(inks, enumerate(labels.tolist()), strict=True))
         pad = Pad(inks, scan)
         super().__init__(partial(view, model, known, margin), {"pad": pad})
+        # What is read stands beside the pad, where the eyes are, and so does Reset.
+        pad.beside.children += (self._sentence,)
+        pad.buttons.children += (self.reset_button,)
+        self.children = [pad, self._picture]
 
 
-def view(model, known: dict[tuple[int, ...], int], margin: int, pad: tuple[int, ...]) -> View:
+def view(model, known: dict[tuple, tuple[int, int]], margin: int, pad: tuple[int, ...]) -> View:
     """Draw what the model makes of the ink on the pad, and say what it reads.
 
     Args:
-        known: what digit a scan is, by its ink.
+        known: number of a scan, and what digit it is, by its ink.
 
     Raises:
         ValueError: if the pad is empty.
     """
     if not any(pad):
-        raise ValueError(
-            "The pad is empty. Click where the pen touches down, then where it turns, from the "
-            "top row to the bottom row; or move the slider to put a scan on the pad."
-        )
+        raise ValueError("The pad is empty. Draw a digit, or move the slider to a test scan.")
     seen = look(model, pad, margin=margin)
     shape = {"C1": (2, 1.75), "S2": (2, 2.4), "C3": (4, 3.0), "S4": (4, 4.2)}
     shape |= {"C5": (1, 9.0), "F6": (1, 9.0)}
-    columns = [Column("input", seen.image[None], 1, 4.0)]
+    cells = np.reshape(pad, (1, CELLS, CELLS)) / FULL
+    columns = [Column("8\u00d78", cells, 1, 10.0), Column("input", seen.image[None], 1, 4.0)]
     columns += [Column(name, maps, *shape[name]) for name, maps in seen.layers.items()]
     bars = seen.outputs / seen.outputs.max() if seen.distances else seen.outputs
     title = "distance to code" if seen.distances else "probability"
-    diagram = reading(columns, bars, seen.best, title)
+    note = "Dark is a high value."
+    if not seen.distances:
+        note += " White is 0: ReLU lets nothing below pass, and a map may be white all over."
+    diagram = reading(columns, bars, seen.best, title, note)
     return View(diagram.svg, explain(seen, known.get(pad)), diagram.alt)
 
 
-def explain(seen, label: int | None) -> str:
-    """Say what is read, whether it is right, and whether another digit came close."""
+def explain(seen, scan: tuple[int, int] | None) -> str:
+    """Say what is read, whether it is right, and whether another digit came close.
+
+    Args:
+        scan: its number and what digit it is; None for a drawing.
+    """
     how = "its code is the nearest" if seen.distances else "its probability is the highest"
-    if label is None:
+    if scan is None:
         says = f"Your digit is read as {seen.best}: {how}."
-    elif label == seen.best:
-        says = f"This scan is a {label}, and it is read as {label}: {how}."
     else:
-        says = f"This scan is a {label}, but it is read as {seen.best}: {how}."
+        number, label = scan
+        joint = "and it is" if label == seen.best else "but it is"
+        says = f"Test scan no. {number} is a {label}, {joint} read as {seen.best}: {how}."
     if seen.hesitates:
         says += f" It was close: {seen.second} comes next."
     return says

@@ -2,14 +2,15 @@
 
 An explorer is a set of named controls and one pure function `view(**state) -> View`. The panel
 calls the function once per change. When the function raises `ValueError`, the combination is
-refused in place: the reason appears, the last picture stays, dimmed, and the controls go on
-working. Nothing is printed, so there is no `Output` widget, and tests can read what is shown.
+refused in place: the reason appears under the controls, the last picture stays, dimmed, and the
+controls go on working. *Reset* goes back to where the panel began. Nothing is printed, so there is
+no `Output` widget, and tests can read what is shown.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from html import escape
 from numbers import Integral
 from typing import NamedTuple
@@ -92,8 +93,17 @@ class Explorer(ipywidgets.VBox):
             setattr(self, name, control)
             control.observe(self._on_change, names="value")
         self._draw()
+        self._first = [
+            (control, getattr(control, "max", None), control.value)
+            for control in self._controls.values()
+        ]
+        self.reset_button = ipywidgets.Button(
+            description="Reset", tooltip="Back to the first settings"
+        )
+        self.reset_button.add_class("cnn-reset")
+        self.reset_button.on_click(lambda _: self.reset())
         box = ipywidgets.Box(
-            list(self._controls.values()),
+            [*self._controls.values(), self.reset_button],
             layout=ipywidgets.Layout(
                 display="grid",
                 grid_template_columns=_COLUMNS,
@@ -112,15 +122,29 @@ class Explorer(ipywidgets.VBox):
         """The value of every control, by name."""
         return {name: control.value for name, control in self._controls.items()}
 
+    def reset(self) -> None:
+        """Go back to the settings with which the panel began."""
+        with self._one_change():
+            for control, largest, value in self._first:
+                if largest is not None:
+                    control.max = largest
+                control.value = value
+
     def _on_change(self, change) -> None:
         # A slider whose range shrinks moves by itself; that is part of the change under way.
-        if self._changing:
-            return
+        if not self._changing:
+            with self._one_change():
+                pass
+
+    @contextmanager
+    def _one_change(self) -> Iterator[None]:
+        """Draw once after what happens inside, and send all of it to the browser together."""
         self._changing = True
         try:
             with ExitStack() as held:
                 for part in (*self._controls.values(), self._picture, self._sentence):
                     held.enter_context(part.hold_sync())
+                yield
                 self._draw()
         finally:
             self._changing = False
@@ -147,12 +171,16 @@ class Explorer(ipywidgets.VBox):
                 control.max = largest  # the widget itself pulls a larger value down
 
     def _picture_html(self) -> str:
-        dimmed = ' cnn-dimmed" aria-hidden="true' if self.refused else ""
-        return f'<div class="cnn-picture{dimmed}">{self._last.html}</div>'
+        if not self.refused:
+            return f'<div class="cnn-picture">{self._last.html}</div>'
+        return (
+            f'<div class="cnn-refusal" role="alert">{escape(self.says)}</div>'
+            f'<div class="cnn-picture cnn-dimmed" aria-hidden="true">{self._last.html}</div>'
+        )
 
     def _sentence_html(self) -> str:
         if self.refused:
-            return f'<div class="cnn-refusal" role="alert">{escape(self.says)}</div>'
+            return ""
         return f'<div class="cnn-says" role="status">{escape(self.says)}</div>'
 
     def __repr__(self) -> str:

@@ -72,14 +72,21 @@ def _line(label: str, value: str) -> ipywidgets.Text:
 
 
 def numbers(line: str, label: str, fewest: int, most: int) -> list[float]:
-    """Read numbers separated by spaces, commas or semicolons.
+    """Read numbers separated by spaces; a comma or semicolon before the space does no harm.
 
     Raises:
-        ValueError: for a word that is no number from -9 to 9, and for too few or too many.
+        ValueError: for a word that is no number from -9 to 9, for a comma inside one, which may
+            be a decimal comma or stand between two numbers, and for too few or too many.
     """
     if not isinstance(line, str):
         raise ValueError(f"{label} must be a line of numbers, got {line!r}")
-    words = line.replace(",", " ").replace(";", " ").split()
+    words = [word for raw in line.split() if (word := raw.strip(",;"))]
+    for word in words:
+        if "," in word:
+            raise ValueError(
+                f"{label}: {word[:12]} may be one number or several. Write a decimal point, and "
+                "put spaces between numbers, as in 0.1 1.0."
+            )
     if not fewest <= len(words) <= most:
         wanted = f"{fewest} numbers" if fewest == most else f"{fewest} to {most} numbers"
         raise ValueError(

@@ -121,4 +121,8 @@ def gradient(block: Block, slope: float, blocks: int) -> str:
         return f"{plain} along F; the second term is the projection's own weights, no longer 1."
     both = f"(1 + {slope:g})^{blocks} = {power_text(products.with_shortcut)}"
     where = "" if block.kind == "identity" else ", on the maps and positions that are kept"
-    return f"{plain} along F alone, and by {both} with the 1 of the shortcut added{where}."
+    paths = f"2^{blocks} = {2**blocks:,} paths"
+    return (
+        f"{plain} along F alone, and by {both} with the 1 of the shortcut added{where}. Multiplied "
+        f"out, that is the sum over {paths}, not one of them above 1."
+    )

@@ -109,5 +109,6 @@ def explain(seen: Look, gull: tuple[int, int] | None) -> str:
         where += f", and the gull is at ({gull[0]}, {gull[1]})"
     return (
         f"The network {verdict} ({percent(seen.probability)}), and is "
-        f"{'right' if right else 'wrong'}.{where}. After it, no place is left."
+        f"{'right' if right else 'wrong'}.{where}. Pooling keeps the largest value of each map, "
+        "and not its place."
     )

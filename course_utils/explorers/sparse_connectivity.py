@@ -78,12 +78,15 @@ def view(
     """Draw one state of the explorer and say how its count comes about.
 
     Raises:
-        ValueError: if the dilated kernel is larger than the padded input, and as `edge_diagram`.
+        ValueError: if the dilated kernel of a convolution is larger than the padded input, and as
+            `edge_diagram`.
     """
     reason = refusal(n, kernel, padding, dilation)
-    if reason:
-        raise ValueError(reason)
     dense = layer == LAYERS[1]
+    if reason and not dense:
+        raise ValueError(reason)
+    if reason:  # a dense layer has no kernel: draw one of n outputs
+        kernel, stride, padding, dilation = 1, 1, 0, 1
     diagram = edge_diagram(
         n,
         kernel,
@@ -95,6 +98,8 @@ def view(
         unit=unit,
     )
     says = explain(n, kernel, stride, padding, dilation, dense)
+    if reason:
+        says = f"{says.partition('. ')[0]}. A convolution with these settings does not exist."
     wiring = connections(n, kernel, stride=stride, padding=padding, dilation=dilation, dense=dense)
     chosen = neighbours(wiring, "s" if side == SIDES[0] else "x", unit - 1)
     return View(diagram.svg, f"{says} {chosen}", diagram.alt)
@@ -103,6 +108,8 @@ def view(
 def limits(n, kernel, stride, padding, dilation, layer, side, unit) -> dict[str, int]:
     """Return the largest unit number there is; nothing where the layer is impossible."""
     there = _units(n, kernel, stride, padding, dilation, side)
+    if there is None and layer == LAYERS[1]:
+        there = n  # as `view` draws it
     return {} if there is None else {"unit": there}
 
 

@@ -66,7 +66,7 @@ def view(depth: int, activation: str, init: str, batch_norm: bool, skip: bool) -
     extras = [name for name, on in (("batch norm", batch_norm), ("shortcuts", skip)) if on]
     with_extras = f" with {' and '.join(extras)}" if extras else ""
     title = f"{depth} {ACTIVATIONS[activation]} layers{with_extras}, {INITS[init]} weights"
-    diagram = waterfall({title: measured.gradient})
+    diagram = waterfall({title: measured.gradient}, references=(0.25, 0.01))
     return View(diagram.svg, explain(measured, batch_norm, skip), diagram.alt)
 
 

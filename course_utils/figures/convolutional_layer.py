@@ -459,7 +459,7 @@ def two_vocabularies() -> Diagram:
         ("Pooling", "a summary of each window", "nn.MaxPool2d", WEIGHT),
     )
     lefts, wide, tall = (216, 452, 688), 212, 74
-    rows = ((58, "Complex layers", "in most papers"), (202, "Simple layers", "in PyTorch"))
+    rows = ((58, "Complex layers", "in many papers"), (202, "Simple layers", "in PyTorch"))
     for y, name, where in rows:
         parts.append(text(20, y + 32, name, font(18), bold=True))
         parts.append(text(20, y + 56, where, font(15), fill=MUTED))

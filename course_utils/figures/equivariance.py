@@ -130,24 +130,29 @@ def directions(dx: int, dy: int) -> tuple[str, ...]:
     return tuple(across + down) or ("by 0",)
 
 
-def reading(error: float, digits: int = 2) -> str:
-    """Write an error as the meter shows it: `"0"` below `ZERO`, else that many decimals."""
-    return "0" if error < ZERO else f"{error:.{digits}f}"
+def reading(error: float, digits: int = 3, spread: str | None = None) -> str:
+    """Write an error as the meter shows it: `"0"` below `ZERO`, else that many decimals.
+
+    `spread` is what a measured error may vary by, as in `"0.1"`: it is written behind a ±.
+    """
+    if error < ZERO:
+        return "0"
+    return f"{error:.{digits}f}" + (f" \u00b1 {spread}" if spread else "")
 
 
 def meter_table(
     columns: Sequence[str],
     rows: Mapping[str, Sequence[float | None]],
     *,
-    corner: str = "layer \\ transformation",
+    spread: str,
 ) -> Diagram:
-    """Draw the readings of the equivariance meter.
+    """Draw the readings of the equivariance meter, with one decimal.
 
     Args:
         columns: names of the transformations.
         rows: name of a layer -> its relative errors, one per transformation; None is drawn as a
             question mark, a reading that is still to come.
-        corner: text over the names of the layers.
+        spread: what every reading but the zeros may vary by, as in `"0.1"`.
 
     Raises:
         ValueError: for no row or column, and for a row with more or fewer readings than columns.
@@ -162,7 +167,11 @@ def meter_table(
     left, top = 350, 46
     wide, tall = (WIDTH - 16 - left) / len(columns), min(44.0, 330 / len(rows))
     size = min(font(17), 0.5 * tall)
-    parts = [text(20, top - 16, escape(corner), font(15), fill=MUTED)]
+
+    def content(error):
+        return "?" if error is None else reading(error, 1, spread)
+
+    parts = [text(20, top - 16, "layer \\ transformation", font(15), fill=MUTED)]
     for c, column in enumerate(columns):
         x = left + (c + 0.5) * wide
         parts.append(
@@ -172,12 +181,11 @@ def meter_table(
         y = top + r * tall
         parts.append(text(20, y + tall / 2 + size * 0.35, escape(name), size))
         for c, error in enumerate(errors):
-            parts.append(_reading_cell(left + c * wide, y, wide, tall, error, size))
+            parts.append(_reading_cell(left + c * wide, y, wide, tall, content(error), size))
     said = [
         f"{name}: "
         + ", ".join(
-            f"{column} {'?' if error is None else reading(error)}"
-            for column, error in zip(columns, errors, strict=True)
+            f"{column} {content(error)}" for column, error in zip(columns, errors, strict=True)
         )
         for name, errors in rows.items()
     ]
@@ -185,24 +193,21 @@ def meter_table(
     return frame("".join(parts), height=top + len(rows) * tall + 14, alt=alt, kind="cnn-meter")
 
 
-def _reading_cell(x, y, wide, tall, error, size) -> str:
-    if error is None:
-        fill, content, ink, bold = PAPER, "?", MUTED, False
-    elif error < ZERO:
-        fill, content, ink, bold = tint(GOOD, 0.22), "0", INK, True
-    else:
-        fill, content, ink, bold = tint(BAD, 0.2), reading(error), INK, False
+def _reading_cell(x, y, wide, tall, content, size) -> str:
+    fill, ink = {"?": (PAPER, MUTED), "0": (tint(GOOD, 0.22), INK)}.get(
+        content, (tint(BAD, 0.2), INK)
+    )
     return (
         f'<rect x="{number(x + 3)}" y="{number(y + 3)}" width="{number(wide - 6)}" '
         f'height="{number(tall - 6)}" rx="5" fill="{fill}" stroke="{FAINT}" '
-        f'stroke-width="{1 if error is None else 0}"/>'
+        f'stroke-width="{int(content == "?")}"/>'
         + text(
             x + wide / 2,
             y + tall / 2 + size * 0.35,
             content,
             size,
             anchor="middle",
-            bold=bold,
+            bold=content == "0",
             fill=ink,
         )
     )

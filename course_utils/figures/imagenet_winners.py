@@ -107,6 +107,14 @@ def _fact(quantity: Quantity, shown: Callable[[float], str]) -> tuple[str, str]:
     return shown(quantity.value), quantity.source
 
 
+def title(entry: Entry, x: str, y: str) -> str:
+    """Return what to call an entry: the network that was built, unless the entry's error is shown.
+
+    Most entries are several networks together, and only their error belongs to all of them.
+    """
+    return entry.name if "error" in (x, y) or not entry.model else entry.model
+
+
 def heading(entry: Entry) -> str:
     """Return name, year, team and place of an entry in one line."""
     if entry.place == "human":
@@ -122,8 +130,8 @@ def errors_by_year(entries: Iterable[Entry]) -> Diagram:
     """Draw the winner of each year as a bar, and what two people reached as dashed lines.
 
     A winner with two values (with and without extra training images) has a hollow part on top; one
-    that is no neural network is pale.
-    Below each bar: the name and, where a paper gives it, the number of layers.
+    that is no neural network is pale. Below each bar: the name, and where a paper gives them the
+    layers and how many networks were averaged.
 
     Raises:
         ValueError: if there is no winner among the entries.
@@ -132,7 +140,7 @@ def errors_by_year(entries: Iterable[Entry]) -> Diagram:
     won = [entry for entry in entries if entry.place == "winner"]
     if not won:
         raise ValueError(f"entries must hold a winner, got {len(entries)} entries and none")
-    base, top, left = 330, 44, 70
+    base, top, left = 314, 44, 70
     pitch = (WIDTH - left - 20) / len(won)
     per_percent = (base - top) / max(error.value for entry in won for error in entry.errors)
     caption = "top-5 error on the test images, %"
@@ -152,7 +160,7 @@ def errors_by_year(entries: Iterable[Entry]) -> Diagram:
     for place, entry in enumerate(won):
         parts.append(_year_bar(entry, left + place * pitch, pitch, base, per_percent))
     parts.append(f'<path d="M{left} {base}H{WIDTH - 12}" stroke="{INK}" stroke-width="1.5"/>')
-    return frame("".join(parts), height=base + 82, alt=_say_errors(entries), kind="cnn-winners")
+    return frame("".join(parts), height=base + 98, alt=_say_errors(entries), kind="cnn-winners")
 
 
 def _year_bar(entry: Entry, left: float, pitch: float, base: float, per_percent: float) -> str:
@@ -180,9 +188,18 @@ def _year_bar(entry: Entry, left: float, pitch: float, base: float, per_percent:
     parts.append(text(middle, y, values, font(16), anchor="middle", bold=True))
     parts.append(text(middle, base + 21, f"{entry.year}", font(15), anchor="middle", bold=True))
     parts.append(text(middle, base + 43, escape(entry.name), font(14), anchor="middle"))
-    depth = f"{entry.depth.value} layers" if entry.depth.value else ""
-    parts.append(text(middle, base + 64, depth, font(14), anchor="middle", fill=MUTED))
+    for line, words in enumerate(_inside(entry)):
+        y = base + 63 + 19 * line
+        parts.append(text(middle, y, words, font(14), anchor="middle", fill=MUTED))
     return "".join(parts)
+
+
+def _inside(entry: Entry) -> list[str]:
+    """How deep the networks of an entry are and how many, as far as it is known."""
+    mixed = entry.name != entry.model  # networks of several depths: the depth is the largest
+    depth = [f"{'up to ' * mixed}{entry.depth.value} layers"] if entry.depth.value else []
+    many = entry.errors[0].networks
+    return depth + ([f"{many} networks"] if many else [])
 
 
 def _say_errors(entries: Sequence[Entry]) -> str:
@@ -191,8 +208,7 @@ def _say_errors(entries: Sequence[Entry]) -> str:
         if entry.place != "winner":
             continue
         values = " or ".join(f"{error.value:g} %" for error in entry.errors)
-        layers = f", {entry.depth.value} layers" if entry.depth.value else ""
-        won.append(f"{entry.year} {entry.name}{layers}: {values}")
+        won.append(f"{entry.year} {', '.join([entry.name, *_inside(entry)])}: {values}")
     people = [f"{e.name}: {e.error:g} %" for e in entries if e.place == "human"]
     return f"Top-5 test error of the winners. {'; '.join([*won, *people])}."
 
@@ -221,8 +237,9 @@ def winners_chart(
 ) -> Diagram:
     """Draw the entries as points over two quantities; what is unknown is left out and named.
 
-    Winners are filled, second places hollow, people dashed lines where an error is an axis. The
-    second error of an entry is a small ring, joined to the first. Hover shows facts and sources.
+    Winners are filled, second places wider rings (so that a winner inside one is seen), people
+    dashed lines where an error is an axis. The second error of an entry is a small ring, joined to
+    the first. Hover shows facts and sources.
 
     Args:
         entries: with their counts filled in (see `course_utils.competition.with_counts`).
@@ -254,12 +271,14 @@ def winners_chart(
     for entry, (px, py) in spots:
         ends = [(px, py), *span.others(entry)]
         xs, ys = zip(*ends, strict=True)
-        placed.append((min(xs) - 9, min(ys) - 9, max(xs) + 9, max(ys) + 9))
-    placed += [span.words(person) for person in people if "error" in (x, y)]
-    for entry, (px, py) in spots:
+        room = _radius(entry) + 2
+        placed.append((min(xs) - room, min(ys) - room, max(xs) + room, max(ys) + room))
+    if "error" in (x, y):
+        placed += [box for person in people for box in (span.words(person), span.line(person))]
+    for entry, (px, py) in sorted(spots, key=lambda spot: spot[0].place == "winner"):
         parts.append(_point(entry, px, py, span, entry.id == chosen))
     for entry, (px, py) in spots:
-        parts.append(_name(entry, px, py, placed, entry.id == chosen))
+        parts.append(_name(title(entry, x, y), px, py, placed, entry.id == chosen))
     alt = _say_chart(known, unknown, x, y)
     return frame("".join(parts), height=_HEIGHT, alt=alt, kind="cnn-winners-chart")
 
@@ -305,6 +324,15 @@ class _Span:
         if self.keys["y"] == "error":
             return [(px, self.on("y", value)) for value in values]
         return []
+
+    def line(self, person: Entry) -> tuple[float, float, float, float]:
+        """The room that a person's line takes: left, top, right, bottom."""
+        left, top, right, bottom = _BOX
+        if self.keys["y"] == "error":
+            at = self.on("y", person.error)
+            return (left, at - 3, right, at + 3)
+        at = self.on("x", person.error)
+        return (at - 3, top, at + 3, bottom)
 
     def words(self, person: Entry) -> tuple[float, float, float, float]:
         """The room that the words at a person's line take: left, top, right, bottom."""
@@ -366,20 +394,25 @@ def _step(length: float) -> float:
 
 
 def _person(entry: Entry, span: _Span) -> str:
-    left, top, right, bottom = _BOX
+    left, top, right, bottom = span.line(entry)
     label = escape(f"{entry.name}: {entry.error:g} %")
     hover = f"<title>{escape(_hover(entry))}</title>"
-    look = f'stroke="{HIGHLIGHT}" stroke-width="2" stroke-dasharray="7 5"'
-    if span.keys["y"] == "error":
-        at = span.on("y", entry.error)
-        line = f'<path d="M{left} {number(at)}H{right}" {look}>{hover}</path>'
-    else:
-        at = span.on("x", entry.error)
-        line = f'<path d="M{number(at)} {top}V{bottom}" {look}>{hover}</path>'
+    across, down = (left + right) / 2, (top + bottom) / 2
+    way = f"M{left} {number(down)}H{right}"
+    if span.keys["x"] == "error":
+        way = f"M{number(across)} {top}V{bottom}"
+    line = (
+        f'<path d="{way}" stroke="{HIGHLIGHT}" stroke-width="2" stroke-dasharray="7 5">'
+        f"{hover}</path>"
+    )
     x, _, end, low = span.words(entry)
-    if span.keys["x"] == "error" and x < at:  # no room at the right of the line
+    if span.keys["x"] == "error" and x < across:  # no room at the right of the line
         return line + text(end, low - 6, label, font(20), anchor="end", fill=HIGHLIGHT)
     return line + text(x, low - 6, label, font(20), fill=HIGHLIGHT)
+
+
+def _radius(entry: Entry) -> int:
+    return 8 if entry.place == "winner" else 13
 
 
 def _point(entry: Entry, px: float, py: float, span: _Span, chosen: bool) -> str:
@@ -398,16 +431,16 @@ def _point(entry: Entry, px: float, py: float, span: _Span, chosen: bool) -> str
         )
     fill = INPUT if entry.place == "winner" else PAPER
     parts.append(
-        f'<circle cx="{number(px)}" cy="{number(py)}" r="9" fill="{fill}" stroke="{INPUT}" '
-        f'stroke-width="3">{hover}</circle>'
+        f'<circle cx="{number(px)}" cy="{number(py)}" r="{_radius(entry)}" fill="{fill}" '
+        f'stroke="{INPUT}" stroke-width="3">{hover}</circle>'
     )
     return "".join(parts)
 
 
-def _name(entry: Entry, px: float, py: float, placed: list, chosen: bool) -> str:
+def _name(name: str, px: float, py: float, placed: list, chosen: bool) -> str:
     """Write the name beside its point where it covers nothing that is there already."""
     size = font(20)
-    width, gap = len(entry.name) * size * _LETTER, 15 + 5 * chosen
+    width, gap = len(name) * size * _LETTER, 17 + 5 * chosen
     spots = [
         (px + gap, py + 6, "start"),
         (px - gap, py + 6, "end"),
@@ -427,7 +460,7 @@ def _name(entry: Entry, px: float, py: float, placed: list, chosen: bool) -> str
             best = (cost, at_x, at_y, anchor, box)
     _, at_x, at_y, anchor, box = best
     placed.append(box)
-    return text(at_x, at_y, escape(entry.name), size, anchor=anchor, bold=chosen)
+    return text(at_x, at_y, escape(name), size, anchor=anchor, bold=chosen)
 
 
 def _overlap(one: tuple, other: tuple) -> float:
@@ -444,11 +477,12 @@ def _outside(box: tuple) -> float:
 
 def _say_chart(known: Sequence[Entry], unknown: Sequence[Entry], x: str, y: str) -> str:
     points = [
-        f"{e.name}: {AXES[x].text(AXES[x].of(e))}, {AXES[y].text(AXES[y].of(e))}" for e in known
+        f"{title(e, x, y)}: {AXES[x].text(AXES[x].of(e))}, {AXES[y].text(AXES[y].of(e))}"
+        for e in known
     ]
     said = f"{AXES[y].label} against {AXES[x].label}. {'; '.join(points)}."
     if unknown:
-        said += f" Not known, so not drawn: {', '.join(e.name for e in unknown)}."
+        said += f" Not known, so not drawn: {', '.join(title(e, x, y) for e in unknown)}."
     return said
 
 

@@ -136,6 +136,10 @@ def _curve(curve, size, macs) -> str:
         f'<path d="M{number(place(n, 0)[0])} {bottom}v5" stroke="{MUTED}"/>'
         + text(place(n, 0)[0], bottom + 20, str(n), 14, anchor="middle", fill=MUTED)
         for n in range(64, largest + 1, 64)
+    ) + "".join(
+        f'<path d="M{left} {number(place(0, m)[1])}h-5" stroke="{MUTED}"/>'
+        + text(left - 9, place(0, m)[1] + 5, f"{m / 1e6:g}", 14, anchor="end", fill=MUTED)
+        for m in range(0, most + 1, 2 * 10 ** (len(str(most)) - 1))
     )
     # The number stands left of the dot in the right half, where the curve is steep.
     label = {"x": x - 12, "anchor": "end"} if size > 0.6 * largest else {"x": x + 4}
@@ -154,7 +158,7 @@ def _curve(curve, size, macs) -> str:
             anchor=label.get("anchor", "start"),
             bold=True,
         )
-        + text(left - 8, top - 1, "MACs", 14, anchor="end", fill=MUTED)
+        + text(20, top - 14, "million MACs", 14, fill=MUTED)
         + text(right + 26, bottom + 20, "pixels", 14, fill=MUTED)
     )
 

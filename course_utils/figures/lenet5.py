@@ -33,13 +33,13 @@ _MIDDLE = 168
 _CAPTION = 292
 
 
-def network_to_scale(blocks: Sequence, input_shape: tuple[int, ...] = (1, 32, 32)) -> Diagram:
+def network_to_scale(blocks: Sequence, *, counts: bool = True) -> Diagram:
     """Draw the layers as stacks of maps, every map to the same scale, as in the paper's Fig. 2.
 
     Args:
         blocks: objects with `name`, `output_shape` ((maps, height, width) or (units,)) and
             `parameters`, in the order of the forward pass; those of `Ledger.blocks()`.
-        input_shape: (C, H, W) of the image.
+        counts: whether to write how many parameters each layer trains.
 
     Layers of 1 x 1 maps are bars whose length is their number of units, on a scale of its own.
 
@@ -48,20 +48,24 @@ def network_to_scale(blocks: Sequence, input_shape: tuple[int, ...] = (1, 32, 32
     """
     if not blocks:
         raise ValueError("blocks must hold at least one layer, got none")
-    layers = [("input", tuple(input_shape), None)]
-    layers += [(block.name, tuple(block.output_shape), block.parameters) for block in blocks]
+    layers = [("input", (1, 32, 32), "trained:")]
+    layers += [(b.name, tuple(b.output_shape), f"{b.parameters:,}") for b in blocks]
     for name, shape, _ in layers:
         if len(shape) not in (1, 3):
             raise ValueError(f"output_shape must be (C, H, W) or (units,), {name} has {shape}")
     widths = [max(_stack_width(shape), _COLUMN) for _, shape, _ in layers]
     gap = max((980 - sum(widths)) / max(len(layers) - 1, 1), 0)
     body, x = [], 10.0
-    for (name, shape, parameters), width in zip(layers, widths, strict=True):
+    for (name, shape, trained), width in zip(layers, widths, strict=True):
         left = x + (width - _stack_width(shape)) / 2
-        body += _stack(left, shape, INPUT if parameters is None else OUTPUT)
-        body += _caption(x + width / 2, name, shape, parameters)
+        body += _stack(left, shape, OUTPUT if body else INPUT)
+        body += _caption(x + width / 2, [name.upper(), _size(shape), trained][: 2 + counts])
         x += width + gap
-    return frame("".join(body), height=372, alt=_describe_network(layers), kind="cnn-lenet5")
+    alt = _describe_network(layers, counts)
+    if counts:
+        alt += f" {sum(block.parameters for block in blocks):,} in all."
+    height = _CAPTION + (80 if counts else 56)
+    return frame("".join(body), height=height, alt=alt, kind="cnn-lenet5")
 
 
 def _is_bar(shape: tuple[int, ...]) -> bool:
@@ -101,27 +105,21 @@ def _size(shape: tuple[int, ...]) -> str:
     return f"{shape[0]}" if len(shape) == 1 else f"{shape[0]} @ {shape[1]}{TIMES}{shape[2]}"
 
 
-def _caption(x: float, name: str, shape: tuple[int, ...], parameters: int | None) -> list[str]:
-    lines = [text(x, _CAPTION, escape(name.upper()), font(17), anchor="middle", bold=True)]
-    lines.append(text(x, _CAPTION + 24, _size(shape), font(15), anchor="middle"))
-    if parameters is not None:
-        weights = f"{parameters:,}"
-        lines.append(
-            text(x, _CAPTION + 48, weights, font(15), anchor="middle", fill=MUTED, bold=True)
-        )
-    else:
-        lines.append(text(x, _CAPTION + 48, "trained:", font(15), anchor="middle", fill=MUTED))
-    return lines
-
-
-def _describe_network(layers) -> str:
-    parts = [
-        f"{name.upper()} {_size(shape).replace(TIMES, ' by ')}"
-        + ("" if parameters is None else f", {parameters:,} trainable parameters")
-        for name, shape, parameters in layers
+def _caption(x: float, lines: Sequence[str]) -> list[str]:
+    """The words below a layer: its name, its size, and what it trains."""
+    looks = (dict(size=font(17), bold=True), dict(size=font(15)), dict(size=font(15), fill=MUTED))
+    return [
+        text(x, _CAPTION + 24 * i, escape(line), anchor="middle", **look)
+        for i, (line, look) in enumerate(zip(lines, looks, strict=False))
     ]
-    total = sum(parameters or 0 for _, _, parameters in layers)
-    return f"The network with its maps to scale: {'; '.join(parts)}. {total:,} in all."
+
+
+def _describe_network(layers, counts: bool) -> str:
+    parts = [f"{name.upper()} {_size(shape).replace(TIMES, ' by ')}" for name, shape, _ in layers]
+    if counts:
+        trained = [f", {count} trainable parameters" for _, _, count in layers[1:]]
+        parts = map("".join, zip(parts, ["", *trained], strict=True))
+    return f"The network with its maps to scale: {'; '.join(parts)}."
 
 
 # ---------------------------------------------------------------------------------------------
@@ -263,7 +261,9 @@ _READING_HEIGHT = 290
 _READING_MIDDLE = 152
 
 
-def reading(columns: Sequence[Column], bars: Sequence[float], best: int, title: str) -> Diagram:
+def reading(
+    columns: Sequence[Column], bars: Sequence[float], best: int, title: str, note: str
+) -> Diagram:
     """Draw what a network makes of one image, from left to right, and its ten outputs.
 
     Args:
@@ -271,6 +271,7 @@ def reading(columns: Sequence[Column], bars: Sequence[float], best: int, title: 
         bars: length of the bar of each class, 0 to 1.
         best: the class that the network chooses.
         title: above the bars.
+        note: below the layers.
 
     Lengths and grey levels stand in images, so that the text of the diagram depends on the choice
     alone: two computers that differ in the last digits make the same text.
@@ -293,6 +294,7 @@ def reading(columns: Sequence[Column], bars: Sequence[float], best: int, title: 
         body.append(_rectangle(x, y, width, height, "none", FAINT, 1))
         x += width + gap
     body.append(_bars(x, bars, best, title))
+    body.append(text(8, _READING_HEIGHT - 10, escape(note), font(15), fill=MUTED))
     count = ", ".join(column.name for column in columns)
     alt = f"{count} and the outputs of the ten digits for one image. The network reads {best}."
     return frame("".join(body), height=_READING_HEIGHT, alt=alt, kind="cnn-reading")

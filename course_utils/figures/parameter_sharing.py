@@ -246,17 +246,6 @@ def draw_matrix(
     return ax
 
 
-LOW, HIGH = 0.25, 0.8
-"""Accuracies below and above which a text alternative puts a number; ten classes guess 0.1."""
-
-
-def describe_accuracy(share: float) -> str:
-    """Say in which of three ranges an accuracy lies: text that stays the same on every machine."""
-    if share < LOW:
-        return f"below {LOW:.0%}".replace("%", " %")
-    return f"above {HIGH:.0%}".replace("%", " %") if share > HIGH else "in between"
-
-
 def draw_accuracies(
     results: Mapping[str, tuple[float, float]],
     *,

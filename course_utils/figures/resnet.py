@@ -386,8 +386,7 @@ def draw_error_curves(
 ) -> list[Axes]:
     """Draw training errors on the left and test errors on the right, as fig. 1 does.
 
-    A name that begins with "plain" is drawn dashed, any other solid; the last number of a name's
-    curve is written at its end.
+    A name that begins with "plain" is drawn dashed, any other solid.
 
     Args:
         curves: name -> (training errors, test errors), shares from 0 to 1, one per epoch.
@@ -418,7 +417,7 @@ def draw_error_curves(
         ax.set(title=title, xlabel="epoch", ylim=(-3, 100))
         ax.grid(axis="y")
     axes[0].set_ylabel("wrong answers, %")
-    axes[1].legend(loc="upper right")
+    axes[1].legend(loc="center left", bbox_to_anchor=(1, 0.5))  # beside: a curve may lie anywhere
     return list(axes)
 
 
@@ -448,7 +447,7 @@ def draw_waterfall(norms: Mapping[str, Sequence[float]], *, ax: Axes | None = No
         ax.semilogy(layers, values, dashes, color=CYCLE[number_ % len(CYCLE)], label=name)
     ax.set(xlabel="convolution, from the input (left) to the scores", ylabel="gradient norm")
     ax.grid(axis="y")
-    ax.legend()
+    ax.legend(loc="center left", bbox_to_anchor=(1, 0.5))
     return ax
 
 

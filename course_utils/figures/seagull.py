@@ -93,8 +93,8 @@ def seagull_diagram(
     Args:
         image: (3, H, W), 0 to 1.
         look: what the network makes of it.
-        gull: (x, y) of the gull in pixels, as `datasets.seagulls` gives it, or None: only said,
-            never drawn into the scene.
+        gull: (x, y) of the gull in pixels, as `datasets.seagulls` gives it, or None. It is ringed:
+            over a cloud or at dusk the eye needs help. The network sees no ring.
 
     Raises:
         ValueError: for arrays of another shape, and for a probability outside [0, 1].
@@ -122,6 +122,8 @@ def seagull_diagram(
         )
         size = f"{width} {TIMES} {height}"
         parts.append(text(left, _TOP + _SIDE + 22, size, font(16), fill=MUTED))
+    if gull is not None:
+        parts.append(_ring(gull, image.shape[1:]))
     parts += [_strongest_place(look.evidence), _verdict(look)]
     return frame("".join(parts), height=_HEIGHT, alt=describe(look, gull), kind="cnn-seagull")
 
@@ -160,6 +162,20 @@ def signed(value: float) -> str:
     return content if content == "0.0" else (MINUS if value < 0 else "+") + content
 
 
+def _ring(gull, size) -> str:
+    """A ring about the gull, dark on white: seen on any sky. Its note stands under the scene."""
+    x, y = (
+        corner + (place + 0.5) * _SIDE / side
+        for corner, place, side in zip((_LEFTS[0], _TOP), gull, size[::-1], strict=True)
+    )
+    circle = f'<circle cx="{number(x)}" cy="{number(y)}" r="54" fill="none"'
+    note = text(_LEFTS[0] + _SIDE, _TOP + _SIDE + 22, "ring: for you only", font(15), anchor="end")
+    return (
+        f'{circle} stroke="#FFFFFF" stroke-width="5" opacity=".8"/>'
+        f'{circle} class="gull" stroke="{INK}" stroke-width="2" stroke-dasharray="7 5"/>{note}'
+    )
+
+
 def _strongest_place(evidence) -> str:
     row, column = strongest_place(evidence)
     high, wide = _SIDE / evidence.shape[0], _SIDE / evidence.shape[1]
@@ -173,23 +189,23 @@ def _strongest_place(evidence) -> str:
 def _verdict(look: Look) -> str:
     y, left, width = 336, 512, 476
     filled = max(look.probability * width, 1)
-    colour = GOOD if look.probability >= 0.5 else MUTED
+    yes = look.probability >= 0.5
+    label = {"anchor": "end", "fill": "#FFFFFF"} if yes else {"fill": INK}  # never ink on the bar
     return (
         text(12, y + 5, "global pooling keeps one number per map;", font(16))
         + text(12, y + 25, f"weighted and added: {signed(look.strongest)}", font(16), bold=True)
         + text(502, y + 17, "Gull?", font(18), bold=True, anchor="end")
         + f'<rect x="{left}" y="{y - 6}" width="{width}" height="34" rx="4" fill="{FAINT}" '
         f'fill-opacity=".45"/><rect class="bar" x="{left}" y="{y - 6}" width="{number(filled)}" '
-        f'height="34" rx="4" fill="{colour}"/>'
+        f'height="34" rx="4" fill="{GOOD if yes else MUTED}"/>'
         f'<path d="M{left + width / 2} {y - 10}v42" stroke="{INK}" stroke-width="1.5"/>'
         + text(
-            left + 12 if look.probability < 0.5 else left + filled - 12,
+            left + filled + (-12 if yes else 12),
             y + 18,
             percent(look.probability),
             font(19),
             bold=True,
-            anchor="start" if look.probability < 0.5 else "end",
-            fill="#FFFFFF" if look.probability >= 0.5 else INK,
+            **label,
         )
     )
 

@@ -18,11 +18,12 @@ LOST, BURST = 1e-3, 1e3
 """Outside this range a gradient is drawn, and spoken of, as vanishing or exploding."""
 
 _HEIGHT = 400
-_LEFT, _RIGHT, _TOP, _BOTTOM = 92, 968, 62, 346
+_LEFT, _RIGHT, _TOP, _BOTTOM = 92, 968, 76, 346
 _FLOORS = (-6, -12, -20, -40, -60, -100, -150)  # decades at which the axis may end
 _CEILINGS = (1, 3, 6, 12, 20, 30, 60)
 _SMALLEST = math.log10(1.4e-45)  # the smallest number that float32 can hold
 _MARKS = ("circle", "square", "diamond")
+_DASHES = ("9 5", "3 4")
 
 
 def scientific(value: float) -> str:
@@ -59,7 +60,7 @@ def verdict(value: float) -> str:
 def waterfall(
     series: Mapping[str, Sequence[float]],
     *,
-    references: Sequence[float] = (0.25, 0.01),
+    references: Sequence[float] = (),
     title: str = "",
     first: int = 0,
 ) -> Diagram:
@@ -73,7 +74,8 @@ def waterfall(
         series: name -> gradient of the layers, from the input (index 0) to the last layer, each
             relative to that of the last layer; as `backprop.Backprop.gradient`. All of the same
             length, 2 or more, none negative.
-        references: factors r whose powers rⁿ, for n layers passed, are drawn as dashed lines.
+        references: at most two factors r whose powers rⁿ, for n layers passed, are drawn as dashed
+            lines, named below the title.
         title: stands above the picture; empty: the name of the only series, or nothing.
         first: number of the lowest layer that the series hold; 0 is the input x.
 
@@ -97,7 +99,9 @@ def waterfall(
     parts = [_grid(low, high, y), _layers(depth, first, x)]
     if single:
         parts.append(_bars(next(iter(lines.values())), first, x, y))
-    parts += [_reference(r, depth, low, x, y) for r in references]
+    parts += [
+        _reference(factor, index, depth, low, x, y) for index, factor in enumerate(references)
+    ]
     if not single:
         parts += [
             _line(name, values, index, first, x, y)
@@ -123,6 +127,8 @@ def _check(lines, references) -> None:
     for name, values in lines.items():
         if not all(0 <= value < math.inf for value in values):
             raise ValueError(f"series must hold finite numbers >= 0, got others in {name!r}")
+    if len(references) > len(_DASHES):
+        raise ValueError(f"references must be at most {len(_DASHES)}, got {len(references)}")
     for factor in references:
         if not 0 < factor < 1:
             raise ValueError(f"references must lie between 0 and 1, got {factor!r}")
@@ -203,20 +209,16 @@ def _bars(values, first, x, y) -> str:
     return "".join(parts)
 
 
-def _reference(factor, depth, low, x, y) -> str:
-    """The powers of one factor, as far down as the picture goes, with their name at the end."""
+def _reference(factor, index, depth, low, x, y) -> str:
+    """The powers of one factor, as far down as the picture goes, and their name above the plot."""
     last = min(depth, low / math.log10(factor))  # layers passed where the line leaves the picture
-    points = [(x(depth), y(1.0)), (x(depth - last), y(10.0 ** (last * math.log10(factor))))]
-    (x1, y1), (x2, y2) = points
-    size, name = font(16), f"{factor:g}\u207f"
-    if last >= 0.75 * depth:
-        label = text(x2 - 8, y2 - 10, name, size, anchor="end", bold=True, fill=INK)
-    else:
-        label = text(x2 + 9, y2 - 8, name, size, bold=True, fill=INK)
-    halo = label.replace("<text ", f'<text stroke="{PAPER}" stroke-width="5" ', 1)
+    end = f"{x(depth - last):.1f} {y(10.0 ** (last * math.log10(factor))):.1f}"
+    look = f'stroke="{INK}" stroke-width="2" stroke-dasharray="{_DASHES[index]}" fill="none"'
+    at = 20 + 110 * index  # a name beside its line would lie over bars or over the other line
     return (
-        f'<path class="r" d="M{x1:.1f} {y1:.1f}L{x2:.1f} {y2:.1f}" stroke="{INK}" '
-        f'stroke-width="2" stroke-dasharray="8 5" fill="none"/>{halo}{label}'
+        f'<path class="r" d="M{x(depth):.1f} {y(1.0):.1f}L{end}" {look}/>'
+        f'<path d="M{at} 54h40" {look}/>'
+        + text(at + 46, 59, f"{factor:g}\u207f", font(16), bold=True)
     )
 
 
@@ -250,11 +252,14 @@ def _legend(names) -> str:
 
 
 def _describe(lines, depth, first) -> str:
+    """What arrives; of several series in words, which hold for every draw of the weights."""
     layers = f"{depth} layer{'s' * (depth != 1)}"
-    parts = [
-        f"{name}: {scientific(values[0])} at {_where(first)} ({verdict(values[0])})"
-        for name, values in lines.items()
-    ]
+    if len(lines) == 1:
+        ((name, values),) = lines.items()
+        parts = [f"{name}: {scientific(values[0])} at {_where(first)} ({verdict(values[0])})"]
+    else:
+        where = _where(first)
+        parts = [f"{name} {verdict(values[0])} at {where}" for name, values in lines.items()]
     return f"Gradient through {layers}, 1 at the last. {'; '.join(parts)}."
 
 
@@ -354,7 +359,7 @@ def draw_slopes(z: np.ndarray, slopes: Mapping[str, np.ndarray], *, ax: Axes | N
         ax.plot(z, values, label=name, color=CYCLE[index], linestyle=styles[index % 4])
     ax.axhline(0, color=MUTED, linewidth=0.8, zorder=0)
     ax.axhline(0.25, color=MUTED, linewidth=1, linestyle=":", zorder=0)
-    ax.text(z[0], 0.265, "0.25", color=MUTED, va="bottom")
+    ax.set_yticks([0, 0.25, 0.5, 0.75, 1])
     ax.set_xlabel("input z of the activation")
     ax.set_ylabel("slope")
     ax.set_xlim(z[0], z[-1])

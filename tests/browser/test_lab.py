@@ -49,9 +49,9 @@ SLIDE = """() => {
 
 # A panel as a live widget, not its still.
 LIVE_PANEL = ".jupyter-widgets.cnn-explorer"
-# What is clicked in a panel: a cell of the pad for digits, a layer of a network.
-CLICKED = ".cnn-pad button, .cnn-strip button"
-WITH_CLICKS = ("00", "07", "12")
+# What is clicked in a panel: a layer of a network.
+CLICKED = ".cnn-strip button"
+WITH_CLICKS = ("12",)
 # What a panel shows: the picture and the sentence under it.
 SHOWN = """(panel) => ['.cnn-picture', '.cnn-says']
   .map((part) => panel.querySelector(part)?.innerHTML ?? '').join()"""
@@ -61,6 +61,15 @@ SHOWN = """(panel) => ['.cnn-picture', '.cnn-says']
 def sparse(ran):
     """Notebook 01, every cell run."""
     return ran(SPARSE)
+
+
+def test_a_folded_reveal_shows_nothing_until_it_is_clicked(lab):
+    lab.open("12_imagenet_winners.ipynb")
+    reveal = lab.cell("reductions")
+    expect(reveal.locator(".jp-Placeholder-contentContainer")).to_be_visible()
+    assert "gone" not in reveal.locator(".jp-Cell-outputWrapper").inner_text()
+    reveal.locator(".jp-Placeholder-contentContainer").click()
+    expect(reveal.locator(".jp-OutputArea-output")).to_contain_text("41% gone")
 
 
 def live_panel(lab):

@@ -1,5 +1,6 @@
 """The framework of the exercises: states, recognition, endless functions, display."""
 
+import html
 import re
 import signal
 import subprocess
@@ -788,7 +789,10 @@ def test_show_solution_is_the_source_that_is_checked():
     assert find("01.count-edges").check(scope["count_edges"]).state == "passed"
     page = solution._repr_html_()
     assert page.startswith("<details") and "<details open" not in page
-    assert "first + kernel" in page and "&lt;= place &lt; n" in page
+    code = html.unescape(re.sub(r"<[^>]+>", "", page.partition("<pre")[2].partition(">")[2]))
+    assert code == solution.source, "colours change no character"
+    assert '<span style="color:#008000;font-weight:700">def</span>' in page
+    assert "white-space:pre;" in page, "no break in mid-word"
 
 
 @pytest.mark.parametrize("wrong", ["01.count-arrows", "77.count-edges", "", None, 1, "count-edges"])

@@ -1,10 +1,18 @@
 """The ground of the explorers: one redraw per change, refusals in place."""
 
+import importlib
+import pkgutil
+
 import ipywidgets
 import numpy as np
 import pytest
+import torch
 
+from course_utils import competition, explorers
 from course_utils.explorers.panel import Explorer, View, choice, slider
+from course_utils.figures.seagull import Look
+from course_utils.ledger import ledger
+from course_utils.models import LeNet5
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
 
@@ -67,9 +75,10 @@ def test_a_refusal_shows_its_reason_dims_the_picture_and_is_recovered_from():
     explorer = panel(whole=20)
     explorer.parts.value = 13
     assert explorer.refused and explorer.says == "13 & more is <too> much"
-    assert 'role="alert"' in explorer._sentence.value
-    assert "13 &amp; more is &lt;too&gt; much" in explorer._sentence.value
-    assert "cnn-dimmed" in explorer._picture.value.split("</style>")[1]
+    shown = explorer._picture.value.split("</style>")[1]
+    reason = 'role="alert">13 &amp; more is &lt;too&gt; much</div>'
+    assert shown.index(reason) < shown.index("cnn-dimmed"), "under the controls, over the picture"
+    assert explorer._sentence.value == ""
     assert "<svg>3/20</svg>" in explorer._picture.value, "the last picture stays"
     assert explorer.alt == "No picture: 13 & more is <too> much"
     explorer.parts.value = 14
@@ -139,3 +148,70 @@ def test_a_choice_is_labelled_and_refuses_what_it_does_not_offer():
     assert isinstance(choice("Side", "a", ["a", "b"]), ipywidgets.Dropdown)
     with pytest.raises(ValueError, match="Side must be one of 'a', 'b', got 'c'"):
         choice("Side", "c", ["a", "b"])
+
+
+# Every explorer of the course
+
+MODULES = [name for _, name, _ in pkgutil.iter_modules(explorers.__path__) if name != "panel"]
+
+
+def needed(kind: str) -> tuple:
+    """What an explorer cannot do without: a network, its ledger, a look at a scene."""
+    if kind == "ArchitectureBrowser":
+        with torch.device("meta"):
+            nets = {name: LeNet5(variant) for name, variant in (("a", "paper"), ("b", "modern"))}
+            return ([ledger(net, (1, 32, 32), name=name) for name, net in nets.items()],)
+    if kind == "MoveTheGull":
+        maps = (np.zeros((n, n), np.float32) for n in (32, 16, 8))
+        return (lambda image, maps=tuple(maps): Look(*maps, 0.0, 0.5),)
+    return {"DigitReader": (LeNet5("modern"),), "WinnersChart": (competition.winners(),)}.get(
+        kind, ()
+    )
+
+
+def explorer_of(module: str) -> Explorer:
+    """The explorer of a module, as a notebook first shows it."""
+    there = vars(importlib.import_module(f"course_utils.explorers.{module}")).values()
+    (kind,) = (
+        one
+        for one in there
+        if isinstance(one, type) and issubclass(one, Explorer) and one is not Explorer
+    )
+    return kind(*needed(kind.__name__))
+
+
+def another(control) -> object:
+    """A value that a control does not have now."""
+    if hasattr(control, "max"):
+        return control.min if control.value == control.max else control.max
+    if hasattr(control, "options"):
+        values = [value for _, value in control._options_full]
+        return next(value for value in reversed(values) if value != control.value)
+    return "" if isinstance(control.value, str) else tuple(reversed(control.value))
+
+
+def inside(widget):
+    """Every widget in a box, however deep."""
+    for child in getattr(widget, "children", ()):
+        yield child
+        yield from inside(child)
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_reset_brings_the_first_state_back_in_one_redraw(module):
+    explorer = explorer_of(module)
+    first = (explorer.state, explorer.says, explorer._picture.value, explorer._sentence.value)
+    for control in explorer._controls.values():
+        control.value = another(control)
+    assert explorer.state != first[0]
+    explorer.redraws = 0
+    explorer.reset_button.click()
+    assert explorer.redraws == 1
+    assert first == (
+        explorer.state, explorer.says, explorer._picture.value, explorer._sentence.value
+    )  # fmt: skip
+    if module == "lenet5":
+        explorer.pad.scan.value = 3
+        explorer.reset_button.click()
+        assert explorer.pad.scan.value == 0 and explorer.state == first[0]
+    assert explorer.reset_button in inside(explorer.children[0]), "among the controls, for Tab"

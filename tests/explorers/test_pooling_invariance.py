@@ -2,7 +2,6 @@
 
 import itertools
 import re
-import time
 
 import pytest
 
@@ -64,18 +63,20 @@ def test_a_line_that_cannot_be_read_is_refused_in_place_and_recovered_from():
         ("1 " * 11, "There are 11"),
         ("nan", "'nan' is none"),
         ("1e9", "'1e9' is none"),
+        ("0,1 1,0", "0,1 may be one number or several. Write a decimal point"),
+        ("1,2,3", "1,2,3 may be one number or several"),
     ):
         panel.values.value = line
         assert panel.refused and reason in panel.says
         assert 'role="alert"' in panel._repr_mimebundle_()["text/html"]
-    panel.values.value = "0,1; 0.9"
+    panel.values.value = "0.1, 1; 0.9"
     assert not panel.refused and "of 3 detector values" in panel.says
     panel.incoming.value = "1"
     assert panel.refused and "Next in must hold 3 numbers" in panel.says
 
 
 def test_minus_signs_of_either_kind_are_read():
-    assert numbers("\u22121 -2,3", "Values", 1, 9) == [-1.0, -2.0, 3.0]
+    assert numbers("\u22121 -2, 3", "Values", 1, 9) == [-1.0, -2.0, 3.0]
 
 
 @pytest.mark.parametrize(
@@ -90,11 +91,3 @@ def test_minus_signs_of_either_kind_are_read():
 def test_a_first_value_out_of_range_is_refused(first, message):
     with pytest.raises(ValueError, match=re.escape(message)):
         PoolingStrip(**first)
-
-
-def test_a_change_is_drawn_in_milliseconds():
-    panel = PoolingStrip(values=ROWS[-1])
-    start = time.process_time()
-    for k in range(60):
-        panel.kernel.value = 1 + k % 5
-    assert (time.process_time() - start) / 60 < 0.02

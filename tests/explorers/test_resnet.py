@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from course_utils.explorers.resnet import MAPS, SIDE, SLOPES, ShortcutExplorer, view
+from course_utils.figures.resnet import path_products
 from course_utils.ledger import ledger
 from course_utils.models.resnet import BasicBlock
 
@@ -103,7 +104,16 @@ def test_what_is_said_of_the_gradient_is_true():
             assert f"{blocks} block{'s' * (blocks != 1)} " in says
             assert ("one path only" in says) == (shortcut == "plain")
             assert ("no longer 1" in says) == (shortcut == "C")
-            assert (f"(1 + {slope:g})^{blocks} = " in says) == (shortcut in ("identity", "A", "B"))
+            sums = shortcut in ("identity", "A", "B")
+            assert (f"(1 + {slope:g})^{blocks} = " in says) == sums
+            assert (f"2^{blocks} = {2**blocks:,} paths" in says) == sums
+
+
+def test_the_growth_is_a_sum_of_paths_none_of_them_above_1():
+    for slope in SLOPES:
+        paths = [slope ** sum(blocks) for blocks in itertools.product((0, 1), repeat=9)]
+        assert len(paths) == 2**9 and max(paths) <= 1
+        assert sum(paths) == pytest.approx(path_products(slope, 9).with_shortcut)
 
 
 def test_every_picture_is_well_formed(oracle):

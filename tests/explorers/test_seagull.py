@@ -2,7 +2,6 @@
 
 import itertools
 import re
-import time
 
 import numpy as np
 import pytest
@@ -49,7 +48,7 @@ def test_every_state_is_drawn_and_said_truly(gull):
         assert ("and is right" in shown.says) == (says_gull == (gull == "present"))
         row, column = np.unravel_index(seen.evidence.argmax(), (8, 8))
         place = f"strongest at ({4 * column + 1.5:.0f}, {4 * row + 1.5:.0f})"
-        assert place in shown.says
+        assert place in shown.says and "no place is left" not in shown.says
         assert (f"the gull is at ({x}, {y})" in shown.says) == (gull == "present")
 
 
@@ -76,11 +75,3 @@ def test_each_control_changes_the_scene_in_one_redraw():
 def test_a_first_value_out_of_range_is_refused(first, message):
     with pytest.raises(ValueError, match=re.escape(message)):
         MoveTheGull(look, **first)
-
-
-def test_a_move_is_drawn_well_within_100_ms():
-    panel = MoveTheGull(look)
-    start = time.process_time()
-    for k in range(40):
-        panel.x.value = 6 + k % 20
-    assert (time.process_time() - start) / 40 < 0.05

@@ -159,6 +159,17 @@ def test_a_refusal_is_recovered_from_and_keeps_the_unit():
     assert panel.unit.value == panel.unit.max == 1
 
 
+def test_a_dense_layer_is_not_refused_for_a_kernel_that_it_does_not_have():
+    panel = SparseConnectivity(n=5, kernel=7, padding=0)
+    assert panel.refused
+    panel.layer.value = "fully connected"
+    assert not panel.refused and panel.says.startswith("Every output reads all 5 inputs: 5 × 5 =")
+    assert "25 arrows, one weight each. A convolution with these settings does not" in panel.says
+    assert panel.unit.max == 5
+    panel.layer.value = "convolution"
+    assert panel.refused
+
+
 def test_it_may_begin_impossible():
     panel = SparseConnectivity(n=3, kernel=7, padding=0)
     assert panel.refused

@@ -102,29 +102,29 @@ def test_words_for_shifts_and_readings():
     assert directions(3, 2) == ("3 right", "2 down")
     assert directions(-1, -4) == ("1 left", "4 up")
     assert directions(0, 0) == ("by 0",)
-    assert [reading(e) for e in (0, 9.9e-6, 1.1e-5, 0.126)] == ["0", "0", "0.00", "0.13"]
-    assert reading(0.1264, 3) == "0.126"
+    assert [reading(e) for e in (0, 9.9e-6, 1.1e-5, 0.126)] == ["0", "0", "0.000", "0.126"]
+    assert [reading(e, 1, spread="0.1") for e in (0, 0.126)] == ["0", "0.1 ± 0.1"]
 
 
 def test_the_table_shows_every_reading_and_marks_zeros_not_by_colour_alone():
     rows = {"conv <a>": [0, 3e-7, 1.234], "dense": [1.4142, None, 0.05]}
-    diagram = meter_table(["shift 1", "shift 2", "turn"], rows)
+    diagram = meter_table(["shift 1", "shift 2", "turn"], rows, spread="0.1")
     root = ET.fromstring(diagram.svg)
     texts = [(t.text, t.get("font-weight")) for t in root.iter(f"{SVG}text")]
     assert [t for t, _ in texts[-8:]] == [
         "conv <a>",
         "0",
         "0",
-        "1.23",
+        "1.2 ± 0.1",
         "dense",
-        "1.41",
+        "1.4 ± 0.1",
         "?",
-        "0.05",
+        "0.1 ± 0.1",
     ]
     assert all((weight == "700") == (content == "0") for content, weight in texts[-8:])
     assert diagram.alt == (
-        "Relative error of equivariance. conv <a>: shift 1 0, shift 2 0, turn 1.23; "
-        "dense: shift 1 1.41, shift 2 ?, turn 0.05."
+        "Relative error of equivariance. conv <a>: shift 1 0, shift 2 0, turn 1.2 ± 0.1; "
+        "dense: shift 1 1.4 ± 0.1, shift 2 ?, turn 0.1 ± 0.1."
     )
     fills = [r.get("fill") for r in root.iter(f"{SVG}rect")][1:]
     assert fills[0] == fills[1] != fills[2] == fills[3] == fills[5] != fills[4]
@@ -154,9 +154,12 @@ PATHS = both_paths(picture("digit"), "circular", 1)
     [
         (lambda: two_paths(PATHS, dx=1, dy=0, layer=()), "layer must be one or two lines, got ()"),
         (lambda: two_paths(PATHS, dx=1, dy=0, layer="conv"), "layer must be one or two lines"),
-        (lambda: meter_table([], {"a": []}), "got 1 rows, 0 columns"),
-        (lambda: meter_table(["s"], {}), "got 0 rows, 1 columns"),
-        (lambda: meter_table(["s"], {"a": [1, 2]}), "row 'a' must have 1 readings, got 2"),
+        (lambda: meter_table([], {"a": []}, spread="1"), "got 1 rows, 0 columns"),
+        (lambda: meter_table(["s"], {}, spread="1"), "got 0 rows, 1 columns"),
+        (
+            lambda: meter_table(["s"], {"a": [1, 2]}, spread="1"),
+            "row 'a' must have 1 readings, got 2",
+        ),
         (lambda: map_rows({}, names=["a"], alt="x"), "at least one picture"),
         (lambda: map_rows({"x": (PATHS.x, [])}, names=["a"], alt="x"), "must have 1 maps, got 0"),
         (
@@ -176,8 +179,10 @@ def test_text_is_large_enough_and_inside(mode):
     try:
         diagrams = [
             two_paths(both_paths(picture("gull"), "zeros", -4, 4), dx=-4, dy=4, layer=CONV),
-            meter_table(["shift 1", "shift 2", "turn 90°", "enlarge ×2"], {"a": [0] * 4}),
-            meter_table(["s"] * 4, {f"row {i}": [1.0] * 4 for i in range(10)}),
+            meter_table(
+                ["shift 1", "shift 2", "turn 90°", "enlarge ×2"], {"a": [0.7] * 4}, spread="0.1"
+            ),
+            meter_table(["s"] * 4, {f"row {i}": [1.0] * 4 for i in range(10)}, spread="0.1"),
             map_rows({"x": (PATHS.x, PATHS.x[None])}, names=["a"], alt="x"),
         ]
         for diagram in diagrams:

@@ -72,7 +72,7 @@ def test_errors_by_year_are_bars_of_their_height():
     won = [entry for entry in ENTRIES if entry.place == "winner"]
     assert len(solid) == 8
     scale = {entry.id: solid[figures.heading(entry)][-1] / entry.error for entry in won}
-    assert max(scale.values()) - min(scale.values()) < 0.02  # one scale for all
+    assert max(scale.values()) - min(scale.values()) < 0.045  # one scale, to a tenth of a pixel
     for entry in won:
         drawn = solid[figures.heading(entry)]
         assert len(drawn) == len(entry.errors)
@@ -82,7 +82,11 @@ def test_errors_by_year_are_bars_of_their_height():
             )
         assert f"{entry.errors[0].value:g} %" in diagram.alt
     assert "15.315 % or 16.422 %" in diagram.alt
-    assert {"28.2", "15.3 / 16.4", "2.3", "2012", "152 layers"} <= set(texts(diagram))
+    assert {"28.2", "15.3 / 16.4", "2.3", "2012", "up to 152 layers"} <= set(texts(diagram))
+    # 3.567 % are six networks and no single ResNet-152.
+    assert "2015 ResNets, up to 152 layers, 6 networks: 3.567 %" in diagram.alt
+    assert "2012 AlexNet, 8 layers, 7 networks: 15.315 %" in diagram.alt
+    assert "ResNet-152" not in texts(diagram)
     assert diagram.svg.count('stroke-dasharray="7 5"') == 2  # the two people
 
 
@@ -149,10 +153,14 @@ def test_marks_of_an_axis_of_years_are_whole_years(years, marks):
 
 def test_names_in_the_chart_stay_inside_and_off_the_points():
     for x, y in (("year", "error"), ("depth", "single"), ("error", "depth"), ("year", "depth")):
-        root = ET.fromstring(figures.winners_chart(ENTRIES, x, y).svg)
+        svg = figures.winners_chart(ENTRIES, x, y).svg
+        root = ET.fromstring(svg)
         spots = [(float(c.get("cx")), float(c.get("cy"))) for c in root.iter(f"{SVG}circle")]
-        names = [t for t in root.iter(f"{SVG}text") if t.text in {e.name for e in ENTRIES}]
+        words = {figures.title(entry, x, y) for entry in ENTRIES}
+        names = [t for t in root.iter(f"{SVG}text") if t.text in words]
         assert names
+        lines = re.findall(r'd="M76 ([\d.]+)H984" stroke="[^"]*" stroke-width="2"', svg)
+        assert len(lines) == 2 * (y == "error")
         for name in names:
             width = len(name.text) * 11
             left = float(name.get("x"))
@@ -165,6 +173,17 @@ def test_names_in_the_chart_stay_inside_and_off_the_points():
                 if left + 4 < px < left + width * 0.75 and low - 14 < py < low
             ]
             assert inside == [], (x, y, name.text)
+            assert not any(low - 16 < float(line) < low + 2 for line in lines), name.text
+
+
+def test_a_winner_and_a_second_place_on_one_spot_are_both_seen():
+    """2016: 2.991 and 3.031 %."""
+    circles = list(ET.fromstring(figures.winners_chart(ENTRIES).svg).iter(f"{SVG}circle"))
+    found = {c[0].text.splitlines()[0]: (i, float(c.get("r"))) for i, c in enumerate(circles)}
+    second, ring = found["ResNeXt, 2016 (ResNeXt, second place)"]
+    winner, disc = found["Trimps-Soushen, 2016 (Trimps-Soushen, winner)"]
+    assert winner > second  # drawn later, so on top
+    assert ring - disc >= 4
 
 
 def test_strips_have_a_cell_for_each_layer():

@@ -35,6 +35,16 @@ def test_the_dot_lies_on_the_curve_at_the_input_size():
         assert f"{dot.get('cx')},{dot.get('cy')}" in points
 
 
+def test_the_cost_axis_has_ticks_at_their_heights():
+    curve = [(32, 10_000_000), (64, 40_000_000)]
+    root = ET.fromstring(resolution_diagram(**CALL | {"curve": curve}).svg)
+    words = {e.text: float(e.get("y")) for e in root.iter(f"{SVG}text")}
+    dot = float(root.find(f".//{SVG}circle").get("cy"))  # at 10 million
+    assert "million MACs" in words
+    assert (words["0"] + words["20"]) / 2 - 5 == pytest.approx(dot, abs=0.2)
+    assert words["40"] < words["20"] < words["0"]
+
+
 def test_bars_are_as_long_as_their_numbers():
     root = ET.fromstring(resolution_diagram(**CALL).svg)
     bars = [float(e.get("width")) for e in root.iter(f"{SVG}rect") if e.get("height") == "20"]

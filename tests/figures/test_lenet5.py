@@ -61,6 +61,10 @@ def test_the_captions_are_the_papers_and_all_lies_inside():
         assert caption in words
     assert diagram.alt.endswith("60,000 in all.")
     assert "S2 6 @ 14 by 14, 12 trainable parameters" in diagram.alt
+    silent = figures.network_to_scale(blocks(), counts=False)
+    for secret in ("156", "1,516", "60,000", "trained"):  # questions of the lesson
+        assert secret not in silent.alt + " ".join(texts(silent))
+    assert "6 @ 28×28" in texts(silent)
     for element in ET.fromstring(diagram.svg).iter(f"{SVG}rect"):
         left, width = float(element.get("x", 0)), float(element.get("width"))
         assert left >= 0 and left + width <= 1000
@@ -133,7 +137,7 @@ def reading(bars, best=3):
         Column("input", random.rand(1, 32, 32), 1, 4.0),
         Column("C1", random.rand(6, 28, 28), 2, 1.75),
     ]
-    return columns, figures.reading(columns, bars, best, "probability")
+    return columns, figures.reading(columns, bars, best, "probability", "Dark is high.")
 
 
 def test_a_reading_shows_layers_and_bars():

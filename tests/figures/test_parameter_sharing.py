@@ -10,7 +10,6 @@ from matplotlib import pyplot as plt
 
 from course_utils import geometry, ops
 from course_utils.figures.parameter_sharing import (
-    describe_accuracy,
     draw_accuracies,
     draw_by_place,
     draw_matrix,
@@ -179,11 +178,3 @@ def test_the_map_marks_the_places_shown():
         draw_by_place(values, [(3, 0)])
     with pytest.raises(ValueError, match="values from 0 to 1"):
         draw_by_place(values * 2, [])
-
-
-@pytest.mark.parametrize(
-    ("share", "words"),
-    [(0.1, "below 25 %"), (0.25, "in between"), (0.8, "in between"), (0.93, "above 80 %")],
-)
-def test_accuracies_in_words(share, words):
-    assert describe_accuracy(share) == words

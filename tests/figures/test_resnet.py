@@ -184,6 +184,9 @@ def test_error_curves_show_training_left_and_test_right():
         assert (plain.get_linestyle(), residual.get_linestyle()) == ("--", "-")
         assert list(guide.get_xdata()) == [2.5, 2.5]
     assert [text.get_text() for text in axes[1].get_legend().get_texts()] == list(CURVES)
+    legend = axes[1].get_legend()
+    axes[1].figure.canvas.draw()
+    assert legend.get_window_extent().x0 >= axes[1].get_window_extent().x1  # beside every curve
     assert show(axes[0], alt="Curves.").png.startswith(b"\x89PNG")
 
 

@@ -76,6 +76,26 @@ def test_no_probability_is_written_as_certain(probability, text):
     assert diagram.alt.startswith("A beach without a gull")
 
 
+@pytest.mark.parametrize("probability", [0.02, 0.32, 0.49])
+def test_a_dark_percentage_stands_beside_its_dark_bar(probability):
+    root = ET.fromstring(seagull.seagull_diagram(np.zeros((3, 32, 32)), made_look(probability)).svg)
+    (bar,) = [r for r in root.iter(f"{SPACE}rect") if r.get("class") == "bar"]
+    (label,) = [t for t in root.iter(f"{SPACE}text") if (t.text or "").endswith(" %")]
+    assert float(label.get("x")) > float(bar.get("x")) + float(bar.get("width"))
+
+
+@pytest.mark.parametrize("gull", [(6, 25), (16, 13), None])
+def test_a_ring_shows_where_the_gull_is_and_is_not_in_the_scene(gull):
+    root = ET.fromstring(seagull.seagull_diagram(np.zeros((3, 32, 32)), made_look(), gull=gull).svg)
+    rings = [c for c in root.iter(f"{SPACE}circle") if c.get("class") == "gull"]
+    centres = [(float(c.get("cx")), float(c.get("cy"))) for c in rings]
+    places = (
+        [] if gull is None else [(12 + (gull[0] + 0.5) * 226 / 32, 46 + (gull[1] + 0.5) * 226 / 32)]
+    )
+    np.testing.assert_allclose(centres, places, atol=0.1)
+    assert (decoded(next(root.iter(LINK)).get("href")) == 0).all()
+
+
 @pytest.mark.parametrize(("value", "text"), [(1.04, "+1.0"), (-2.5, "−2.5"), (0.01, "0.0")])
 def test_scores_carry_their_sign(value, text):
     assert seagull.signed(value) == text

@@ -6,16 +6,11 @@ import pytest
 import torch
 from cells import run_cells
 
+from course_utils.equivariance import rim
+
 SLUG = "03_equivariance"
-MEASUREMENTS = [
-    "setup",
-    "meter-see",
-    "rim-see",
-    "stride-see",
-    "rows-define",
-    "table",
-    "group-see",
-]
+MEASUREMENTS = ["setup", "opening-picture", "meter-see", "rim-see", "stride-see"]
+MEASUREMENTS += ["whole-network-see", "rows-define", "rows-layers", "table"]
 ZEROS = {  # layer -> the transformations at which the notebook's table shows 0
     "convolution, circular": {"shift 1", "shift 2"},
     "convolution, zero padding": set(),
@@ -37,33 +32,40 @@ def gradients():
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(5))
 def test_the_meter_reads_as_the_notebook_says(seed, capsys):
-    result = run_cells(SLUG, MEASUREMENTS, seed=("manual_seed(0)", f"manual_seed({seed})"))
+    cells = [*MEASUREMENTS, "group-see", "group-picture"]
+    result = run_cells(SLUG, cells, seed=("SEED = 0", f"SEED = {seed}"))
     said = capsys.readouterr().out
-    assert said.count("below 1e-5: True") == 2
-    rims = re.findall(r"receptive field (\d): (\d) columns differ, \[([\d, ]+)\]", said)
-    assert [(field, count) for field, count, _ in rims] == [(c, c) for c in "3579"]
-    for r, (_, _, columns) in enumerate(rims, start=1):
-        wrong = sorted([*range(1, r + 2), *range(17 - r, 17)])
-        assert [int(c) for c in columns.split(", ")] == wrong
+    assert re.findall(r"(?:by hand|meter): +(\S+)", said) == ["0", "0"]
+    assert "one layer, shift by 1: columns [1, 2, 16]\n" in said
+    rims = re.findall(r"receptive field (\d), shift by 1.*: (\[.*\]) columns", said)
+    for r, (field, counts) in enumerate(rims, start=1):
+        assert int(field) == 2 * r + 1
+        wide = [2 * r + min(pixels, 2 * r) for pixels in range(1, 8)]  # 2r + 1 up to 4r
+        assert counts == str(wide)
+        assert wide == [rim(pixels, 2 * r + 1) for pixels in range(1, 8)]
     strided = re.findall(r"shift by (\d): the output moves by \d, error (\S+)", said)
     assert [(n, e == "0") for n, e in strided] == [(str(n), n % 2 == 0) for n in range(1, 7)]
-    group = re.findall(r"T' = .*:\s+(\S+)", said)
-    assert float(group[0]) > 0.1 and group[1] == "0"
+    assert "rank of the layer's matrix: 256 of 256\n" in said
+    followed = dict(re.findall(r"shift by +(\d+): followed (\w+)", said))
+    assert [n for n, how in followed.items() if how == "exactly"] == ["16", "32"]
+    assert result["follow"] == 4
 
-    smallest, dense = 9.0, []
-    for name, layer in result["layers"].items():
-        for transform, error in zip(result["transforms"], result["errors"](layer), strict=True):
-            if transform in ZEROS[name]:
-                assert error < 1e-5, (name, transform)
-            else:
-                assert error > 0.1, (name, transform)
-                smallest = min(smallest, error)
-            if name == "dense":
-                dense.append(error)
-    assert set(result["layers"]) == set(ZEROS)
-    assert all(1.35 < error < 1.48 for error in dense)
-    with capsys.disabled():
-        print(
-            f"\nseed {seed}: smallest broken reading {smallest:.2f}, dense {min(dense):.2f} to "
-            f"{max(dense):.2f}, stride 2 {strided[0][1]}, turn without cycling {group[0]}"
-        )
+    assert set(result["readings"]) == set(ZEROS)
+    for name, errors in result["readings"].items():
+        for transform, error in zip(result["transforms"], errors, strict=True):
+            expected = error < 1e-5 if transform in ZEROS[name] else error > 0.1
+            assert expected, (name, transform, error)
+    assert all(1.35 < error < 1.48 for error in result["readings"]["dense"])  # √2
+
+
+def test_with_any_linear_map_behind_it_every_layer_that_loses_nothing_would_be_equivariant():
+    """Why the lesson asks that T' moves places: M P M⁺ follows the shift that no shift follows."""
+    result = run_cells(SLUG, ["setup", "meter-see", "stride-see"])
+    x, T, layer = result["x"][:20], result["shift_by"](1), result["strided"]
+    layer.bias.data.zero_()
+    M = result["matrix"].double()  # row vectors: f(x) = x M
+    P = T(torch.eye(256).view(256, 1, 16, 16)).flatten(1).double()
+    any_map = torch.linalg.pinv(M) @ P @ M
+    gap = layer(T(x)).flatten(1).double() - layer(x).flatten(1).double() @ any_map
+    assert gap.norm() < 1e-5 * layer(x).norm()
+    assert result["equivariance_error"](layer, T, x) > 1

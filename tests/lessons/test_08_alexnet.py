@@ -13,44 +13,20 @@ FILTERS = ["filters-code", "filters-see"]
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(5))
-def test_experiments_hold_for_other_seeds(seed, capsys):
+def test_experiments_hold_for_other_seeds(seed):
     result = run_cells(SLUG, EXPERIMENTS + FILTERS, seed=("SEED = 0", f"SEED = {seed}"))
-    printed = capsys.readouterr().out
-    as_is, off, epochs = (result[name] for name in ("as_is", "off", "epochs"))
-    colour = result["colour"]
-    sides = {
-        task: [float(result["figures"].colour_share(half).mean()) for half in weights.split(8)]
-        for task, weights in result["learned"].items()
-    }
-    with capsys.disabled():
-        print(f"\nseed {seed}: race", result["race"])
-        print(
-            "        errors 2/2",
-            [f"{100 * e:.1f}" for e in result["ordinary"]],
-            "3/2",
-            [f"{100 * e:.1f}" for e in result["overlapping"]],
-        )
-        print("        test", {k: f"{v:.1f}" for k, v in as_is.items()})
-        print("        moved", {k: f"{v:.1f}" for k, v in off.items()}, "epochs", epochs)
-        print(
-            "        colour", {k: f"{v:.2f}" for k, v in colour.items()},
-            "towers", {k: [f"{v:.2f}" for v in both] for k, both in sides.items()},
-        )  # fmt: skip
-    best = {name: min(values) for name, values in result["race"].items()}
-    # The factor of six does not show: ReLU is not even twice as fast.
-    assert max(best.values()) <= 1.5
-    assert best["tanh"] < 2 * best["ReLU"]
+    # The factor of six does not show: tanh is sooner.
+    assert result["tanh"] < result["relu"] <= 1.5
     # Overlap does not help on scans as small as these.
-    assert max(result["ordinary"] + result["overlapping"]) < 0.12
-    assert sum(result["ordinary"]) < sum(result["overlapping"])
+    assert result["ordinary"] < result["overlapping"] < 12
     # Few samples.
-    assert 1.2 * epochs["plain"] <= epochs["dropout"] <= 3 * epochs["plain"]
-    assert off["crops"] < off["plain"] / 2
+    as_is, off, epochs = (result[name] for name in ("as_is", "off", "epochs"))
+    assert 1.2 * epochs["plain"] <= epochs["dropout"] <= 2 * epochs["plain"]
+    assert off["crops"] < 0.4 * off["plain"]
     assert as_is["mirrors"] >= as_is["plain"] + 2
-    assert abs(as_is["dropout"] - as_is["plain"]) < 6
-    # Filters are what the task asks for.
-    assert colour["gull"] < 0.30 and colour["light"] > 0.45
-    assert printed.count("True") == 12 and printed.count("False") == 2
+    assert abs(as_is["dropout"] - as_is["plain"]) < 2
+    # Filters are what the task asks for, and random ones are two thirds colour.
+    assert result["colour"]["gull"] < 0.30 < 0.45 < result["colour"]["light"]
 
 
 def test_tables_are_counted_as_the_facts_say(capsys):
@@ -59,7 +35,7 @@ def test_tables_are_counted_as_the_facts_say(capsys):
     for number in ("60,965,224", "724,406,816", "62,378,344", "1,135,256,096", "307,456"):
         assert number in printed
     assert "neurons in all 659,272; caption: 622,312; abstract: 650,000" in printed
-    assert printed.count("as printed: True") == 5
+    assert printed.count("filters as printed") == 5 and "the paper says" not in printed
     assert printed.count("but fig. 2 says") == 1 and "but fig. 2 says 253,440" in printed
     assert "But: conv3 1.45% conv4 1.09%" in printed
     assert "96% dense" in printed and "92% in convolutions" in printed

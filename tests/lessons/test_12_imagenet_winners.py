@@ -84,12 +84,18 @@ def test_fields_named_in_the_question(counted):
 
 def test_what_is_said_of_the_front(counted):
     result = run_cells(SLUG, ["setup", "opening-picture", "ledgers", "fronts"])
+    assert result["macs"]["AlexNet"] == 10 * 0.724406816  # the errors are those of ten crops
     front, errors = result["figures"].front, result["errors"]
     assert set(errors) - set(front(result["macs"], errors)) == {"VGG-16", "plain-34"}
     by_parameters = front(result["parameters"], errors)
     assert set(errors) - set(by_parameters) == {"AlexNet", "VGG-16", "plain-34"}
     assert errors["plain-34"] - errors["ResNet-34"] == pytest.approx(2.6, abs=0.05)
     assert errors["ResNet-50"] - errors["ResNet-152"] == pytest.approx(1.0)
+
+
+def test_the_opening_picture_does_not_answer_the_question_on_people(counted):
+    picture = counted["figures"].errors_by_year
+    assert "A1" in picture(counted["entries"]).alt and "A1" not in picture(counted["won"]).alt
 
 
 def test_stub_is_not_attempted_and_the_example_keeps_the_budget():
@@ -104,21 +110,16 @@ def test_stub_is_not_attempted_and_the_example_keeps_the_budget():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(5))
-def test_normalisation_decides_within_88_steps(seed, capsys):
-    result = run_cells(
-        SLUG, ["setup", "example"], seed=("torch.manual_seed(0)", f"torch.manual_seed({seed})")
-    )
+def test_normalisation_decides_within_88_steps(seed):
+    result = run_cells(SLUG, ["setup", "example"], seed=("SEED = 0", f"SEED = {seed}"))
     found = {name: result[name].accuracy for name in ("plain", "normalised")}
-    with capsys.disabled():
-        print(f"\nseed {seed}:", {name: f"{100 * a:.1f} %" for name, a in found.items()})
-    assert found["normalised"] >= 0.95
     assert found["normalised"] - found["plain"] > 0.03
-    assert capsys.readouterr().out.count("True") == 2
 
 
 @pytest.mark.slow
 def test_memory_is_as_the_text_says():
-    result = run_cells(SLUG, ["setup", "opening-picture", "ledgers", "run-networks"])
+    cells = ["setup", "opening-picture", "ledgers", "ask-busiest", "run-networks"]
+    result = run_cells(SLUG, cells, shown=("display(", "print("))
     runs = result["runs"]
     assert runs["AlexNet"].weight_bytes == 4 * 60_965_224
     assert runs["AlexNet"].weight_bytes / runs["ResNet-34"].weight_bytes == pytest.approx(

@@ -49,6 +49,8 @@ FLOORS = {
     # What datasets.py offers of the full public data sets.
     "downloads": 0,
     "lessons": 0,
+    # What kernels load beside a lesson.
+    "missing_names": 0,
     # What training, forward and probing do to a model, and undo.
     "modes": 0,
     # Files of tables in TOML, for papers.py and competition.py.

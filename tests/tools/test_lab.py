@@ -21,12 +21,11 @@ from tools import lab
 ROOT = Path(__file__).resolve().parents[2]
 
 
-@pytest.mark.parametrize(
-    ("own", "expected"),
-    [({}, [lab.CONFIG]), ({"JUPYTER_CONFIG_PATH": "mine"}, [lab.CONFIG, "mine"])],
-)
-def test_course_settings_come_beside_the_users(own, expected):
-    assert lab.settings_path(own) == os.pathsep.join(map(str, expected))
+@pytest.mark.parametrize("variable", ["JUPYTER_CONFIG_PATH", "JUPYTER_PATH"])
+def test_course_settings_come_beside_the_users(variable):
+    assert lab.settings_path({}, variable) == str(lab.CONFIG)
+    both = os.pathsep.join([str(lab.CONFIG), "mine"])
+    assert lab.settings_path({variable: "mine"}, variable) == both
 
 
 def test_trust_signs_once(tmp_path, monkeypatch):
@@ -237,6 +236,13 @@ def test_server_gives_the_stylesheet_of_the_course(server):
     assert "/custom/custom.css" in fetch(server, "/lab")
     own = (lab.CONFIG / "custom" / "custom.css").read_text(encoding="utf-8")
     assert fetch(server, "/custom/custom.css") == own
+
+
+def test_server_starts_the_kernel_of_the_course(server):
+    """Not one that the user registered under the same name, which may be another Python's."""
+    spec = json.loads(fetch(server, "/api/kernelspecs"))["kernelspecs"]["python3"]["spec"]
+    own = json.loads((lab.CONFIG / "kernels" / "python3" / "kernel.json").read_text())
+    assert spec["argv"][1:] == own["argv"][1:]
 
 
 def test_server_has_the_overrides_as_defaults(server):

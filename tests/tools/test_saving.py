@@ -155,11 +155,51 @@ def test_cleared_outputs_stay_cleared(save):
     assert [cell.outputs for cell in done.cells[2:]] == [[], [], []]
 
 
-def test_an_error_in_a_cell_that_is_not_compared_is_saved(save):
+ERROR = new_output("error", ename="NameError", evalue="seconds", traceback=[])
+
+
+@pytest.mark.parametrize("cell", [2, 3, 4])
+@pytest.mark.parametrize("own", ["", "print('mine')"])
+def test_an_error_does_not_take_the_place_of_a_result(save, cell, own):
+    """A restart, then a cell in the middle; or the student's own code above it, at fault."""
     new = run_again(lesson())
-    error = new_output("error", ename="NameError", evalue="seconds", traceback=[])
-    new.cells[4].outputs = [error]
-    assert save(new).cells[4].outputs == [error]
+    new.cells[cell].outputs = [ERROR]
+    if own:
+        new.cells[1].source = own
+    done = save(new)
+    assert done.cells[cell] == lesson().cells[cell]
+    assert done.cells[1].source == (own or lesson().cells[1].source)
+
+
+def test_an_error_of_the_student_s_own_code_is_saved(save):
+    new = run_again(lesson())
+    new.cells[3].source = "show(mine)"
+    new.cells[3].outputs = [ERROR]
+    new.cells.append(new_code_cell("mine", id="own", outputs=[ERROR]))
+    done = save(new)
+    assert done.cells[3].outputs == done.cells[-1].outputs == [ERROR]
+
+
+@pytest.mark.parametrize(
+    ("appended", "kept"), [([""], 0), (["", " \n"], 0), (["", "1 + 1", ""], 2)]
+)
+def test_empty_cells_at_the_end_are_left_out_and_no_others(save, appended, kept):
+    """Shift+Enter on the last cell appends one."""
+    new = run_again(lesson())
+    new.cells += [new_code_cell(source) for source in appended]
+    done = save(new)
+    assert len(done.cells) == len(lesson().cells) + kept
+    assert done.cells[:5] == lesson().cells
+
+
+def test_a_folded_answer_stays_folded(save):
+    shipped = lesson()
+    shipped.cells[3].metadata.jupyter = {"outputs_hidden": True}
+    nbformat.write(shipped, save.path)
+    git(save.path.parent, "commit", "--quiet", "-am", "folded")
+    new = run_again(shipped)
+    del new.cells[3].metadata["jupyter"]  # as JupyterLab does when the cell is run
+    assert save(new) == shipped
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,8 @@
   const POPUP = '.jp-Dialog, .lm-Menu, .lm-CommandPalette';
   const TYPING = 'input:not([type="radio"], [type="checkbox"], [type="button"], [type="range"])'
     + ', select, textarea, [contenteditable="true"]';
-  const CONTROL = `input, button, summary, a[href], [role="slider"], ${TYPING}`;
+  const CONTROL = 'input, button, summary, a[href], [role="slider"], [role="application"], '
+    + TYPING;
   const EDITOR = '.cm-editor';
 
   const presenting = () => document.body.dataset.jpDeckMode === 'presenting';
