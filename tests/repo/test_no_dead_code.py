@@ -22,8 +22,6 @@ OFFERED = {
     "cifar10": "data/README.md: full data sets on request",
     "fashion_mnist": "data/README.md: full data sets on request",
     "read_idx": "reads any file of that format, beside mnist and fashion_mnist",
-    "Ledger.to_dicts": "a ledger as data, for a reader's own table or data frame",
-    "Comparison.to_dicts": "likewise",
 }
 
 
