@@ -16,6 +16,7 @@ from files import NOTEBOOKS, ROOT, stored_files
 COURSE = ROOT / "course_utils"
 # Methods that Python, torch, IPython or ipywidgets call by their names.
 BY_NAME = {"forward", "extra_repr", "reset_parameters", "set_state", "writable", "view"}
+BY_NAME |= {"_should_skip_dynamo"}
 
 # Nothing in the course calls these: they are there for its readers, and something says so.
 OFFERED = {
