@@ -668,9 +668,8 @@ class _Recorder(TorchDispatchMode):
     def close(self, step: _Step, out, inputs) -> None:
         """Note what came out. A view of an input, or the input itself, is nothing new in memory."""
         # Where its multiply-adds are, else its first function that says more than a sum.
-        category = (
-            max(step.macs, key=step.macs.get) if step.macs else (*step.categories, "other")[0]
-        )
+        said = [*step.categories, "other"]
+        category = max(step.macs, key=step.macs.get) if step.macs else said[0]
         step.row = replace(step.row, category=category, macs=sum(step.macs.values()))
         self.steps.append(step)
         if tensors := list(_tensors(out)):
@@ -745,9 +744,8 @@ class _Recorder(TorchDispatchMode):
             for result, tracks in zip(_tensors(out), found, strict=False):
                 result._tracks, result._origins = tracks, set() if tracked else uses
         if () in found and any(before):
-            self.note(
-                f"no receptive field from {self.where} on: what its units see is not followed"
-            )
+            end = f"no receptive field from {self.where} on"
+            self.note(f"{end}: what its units see is not followed")
         if macs or (tracked and not view and not QUIET.fullmatch(name)):
             self.open.operations += 1
             self.open.uses |= uses
@@ -849,9 +847,7 @@ def _watched(model: nn.Module, recorder: _Recorder) -> Iterator[None]:
     """
     modules = dict(model.named_modules())
     stores = [vars(module) for module in modules.values()]
-    stores += [
-        part for store in stores for part in store.values() if isinstance(part, (dict, list))
-    ]
+    stores += [part for s in stores for part in s.values() if isinstance(part, (dict, list))]
     before = [(store, store.copy()) for store in stores]
     hooks, owned = 0, recorder.names
     try:
