@@ -13,12 +13,12 @@ floor module                                its one job
 3     ``probing``, ``signals``              receptive fields and gradients, layer by layer
 3     ``reading``, ``equivariance``         maps of a digit; both paths of a shift and a layer
 2     ``questions``, ``question_text``      the question files; a question without its widget
-2     ``ledger``                            per layer: shape, parameters, multiply-adds
+2     ``ledger``                            per layer: shape, parameters, MACs, receptive field
 1     ``models``, ``datasets``              one paper per file; what is in ``data/``
-1     ``tracing``, ``marking``              a forward pass without memory; right or wrong, and why
+1     ``marking``                           right or wrong, and why
 1     ``papers``, ``competition``           numbers that papers printed; winners and references
 1     ``answers``, ``board``                what is kept: answers to questions; ranked designs
-0     ``geometry``, ``ops``, ``fields``     shapes; NumPy reference operations; receptive fields
+0     ``geometry``, ``ops``                 shapes; NumPy reference operations
 0     ``backprop``, ``scenes``              a deep net by hand; beach scenes from a seed
 0     ``data_files``, ``downloads``         files with checksums; full data sets on request
 0     ``tables``                            files of tables in TOML, held to their schema

@@ -31,10 +31,9 @@ from torch.nn.parameter import UninitializedTensorMixin
 
 from course_utils.board import Board, BoardContent, BoardFile, Entry, in_order, percent
 from course_utils.datasets import digits
-from course_utils.ledger import Ledger, Row, ledger
+from course_utils.ledger import HOW_TO_OWN, Ledger, Row, hooks_of, ledger
 from course_utils.models import CifarResNet
 from course_utils.style import BAD, FAINT, GOOD, INK, MUTED, tint
-from course_utils.tracing import HOW_TO_OWN, hooks_of
 from course_utils.training import TrainingDiverged, evaluate, fit
 
 

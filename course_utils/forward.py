@@ -95,6 +95,10 @@ class _LiveTensors(TorchDispatchMode):
         # The images alone: they may be a slice of a whole data set.
         self.now = self.peak = self.total = images.numel() * images.element_size()
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        return False  # torch would import its compiler for that, which takes half a second
+
     def __torch_dispatch__(self, operation, types, args=(), kwargs=None):
         result = operation(*args, **(kwargs or {}))
         for tensor in tree_leaves(result):

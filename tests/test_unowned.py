@@ -60,6 +60,11 @@ def closure():
     return Net(lambda net, s: layer(s))
 
 
+def transposed():
+    layer = nn.Linear(10, 10)
+    return Net(lambda net, s: s @ layer.weight.T + layer.bias)
+
+
 def functional():
     w, b = nn.Parameter(torch.randn(10, 10)), nn.Parameter(torch.zeros(10))
     return Net(lambda net, s: torch.addmm(net.pair[1], s, net.pair[0]), pair=(w, b))
@@ -82,6 +87,7 @@ CASES = {
     "list": lambda: Net(lambda net, s: net.layers[0](s), layers=in_list()),
     "dict": lambda: Net(lambda net, s: net.layers["a"][0](s), layers={"a": tuple(in_list())}),
     "closure": closure,
+    "view": transposed,
     "dataclass": lambda: Net(lambda net, s: net.store.layer(s), store=Store()),
     "global": lambda: Net(lambda net, s: GLOBAL(s)),
     "parameters in a tuple": functional,

@@ -23,9 +23,6 @@ FLOORS = {
     "signals": 3,
     "forward": 3,
     "ledger": 2,
-    # What ledger.py is built on: a forward pass on the meta device, and what its units see.
-    "tracing": 1,
-    "fields": 0,
     "models": 1,
     "datasets": 1,
     # What quiz.py is built on: how a question looks, its files and its words, its marks, answers.

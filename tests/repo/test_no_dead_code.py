@@ -16,6 +16,7 @@ from files import NOTEBOOKS, ROOT, stored_files
 COURSE = ROOT / "course_utils"
 # Methods that Python, torch, IPython or ipywidgets call by their names.
 BY_NAME = {"forward", "extra_repr", "reset_parameters", "set_state", "writable", "view"}
+BY_NAME |= {"_should_skip_dynamo"}
 
 # Nothing in the course calls these: they are there for its readers, and something says so.
 OFFERED = {
@@ -23,8 +24,6 @@ OFFERED = {
     "fashion_mnist": "data/README.md: full data sets on request",
     "read_idx": "reads any file of that format, beside mnist and fashion_mnist",
     "load_ipython_extension": "IPython calls it: tools/jupyter/kernels/python3/kernel.json",
-    "Ledger.to_dicts": "a ledger as data, for a reader's own table or data frame",
-    "Comparison.to_dicts": "likewise",
 }
 
 
