@@ -54,7 +54,8 @@ def test_heads_do_not_speed_up_the_learning(capsys):
     with capsys.disabled():
         print("\nright in training without heads, with:", ends.tolist())
     assert ends[:, 0].min() > 0.7
-    assert (ends[:, 1] - ends[:, 0]).mean() < 0.05
+    gain = ends[:, 1] - ends[:, 0]
+    assert gain.max() < 0.1 and gain.mean() < 0.05
 
 
 @pytest.mark.slow
