@@ -16,7 +16,7 @@ import pytest
 
 from tools.measured import settled
 from tools.slides.browser import find_chromium
-from tools.surroundings import settle
+from tools.surroundings import set_right
 
 ROOT = Path(__file__).parent
 BROWSER_TESTS = ROOT / "tests" / "browser"
@@ -46,7 +46,7 @@ def is_browser_test(item: pytest.Item) -> bool:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Point the course's state at an empty directory, and nbval at its file of patterns."""
-    settle()
+    set_right()
     if "PYTEST_XDIST_WORKER" not in os.environ:  # a worker inherits the variable
         state = tempfile.TemporaryDirectory(prefix="cnn-course-state-")
         os.environ["CNN_COURSE_STATE"] = state.name

@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from tools.saving import keep_what_agrees, parsed  # noqa: E402  (on the path only now)
-from tools.surroundings import settle  # noqa: E402
+from tools.surroundings import set_right  # noqa: E402
 
 NOTEBOOKS = ROOT / "notebooks"
 CONFIG = ROOT / "tools" / "jupyter"
@@ -150,7 +150,7 @@ def main(own: Sequence[str]) -> None:
 
 def serve(own: Sequence[str], lecture: bool) -> None:
     """Start JupyterLab and stay until it ends."""
-    settle()
+    set_right()
     for variable in ("JUPYTER_CONFIG_PATH", "JUPYTER_PATH"):
         os.environ[variable] = settings_path(dict(os.environ), variable)
     for line in prepare(sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))):

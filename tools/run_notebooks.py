@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from tools.saving import clean_outputs  # noqa: E402  (the repository is on the path only now)
-from tools.surroundings import settle  # noqa: E402
+from tools.surroundings import set_right  # noqa: E402
 
 NOTEBOOKS = ROOT / "notebooks"
 CELL_TIMEOUT = 120  # seconds, as in the tests: for a machine that has other work, too
@@ -140,7 +140,7 @@ def main(arguments: list[str] | None = None) -> int:
         paths = find(parser.parse_args(arguments).notebooks)
     except ValueError as error:
         parser.error(str(error))
-    settle()
+    set_right()
     failed = 0
     for path in paths:
         started = time.perf_counter()

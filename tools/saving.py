@@ -5,8 +5,9 @@ hook for JupyterLab's save: as long as the code is that of the committed lesson,
 with the committed ones by the rules of the notebook tests are stored as they were committed. So a
 student who runs a whole lesson and saves has no change in `git status`; whoever writes code has
 exactly that change, and all that follows from it. An error never takes the place of a result whose
-code is the lesson's, an answer that ships folded stays folded, and the empty cell that Shift+Enter
-appends is left out. Where there is no git, everything is saved as it is.
+code is the lesson's, nor does a cell that is still running or waiting; an answer that ships folded
+stays folded, and the empty cell that Shift+Enter appends is left out. Where there is no git,
+everything is saved as it is.
 """
 
 import json
@@ -82,8 +83,11 @@ def failed(cell: NotebookNode) -> bool:
     return any(output.output_type == "error" for output in cell.outputs)
 
 
-def keep_the_shipped(new: NotebookNode, lesson: NotebookNode) -> None:
-    """Keep what using a lesson would spoil, in every cell whose code is the lesson's."""
+def keep_the_shipped(new: NotebookNode, lesson: NotebookNode, busy: bool) -> None:
+    """Keep what using a lesson would spoil, in every cell whose code is the lesson's.
+
+    While a kernel is busy, a cell without a count waits for its turn; else somebody cleared it.
+    """
     shipped = {cell.id: cell for cell in lesson.cells if cell.cell_type == "code"}
     while (last := new.cells[-1:]) and last[0].cell_type == "code" and last[0].id not in shipped:
         if last[0].source.strip() or last[0].outputs:
@@ -93,20 +97,21 @@ def keep_the_shipped(new: NotebookNode, lesson: NotebookNode) -> None:
         old = shipped.get(cell.id)
         if old is None or old.source != cell.source:
             continue
-        if failed(cell) and not failed(old):
+        unfinished = cell.execution_count is None and (cell.outputs or busy)
+        if (failed(cell) and not failed(old)) or unfinished:
             cell.outputs, cell.execution_count = old.outputs, old.execution_count
         if old.metadata.get("jupyter", {}).get("outputs_hidden"):  # a run takes it away
             cell.metadata.jupyter = old.metadata.jupyter
             cell.metadata.pop("collapsed", None)
 
 
-def settle(new: NotebookNode, lesson: NotebookNode, rules: list) -> None:
+def settle(new: NotebookNode, lesson: NotebookNode, rules: list, busy: bool = False) -> None:
     """Give a notebook that is to be saved the lesson's outputs wherever its own agree with them.
 
     From the first code cell on that is new, changed, moved or gone, every result is saved as it is:
     what the code below shows may follow from the change even where no compared text tells.
     """
-    keep_the_shipped(new, lesson)
+    keep_the_shipped(new, lesson, busy)
     spec = lesson.metadata.get("kernelspec", {})
     if new.metadata.get("kernelspec", {}).get("name") == spec.get("name"):
         for key in ("kernelspec", "language_info"):
@@ -135,8 +140,17 @@ def keep_what_agrees(model: dict, path: str, contents_manager: object, **others:
     lesson = committed(Path(contents_manager.root_dir), path)
     if lesson is not None:
         new = nbformat.from_dict(model["content"])
-        settle(new, lesson, patterns())
+        settle(new, lesson, patterns(), is_busy(contents_manager))
         model["content"] = new
+
+
+def is_busy(contents_manager: object) -> bool:
+    """Say whether any kernel of this server is at work: JupyterLab saves in the middle of a run."""
+    kernels = getattr(getattr(contents_manager, "parent", None), "kernel_manager", None)
+    return kernels is not None and any(
+        getattr(kernels.get_kernel(name), "execution_state", "") == "busy"
+        for name in kernels.list_kernel_ids()
+    )
 
 
 def committed(root: Path, path: str) -> NotebookNode | None:

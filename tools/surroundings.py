@@ -15,7 +15,7 @@ from collections.abc import MutableMapping
 from pathlib import Path
 
 
-def settle(environment: MutableMapping[str, str] = os.environ) -> None:
+def set_right(environment: MutableMapping[str, str] = os.environ) -> None:
     """Set what kernels inherit: this Python's kernel, and a folder that matplotlib can write.
 
     Without such a folder matplotlib makes one and says so on stderr, in the lesson's first cell.

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tools.surroundings import settle
+from tools.surroundings import set_right
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -26,7 +26,7 @@ ROOT = Path(__file__).resolve().parents[2]
 def test_matplotlib_gets_a_folder_where_it_has_none(environment, moved, tmp_path):
     environment = {name: text.format(tmp=tmp_path) for name, text in environment.items()}
     before = environment.get("MPLCONFIGDIR")
-    settle(environment)
+    set_right(environment)
     assert (environment.get("MPLCONFIGDIR") != before) is moved
     assert not moved or Path(environment["MPLCONFIGDIR"]).is_dir()
 
@@ -42,8 +42,8 @@ sys.path.insert(0, {str(ROOT)!r})
 os.environ.update(HOME={str(tmp_path)!r}, MPLCONFIGDIR="/dev/null/x",
                   JUPYTER_DATA_DIR={str(tmp_path / "jupyter")!r},
                   JUPYTER_PREFER_ENV_PATH="0")
-from tools.surroundings import settle
-settle()
+from tools.surroundings import set_right
+set_right()
 from jupyter_client.kernelspec import KernelSpecManager
 assert KernelSpecManager().get_kernel_spec("python3").argv[0] != "/no/such/python"
 import matplotlib.pyplot, signal
