@@ -18,8 +18,9 @@ import ipywidgets as widgets
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
-from course_utils import data_files, state
-from course_utils.style import BAD, GOOD, INK, MUTED, PAPER
+from course_utils import state
+from course_utils.datasets import files as data_files
+from course_utils.drawing.style import BAD, GOOD, INK, MUTED, PAPER
 
 DISTRIBUTION = "cnn-architectures-course"
 DISK_SPACE = 1  # GB: data sets fetched on request, exported slides

@@ -30,9 +30,9 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from torch.utils._pytree import tree_leaves
 
+from course_utils.drawing.style import FAINT, HIGHLIGHT, INK, INPUT, MUTED, PAPER, SVG_FONT
 from course_utils.ledger import HOW_TO_OWN, describe_unowned
 from course_utils.modes import modes_kept
-from course_utils.style import FAINT, HIGHLIGHT, INK, INPUT, MUTED, PAPER, SVG_FONT
 
 Data = tuple[Tensor, Tensor]
 

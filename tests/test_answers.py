@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from course_utils.answers import AnswerFile
+from course_utils.quiz.answers import AnswerFile
 
 RECORD = {"answer": "25", "checked": True, "locked": False, "revealed": False, "hints": 1}
 

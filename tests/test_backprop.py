@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from course_utils import backprop as module
-from course_utils.backprop import ACTIVATIONS, INITS, WIDTH, backprop
+from course_utils.lessons.vanishing_gradients import backprop as module
+from course_utils.lessons.vanishing_gradients.backprop import ACTIVATIONS, INITS, WIDTH, backprop
 
 TORCH = {
     "sigmoid": torch.sigmoid,

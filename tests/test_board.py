@@ -5,7 +5,14 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
-from course_utils.board import Board, BoardContent, BoardFile, Entry, in_order, percent
+from course_utils.lessons.imagenet_winners.board import (
+    Board,
+    BoardContent,
+    BoardFile,
+    Entry,
+    in_order,
+    percent,
+)
 
 
 def entry(name="x", right=800, macs=1000, parameters=100, recipe=""):

@@ -19,12 +19,18 @@ from hypothesis import strategies as st
 from PIL import Image
 from torch import nn
 
-from course_utils import capstone
 from course_utils import state as state_file
-from course_utils.board import BoardFile, Entry
-from course_utils.capstone import BUDGET, REFERENCES, Design, board, check_design
 from course_utils.datasets import digits
 from course_utils.ledger import ledger
+from course_utils.lessons.imagenet_winners import capstone
+from course_utils.lessons.imagenet_winners.board import BoardFile, Entry
+from course_utils.lessons.imagenet_winners.capstone import (
+    BUDGET,
+    REFERENCES,
+    Design,
+    board,
+    check_design,
+)
 from course_utils.models import VGG, LeNet5
 
 SHAPE = BUDGET.input_shape

@@ -7,8 +7,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from course_utils import competition
-from course_utils.competition import (
+from course_utils.lessons import LESSONS
+from course_utils.lessons.imagenet_winners import competition
+from course_utils.lessons.imagenet_winners.competition import (
     COUNTED,
     REFERENCES,
     WINNERS,
@@ -19,7 +20,6 @@ from course_utils.competition import (
     winners,
     with_counts,
 )
-from course_utils.lessons import LESSONS
 
 LEDGERS = {
     name: SimpleNamespace(parameters=i * 10**6, macs=i * 10**9)

@@ -7,8 +7,8 @@ import sys
 
 import pytest
 
-from course_utils import data_files
-from course_utils.data_files import DataFileError, manifest, read_verified, verify
+from course_utils.datasets import files as data_files
+from course_utils.datasets.files import DataFileError, manifest, read_verified, verify
 
 
 @pytest.fixture
@@ -97,7 +97,7 @@ def test_a_damaged_manifest(folder, content):
 
 def test_importing_data_files_needs_the_standard_library_only():
     code = (
-        "import sys; before = set(sys.modules); import course_utils.data_files;"
+        "import sys; before = set(sys.modules); import course_utils.datasets.files;"
         "new = {name.split('.')[0] for name in set(sys.modules) - before};"
         "print(sorted(new - set(sys.stdlib_module_names)))"
     )

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from course_utils import data_files
 from course_utils.datasets import digits, photograph, seagulls
+from course_utils.datasets import files as data_files
 
 PER_CLASS = [178, 182, 177, 183, 181, 182, 181, 179, 174, 180]  # UCI, test part
 IN_TEST = [44, 46, 44, 46, 45, 46, 45, 45, 44, 45]  # round(0.25 * count)

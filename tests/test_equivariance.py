@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.nn import functional as F
 
-from course_utils.equivariance import (
+from course_utils.lessons.equivariance.layers import (
     KERNELS,
     LAYERS,
     PICTURES,
@@ -333,6 +333,6 @@ def test_what_cannot_be_is_refused(call, message):
 
 
 def test_importing_it_does_not_load_torch():
-    code = "import sys, course_utils.equivariance; print('torch' in sys.modules)"
+    code = "import sys, course_utils.lessons.equivariance.layers; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"

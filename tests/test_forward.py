@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from course_utils.forward import forward_pass
 from course_utils.models import VGG, AlexNet, GoogLeNet, ResNet
+from course_utils.probing import forward_pass
 
 FLOAT = 4  # bytes
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from course_utils.marking import Question, Wrong, mark, normalise, parse_number, reading
+from course_utils.quiz.marking import Question, Wrong, mark, normalise, parse_number, reading
 
 NUMBER = Question(
     id="01.n",

@@ -4,9 +4,9 @@ import re
 
 import pytest
 
-from course_utils.papers import FOLDER, Result, results
+from course_utils.datasets.papers import FOLDER, Result, results
 
-# These two have tables of their own, which course_utils.competition reads.
+# These two have tables of their own, which course_utils.lessons.imagenet_winners.competition reads.
 FILES = sorted(p.stem for p in FOLDER.glob("*.toml") if p.stem not in ("winners", "references"))
 
 GOOD = """

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
-from course_utils import data_files, preflight
+from course_utils import preflight
+from course_utils.datasets import files as data_files
 from course_utils.preflight import Check, Preflight
 
 FOUND = re.compile(r"\(found [^()]*\)")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from course_utils.questions import find_question, load_questions, question_files
+from course_utils.quiz.questions import find_question, load_questions, question_files
 
 COMMON = """
 [[question]]

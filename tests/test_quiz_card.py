@@ -4,9 +4,10 @@ import re
 
 import pytest
 
-from course_utils import quiz_card, style
-from course_utils.marking import Question, Verdict, Wrong
-from course_utils.quiz_card import STYLE, hints_html, reveal_html, says, verdict_html
+from course_utils.drawing import style
+from course_utils.quiz import card as quiz_card
+from course_utils.quiz.card import STYLE, hints_html, reveal_html, says, verdict_html
+from course_utils.quiz.marking import Question, Verdict, Wrong
 
 QUESTION = Question(
     id="01.n",

@@ -5,9 +5,9 @@ import pytest
 import torch
 
 from course_utils import datasets
+from course_utils.lessons.lenet5.reading import FULL, as_a_scan, bitmap, checked, ink, look
 from course_utils.models import LeNet5
 from course_utils.models.lenet5 import AMPLITUDE, to_paper_range
-from course_utils.reading import FULL, as_a_scan, bitmap, checked, ink, look
 
 EMPTY = (0,) * 64
 

@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 
-from course_utils import scenes
+from course_utils.datasets import scenes
 
 
 def test_the_same_seed_gives_the_same_scenes_and_another_seed_others():

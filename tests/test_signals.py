@@ -9,9 +9,9 @@ import torch
 from torch import nn
 from torch.nn.functional import cross_entropy
 
-from course_utils import signals
+from course_utils import probing as signals
 from course_utils.models import CifarResNet, LeNet5
-from course_utils.signals import activation_statistics, gradient_norms
+from course_utils.probing import activation_statistics, gradient_norms
 
 
 def small_network():

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from course_utils import style
+from course_utils.drawing import style
 
 
 @pytest.fixture(autouse=True)
@@ -97,7 +97,7 @@ def test_a_bad_tint_is_refused(arguments, message):
 
 def test_importing_style_loads_no_library():
     code = (
-        "import sys, course_utils.style; "
+        "import sys, course_utils.drawing.style; "
         "print([m for m in ('matplotlib', 'numpy', 'torch') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from course_utils.tables import check_keys, check_unique, read_id, read_tables, read_text
+from course_utils.datasets.tables import check_keys, check_unique, read_id, read_tables, read_text
 
 GOOD = """
 [[entry]]

@@ -5,7 +5,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 from playwright.sync_api import expect
 
-CELL = """from course_utils.explorers.lenet5 import DigitReader
+CELL = """from course_utils.lessons.lenet5.explorer import DigitReader
 from course_utils.models import LeNet5
 
 DigitReader(LeNet5("modern"), scan=42)"""

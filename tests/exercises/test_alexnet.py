@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from course_utils.exercises import alexnet as module
-from course_utils.exercises.checking import compare
+from course_utils.exercises import compare
+from course_utils.lessons.alexnet import exercises as module
 from course_utils.models import AlexNet
 from course_utils.models.alexnet import LocalResponseNorm
 

@@ -15,10 +15,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from course_utils.exercises import checking
-from course_utils.exercises.checking import Exercise, WrongIdea, compare, find, show_solution
+from course_utils import exercises as checking
+from course_utils.drawing.style import PAPER, tint
+from course_utils.exercises import Exercise, WrongIdea, compare, find, show_solution
 from course_utils.lessons import LESSONS
-from course_utils.style import PAPER, tint
 
 QUICK = 0.15  # seconds; enough for the honest functions below, which need microseconds
 
@@ -661,7 +661,7 @@ def test_a_value_equals_itself(value):
 
 def test_the_framework_loads_no_heavy_library():
     code = (
-        "import sys, course_utils.exercises.checking as c; c.compare(1, 2); c.short([1])\n"
+        "import sys, course_utils.exercises as c; c.compare(1, 2); c.short([1])\n"
         "heavy = {'torch', 'numpy', 'matplotlib', 'ipywidgets'} & set(sys.modules)\n"
         "assert not heavy, heavy"
     )
@@ -804,7 +804,7 @@ def test_an_unknown_id_lists_those_there_are(wrong):
 def test_only_the_module_asked_for_is_loaded():
     code = (
         "import sys; from course_utils.exercises import checking\n"
-        "name = 'course_utils.exercises.sparse_connectivity'\n"
+        "name = 'course_utils.lessons.sparse_connectivity.exercises'\n"
         "assert name not in sys.modules; checking.find('01.count-edges')\n"
         "assert name in sys.modules"
     )

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from torch.utils.flop_counter import FlopCounterMode
 
 from course_utils import ops
-from course_utils.exercises import convolutional_layer as module
-from course_utils.exercises.checking import _unchanged
+from course_utils.exercises import _unchanged
+from course_utils.lessons.convolutional_layer import exercises as module
 
 every_exercise = pytest.mark.parametrize("exercise", module.EXERCISES, ids=lambda e: e.id)
 

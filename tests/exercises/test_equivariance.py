@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional as F
 
-from course_utils import equivariance
-from course_utils.exercises import equivariance as module
+from course_utils.lessons.equivariance import exercises as module
+from course_utils.lessons.equivariance import layers as equivariance
 
 every_exercise = pytest.mark.parametrize("exercise", module.EXERCISES, ids=lambda e: e.id)
 

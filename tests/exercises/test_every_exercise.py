@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from course_utils.exercises.checking import _Case, compare, show_solution
+from course_utils.exercises import _Case, compare, show_solution
 from course_utils.lessons import LESSONS
 
 FOLDER = Path(__file__).resolve().parents[2] / "course_utils" / "exercises"

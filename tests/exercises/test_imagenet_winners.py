@@ -5,11 +5,11 @@ import random
 import pytest
 import torch
 
-from course_utils.competition import single_models
-from course_utils.exercises import imagenet_winners as module
-from course_utils.exercises.checking import compare
-from course_utils.figures.imagenet_winners import front
+from course_utils.exercises import compare
 from course_utils.ledger import ledger
+from course_utils.lessons.imagenet_winners import exercises as module
+from course_utils.lessons.imagenet_winners.competition import single_models
+from course_utils.lessons.imagenet_winners.figures import front
 from course_utils.models import VGG, AlexNet, LeNet5, ResNet
 
 every_exercise = pytest.mark.parametrize("exercise", module.EXERCISES, ids=lambda e: e.id)

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from course_utils.exercises import inception as module
-from course_utils.exercises.checking import compare
+from course_utils.exercises import compare
 from course_utils.ledger import ledger
+from course_utils.lessons.inception import exercises as module
 from course_utils.models.googlenet import INCEPTION_TABLE, Inception, NaiveInception
 
 every_exercise = pytest.mark.parametrize("exercise", module.EXERCISES, ids=lambda e: e.id)

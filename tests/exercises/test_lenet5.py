@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from course_utils.exercises import lenet5 as module
+from course_utils.lessons.lenet5 import exercises as module
 from course_utils.models.lenet5 import C3_TABLE, PartialConv2d
 
 

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from course_utils import ops
-from course_utils.exercises import parameter_sharing as module
-from course_utils.exercises.checking import find
+from course_utils.exercises import find
+from course_utils.lessons.parameter_sharing import exercises as module
 
 every_exercise = pytest.mark.parametrize("exercise", module.EXERCISES, ids=lambda e: e.id)
 

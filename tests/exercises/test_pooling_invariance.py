@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from course_utils import ops
-from course_utils.exercises import pooling_invariance as module
+from course_utils.lessons.pooling_invariance import exercises as module
 
 every_exercise = pytest.mark.parametrize("exercise", module.EXERCISES, ids=lambda e: e.id)
 

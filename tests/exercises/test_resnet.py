@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from course_utils.exercises import resnet as module
-from course_utils.exercises.checking import compare
+from course_utils.exercises import compare
 from course_utils.ledger import ledger
+from course_utils.lessons.resnet import exercises as module
 from course_utils.models import CifarResNet, ResNet
 from course_utils.models.resnet import TABLE_1, BasicBlock, make_shortcut
 

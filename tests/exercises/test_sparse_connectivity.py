@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from course_utils import geometry
-from course_utils.exercises import sparse_connectivity as module
+from course_utils.lessons.sparse_connectivity import exercises as module
 
 every_exercise = pytest.mark.parametrize("exercise", module.EXERCISES, ids=lambda e: e.id)
 

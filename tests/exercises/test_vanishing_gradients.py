@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from course_utils.exercises import vanishing_gradients as module
-from course_utils.signals import activation_statistics
+from course_utils.lessons.vanishing_gradients import exercises as module
+from course_utils.probing import activation_statistics
 
 every_exercise = pytest.mark.parametrize("exercise", module.EXERCISES, ids=lambda e: e.id)
 

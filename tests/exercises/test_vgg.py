@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from course_utils.exercises import vgg as module
+from course_utils.lessons.vgg import exercises as module
 from course_utils.models.vgg import CONFIGURATIONS, VGG
 
 

@@ -7,9 +7,9 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from course_utils.explorers import alexnet as explorer
-from course_utils.explorers.alexnet import FirstConvolution, fc6, trail, view, windows
 from course_utils.ledger import ledger
+from course_utils.lessons.alexnet import explorer
+from course_utils.lessons.alexnet.explorer import FirstConvolution, fc6, trail, view, windows
 from course_utils.models import AlexNet
 from course_utils.models.alexnet import map_sizes
 

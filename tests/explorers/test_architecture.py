@@ -10,9 +10,9 @@ from typing import NamedTuple
 import pytest
 import torch
 
-from course_utils.explorers.architecture import ArchitectureBrowser
-from course_utils.figures.svg import share
+from course_utils.drawing.svg import share
 from course_utils.ledger import ledger
+from course_utils.lessons.imagenet_winners.browser import ArchitectureBrowser
 from course_utils.models import VGG, AlexNet, CifarResNet, GoogLeNet, LeNet5, ResNet
 
 NETWORKS = {
@@ -267,5 +267,6 @@ def test_names_must_differ_and_picks_exist(ledgers, panel):
 
 
 def test_the_module_does_not_load_torch():
-    code = "import sys, course_utils.explorers.architecture; sys.exit('torch' in sys.modules)"
+    module = "course_utils.lessons.imagenet_winners.browser"
+    code = f"import sys, {module}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from course_utils import datasets
-from course_utils.explorers.convolutional_layer import (
+from course_utils.lessons.convolutional_layer.explorer import (
     FILTERS,
     ConvolutionalLayer,
     limits,
@@ -20,7 +20,7 @@ from course_utils.explorers.convolutional_layer import (
     units,
     view,
 )
-from course_utils.figures.convolutional_layer import STAGES
+from course_utils.lessons.convolutional_layer.figures import STAGES
 
 SHAPES = list(itertools.product((0, 1), (1, 2, 3), (1, 2, 3, 4)))  # padding, stride, pool
 
@@ -147,8 +147,8 @@ def test_every_control_is_labelled():
 
 def test_importing_it_loads_neither_torch_nor_matplotlib():
     code = (
-        "import sys, course_utils.explorers.convolutional_layer, "
-        "course_utils.explorers.input_resolution; "
+        "import sys, course_utils.lessons.convolutional_layer.explorer, "
+        "course_utils.lessons.convolutional_layer.resolution_explorer; "
         "print([m for m in ('torch', 'matplotlib') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

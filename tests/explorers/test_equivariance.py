@@ -11,8 +11,8 @@ from functools import cache
 import numpy as np
 import pytest
 
-from course_utils import equivariance
-from course_utils.explorers.equivariance import FARTHEST, Equivariance, view
+from course_utils.lessons.equivariance import layers as equivariance
+from course_utils.lessons.equivariance.explorer import FARTHEST, Equivariance, view
 
 N = equivariance.SIZE
 AMOUNTS = range(-FARTHEST, FARTHEST + 1)
@@ -190,7 +190,7 @@ def test_every_control_is_labelled():
 
 def test_importing_it_loads_neither_torch_nor_matplotlib():
     code = (
-        "import sys, course_utils.explorers.equivariance; "
+        "import sys, course_utils.lessons.equivariance.explorer; "
         "print([m for m in ('torch', 'matplotlib') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

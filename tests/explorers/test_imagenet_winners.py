@@ -7,9 +7,9 @@ from html import unescape
 
 import pytest
 
-from course_utils.competition import Quantity, winners, with_counts
-from course_utils.explorers.imagenet_winners import CHOICES, LOGARITHMIC, WinnersChart, view
-from course_utils.figures.imagenet_winners import AXES, facts, heading, title
+from course_utils.lessons.imagenet_winners.competition import Quantity, winners, with_counts
+from course_utils.lessons.imagenet_winners.explorer import CHOICES, LOGARITHMIC, WinnersChart, view
+from course_utils.lessons.imagenet_winners.figures import AXES, facts, heading, title
 
 
 class Counts:

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from course_utils.explorers.inception import (
+from course_utils.ledger import ledger
+from course_utils.lessons.inception.explorer import (
     FILTERS_3A,
     LEAST_SHARE,
     RANGES,
@@ -17,7 +18,6 @@ from course_utils.explorers.inception import (
     InceptionExplorer,
     view,
 )
-from course_utils.ledger import ledger
 from course_utils.models.googlenet import INCEPTION_TABLE, Inception, NaiveInception
 
 VALUES = {name: range(low, high + 1, step) for name, (_, low, high, step) in RANGES.items()}

@@ -8,7 +8,8 @@ import pytest
 import torch
 from torch import nn
 
-from course_utils.explorers.input_resolution import (
+from course_utils.ledger import ledger
+from course_utils.lessons.convolutional_layer.resolution_explorer import (
     BUILT_FOR,
     LARGEST,
     SMALLEST,
@@ -20,7 +21,6 @@ from course_utils.explorers.input_resolution import (
     refusal,
     view,
 )
-from course_utils.ledger import ledger
 
 SIZES = range(SMALLEST, LARGEST + 1, STEP)
 

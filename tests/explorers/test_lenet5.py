@@ -8,10 +8,10 @@ import pytest
 import torch
 
 from course_utils import datasets
-from course_utils.explorers.lenet5 import EMPTY, DigitReader, Pad, explain, view
+from course_utils.lessons.lenet5.explorer import EMPTY, DigitReader, Pad, explain, view
+from course_utils.lessons.lenet5.reading import as_a_scan, bitmap, ink, look
 from course_utils.models import LeNet5
 from course_utils.models.lenet5 import to_paper_range
-from course_utils.reading import as_a_scan, bitmap, ink, look
 
 ONE, BAR = [(16, 4), (16, 28)], [(10, 27), (22, 27.5)]
 
@@ -148,7 +148,7 @@ def test_other_scans_and_bad_ones(models):
 
 def test_importing_it_loads_neither_torch_nor_matplotlib():
     code = (
-        "import sys, course_utils.explorers.lenet5; "
+        "import sys, course_utils.lessons.lenet5.explorer; "
         "print([m for m in ('torch', 'matplotlib') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

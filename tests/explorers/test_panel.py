@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 import torch
 
-from course_utils import competition, explorers
-from course_utils.explorers.panel import Explorer, View, choice, slider
-from course_utils.figures.seagull import Look
+from course_utils import lessons as explorers
 from course_utils.ledger import ledger
+from course_utils.lessons.imagenet_winners import competition
+from course_utils.lessons.pooling_invariance.gull_figures import Look
 from course_utils.models import LeNet5
+from course_utils.old_explorer import Explorer, View, choice, slider
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
 

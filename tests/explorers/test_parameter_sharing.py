@@ -8,7 +8,13 @@ import numpy as np
 import pytest
 
 from course_utils import ops
-from course_utils.explorers.parameter_sharing import INPUTS, LAYERS, ParameterSharing, view, weights
+from course_utils.lessons.parameter_sharing.explorer import (
+    INPUTS,
+    LAYERS,
+    ParameterSharing,
+    view,
+    weights,
+)
 
 VALUES = range(-3, 4)
 

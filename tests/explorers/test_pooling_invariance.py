@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from course_utils.explorers.pooling_invariance import PoolingStrip, numbers, view
+from course_utils.lessons.pooling_invariance.explorer import PoolingStrip, numbers, view
 
 ROWS = ["0.1 1.0 0.2 0.1", "0 0 1 0 0 0 1 0", "0.5", "-1 2 2 -3 0.25 9 9 0 0 1"]
 GRID = list(itertools.product(ROWS, ("max", "average"), range(4), range(1, 6), range(1, 4)))

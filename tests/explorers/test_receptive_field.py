@@ -7,7 +7,7 @@ import xml.etree.ElementTree as ET
 import pytest
 
 from course_utils import geometry
-from course_utils.explorers.receptive_field import (
+from course_utils.lessons.sparse_connectivity.field_explorer import (
     INPUTS,
     ReceptiveField,
     explain,

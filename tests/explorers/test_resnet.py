@@ -7,9 +7,9 @@ import xml.etree.ElementTree as ET
 import pytest
 import torch
 
-from course_utils.explorers.resnet import MAPS, SIDE, SLOPES, ShortcutExplorer, view
-from course_utils.figures.resnet import path_products
 from course_utils.ledger import ledger
+from course_utils.lessons.resnet.explorer import MAPS, SIDE, SLOPES, ShortcutExplorer, view
+from course_utils.lessons.resnet.figures import path_products
 from course_utils.models.resnet import BasicBlock
 
 KINDS = ("plain", "identity", "A", "B", "C")

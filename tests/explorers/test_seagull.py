@@ -6,9 +6,17 @@ import re
 import numpy as np
 import pytest
 
-from course_utils import scenes
-from course_utils.explorers.seagull import BEACHES, FIRST, LAST, SIZE, MoveTheGull, scene, view
-from course_utils.figures.seagull import Look
+from course_utils.datasets import scenes
+from course_utils.lessons.pooling_invariance.gull_explorer import (
+    BEACHES,
+    FIRST,
+    LAST,
+    SIZE,
+    MoveTheGull,
+    scene,
+    view,
+)
+from course_utils.lessons.pooling_invariance.gull_figures import Look
 
 
 def look(image):

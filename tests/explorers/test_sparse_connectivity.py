@@ -10,7 +10,7 @@ import xml.etree.ElementTree as ET
 import pytest
 
 from course_utils import geometry
-from course_utils.explorers.sparse_connectivity import (
+from course_utils.lessons.sparse_connectivity.explorer import (
     SparseConnectivity,
     explain,
     limits,
@@ -199,8 +199,8 @@ def test_every_control_is_labelled():
 
 def test_importing_it_loads_neither_torch_nor_matplotlib():
     code = (
-        "import sys, course_utils.explorers.sparse_connectivity, "
-        "course_utils.explorers.receptive_field; "
+        "import sys, course_utils.lessons.sparse_connectivity.explorer, "
+        "course_utils.lessons.sparse_connectivity.field_explorer; "
         "print([m for m in ('torch', 'matplotlib') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -13,15 +13,15 @@ import pytest
 import torch
 from torch import nn
 
-from course_utils import backprop as engine
-from course_utils.explorers.vanishing_gradients import (
+from course_utils.lessons.vanishing_gradients import backprop as engine
+from course_utils.lessons.vanishing_gradients.explorer import (
     ACTIVATIONS,
     DEPTHS,
     INITS,
     VanishingGradients,
     view,
 )
-from course_utils.figures.vanishing_gradients import scientific, verdict
+from course_utils.lessons.vanishing_gradients.figures import scientific, verdict
 
 SETTINGS = list(itertools.product(ACTIVATIONS, INITS, (False, True), (False, True)))
 SVG = "{http://www.w3.org/2000/svg}"
@@ -169,7 +169,7 @@ def test_every_control_is_labelled_and_the_static_form_is_complete():
 
 def test_importing_it_loads_neither_torch_nor_matplotlib():
     code = (
-        "import sys, course_utils.explorers.vanishing_gradients; "
+        "import sys, course_utils.lessons.vanishing_gradients.explorer; "
         "print([m for m in ('torch', 'matplotlib') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -6,8 +6,8 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
-from course_utils.explorers.vgg import KERNELS, MAPS, SIDES, KernelStack, view
 from course_utils.geometry import receptive_field
+from course_utils.lessons.vgg.explorer import KERNELS, MAPS, SIDES, KernelStack, view
 
 GRID = list(itertools.product(range(1, 7), KERNELS, MAPS, MAPS[1:]))
 

@@ -10,9 +10,9 @@ import pytest
 matplotlib.use("Agg")
 from matplotlib import pyplot  # noqa: E402
 
-from course_utils import style  # noqa: E402
-from course_utils.figures import alexnet  # noqa: E402
-from course_utils.figures.plot import show  # noqa: E402
+from course_utils.drawing import style
+from course_utils.drawing.plots import show
+from course_utils.lessons.alexnet import figures as alexnet
 
 LAYERS = [
     ("conv1", (96, 55, 55), 1),

@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch import nn
 
-from course_utils import style
-from course_utils.figures.architecture import (
+from course_utils.drawing import style
+from course_utils.drawing.networks import (
     COSTS,
     NetworkChart,
     main_path,

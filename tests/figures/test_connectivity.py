@@ -8,8 +8,9 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
-from course_utils import geometry, style
-from course_utils.figures.connectivity import connections, edge_diagram, neighbours
+from course_utils import geometry
+from course_utils.drawing import style
+from course_utils.lessons.sparse_connectivity.figures import connections, edge_diagram, neighbours
 
 SVG = "{http://www.w3.org/2000/svg}"
 GRID = [
@@ -163,7 +164,7 @@ def test_what_is_not_there_is_refused(arguments, message):
 
 def test_two_processes_draw_the_same_bytes():
     code = (
-        "from course_utils.figures.connectivity import edge_diagram; import sys; "
+        "from course_utils.lessons.sparse_connectivity.figures import edge_diagram; import sys; "
         "sys.stdout.write(edge_diagram(7, 3, padding=1, unit=2).svg)"
     )
     runs = [

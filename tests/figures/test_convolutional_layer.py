@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from course_utils import style
-from course_utils.figures.convolutional_layer import (
+from course_utils.drawing import style
+from course_utils.lessons.convolutional_layer.figures import (
     STAGES,
     filter_diagram,
     layer_diagram,

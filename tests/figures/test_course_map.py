@@ -4,9 +4,9 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
-from course_utils import style
-from course_utils.figures.course_map import course_map
+from course_utils.drawing import style
 from course_utils.lessons import LESSONS
+from course_utils.lessons.start_here.figures import course_map
 
 SVG = "{http://www.w3.org/2000/svg}"
 

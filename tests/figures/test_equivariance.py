@@ -8,15 +8,15 @@ import xml.etree.ElementTree as ET
 import numpy as np
 import pytest
 
-from course_utils import style
-from course_utils.equivariance import both_paths, picture
-from course_utils.figures.equivariance import (
+from course_utils.drawing import style
+from course_utils.lessons.equivariance.figures import (
     directions,
     map_rows,
     meter_table,
     reading,
     two_paths,
 )
+from course_utils.lessons.equivariance.layers import both_paths, picture
 
 SVG = "{http://www.w3.org/2000/svg}"
 CONV = ("conv 3×3", "zero padding")
@@ -198,8 +198,8 @@ def test_text_is_large_enough_and_inside(mode):
 
 def test_two_processes_draw_the_same_bytes():
     code = (
-        "from course_utils.equivariance import both_paths, picture; import sys; "
-        "from course_utils.figures.equivariance import two_paths; "
+        "from course_utils.lessons.equivariance.layers import both_paths, picture; import sys; "
+        "from course_utils.lessons.equivariance.figures import two_paths; "
         "paths = both_paths(picture('gull'), 'dense', 3, 1); "
         "sys.stdout.write(two_paths(paths, dx=3, dy=1, layer=('dense',)).svg)"
     )

@@ -12,8 +12,10 @@ import torch
 matplotlib.use("Agg")
 from matplotlib import pyplot  # noqa: E402
 
-from course_utils import style  # noqa: E402
-from course_utils.competition import (  # noqa: E402
+from course_utils.drawing import style
+from course_utils.ledger import ledger
+from course_utils.lessons.imagenet_winners import figures
+from course_utils.lessons.imagenet_winners.competition import (
     Quantity,
     later_networks,
     references,
@@ -21,9 +23,7 @@ from course_utils.competition import (  # noqa: E402
     winners,
     with_counts,
 )
-from course_utils.figures import imagenet_winners as figures  # noqa: E402
-from course_utils.ledger import ledger  # noqa: E402
-from course_utils.models import AlexNet, LeNet5, ResNet  # noqa: E402
+from course_utils.models import AlexNet, LeNet5, ResNet
 
 SVG = "{http://www.w3.org/2000/svg}"
 COUNTS = SimpleNamespace(parameters=2_000_000, macs=3_000_000_000)

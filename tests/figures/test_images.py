@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from matplotlib import pyplot as plt
 
-from course_utils.figures.images import draw_image
+from course_utils.drawing.plots import draw_image
 
 
 @pytest.fixture(autouse=True)

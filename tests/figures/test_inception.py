@@ -12,15 +12,11 @@ import torch
 matplotlib.use("Agg")
 from matplotlib import pyplot  # noqa: E402
 
-from course_utils import style  # noqa: E402
-from course_utils.figures import inception  # noqa: E402
-from course_utils.figures.plot import show  # noqa: E402
-from course_utils.ledger import ledger  # noqa: E402
-from course_utils.models.googlenet import (  # noqa: E402
-    INCEPTION_TABLE,
-    Inception,
-    NaiveInception,
-)
+from course_utils.drawing import style
+from course_utils.drawing.plots import show
+from course_utils.ledger import ledger
+from course_utils.lessons.inception import figures as inception
+from course_utils.models.googlenet import INCEPTION_TABLE, Inception, NaiveInception
 
 SVG = "{http://www.w3.org/2000/svg}"
 INPUTS = dict(zip(INCEPTION_TABLE, (192, 256, 480, 512, 512, 512, 528, 832, 832), strict=True))

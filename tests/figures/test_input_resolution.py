@@ -6,7 +6,10 @@ import xml.etree.ElementTree as ET
 import pytest
 from matplotlib import pyplot as plt
 
-from course_utils.figures.input_resolution import draw_accuracy, resolution_diagram
+from course_utils.lessons.convolutional_layer.resolution_figures import (
+    draw_accuracy,
+    resolution_diagram,
+)
 
 SVG = "{http://www.w3.org/2000/svg}"
 CALL = dict(

@@ -10,9 +10,9 @@ import pytest
 from matplotlib import pyplot as plt
 from PIL import Image
 
-from course_utils.figures import lenet5 as figures
-from course_utils.figures.lenet5 import Column
 from course_utils.ledger import ledger
+from course_utils.lessons.lenet5 import figures
+from course_utils.lessons.lenet5.figures import Column
 from course_utils.models import LeNet5
 from course_utils.models.lenet5 import C3_TABLE, digit_codes
 

@@ -9,7 +9,7 @@ import pytest
 from matplotlib import pyplot as plt
 
 from course_utils import geometry, ops
-from course_utils.figures.parameter_sharing import (
+from course_utils.lessons.parameter_sharing.figures import (
     draw_accuracies,
     draw_by_place,
     draw_matrix,

@@ -8,7 +8,7 @@ import pytest
 matplotlib.use("Agg")
 from matplotlib import pyplot  # noqa: E402
 
-from course_utils.figures.plot import show  # noqa: E402
+from course_utils.drawing.plots import show
 
 
 def figure():

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from course_utils.figures.pooling_invariance import (
+from course_utils.lessons.pooling_invariance.figures import (
     POOLINGS,
     describe,
     pool,

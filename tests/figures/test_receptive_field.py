@@ -13,8 +13,9 @@ import pytest
 matplotlib.use("Agg")
 from matplotlib import pyplot  # noqa: E402
 
-from course_utils import geometry, style  # noqa: E402
-from course_utils.figures.receptive_field import draw_effective_field, pyramid  # noqa: E402
+from course_utils import geometry
+from course_utils.drawing import style
+from course_utils.lessons.sparse_connectivity.field_figures import draw_effective_field, pyramid
 
 SVG = "{http://www.w3.org/2000/svg}"
 PLAIN = [(3, 1, 1, 1)] * 3
@@ -135,7 +136,7 @@ def test_what_is_not_there_is_refused(arguments, message):
 
 def test_two_processes_draw_the_same_bytes():
     code = (
-        "from course_utils.figures.receptive_field import pyramid; import sys; "
+        "from course_utils.lessons.sparse_connectivity.field_figures import pyramid; import sys; "
         "sys.stdout.write(pyramid(21, [(3, 2, 1, 1)] * 3, unit=2).svg)"
     )
     runs = [

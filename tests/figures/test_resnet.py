@@ -12,11 +12,11 @@ import torch
 matplotlib.use("Agg")
 from matplotlib import pyplot  # noqa: E402
 
-from course_utils import style  # noqa: E402
-from course_utils.figures import resnet  # noqa: E402
-from course_utils.figures.plot import show  # noqa: E402
-from course_utils.ledger import ledger  # noqa: E402
-from course_utils.models.resnet import BasicBlock  # noqa: E402
+from course_utils.drawing import style
+from course_utils.drawing.plots import show
+from course_utils.ledger import ledger
+from course_utils.lessons.resnet import figures as resnet
+from course_utils.models.resnet import BasicBlock
 
 SVG = "{http://www.w3.org/2000/svg}"
 GRID = list(itertools.product((16, 64, 256), (16, 64, 256), (1, 2), resnet.SHORTCUTS))

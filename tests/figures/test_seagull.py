@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from matplotlib import pyplot as plt
 
-from course_utils import scenes
-from course_utils.figures import seagull
-from course_utils.figures.plot import show
+from course_utils.datasets import scenes
+from course_utils.drawing.plots import show
+from course_utils.lessons.pooling_invariance import gull_figures as seagull
 
 SPACE = "{http://www.w3.org/2000/svg}"
 LINK = f"{SPACE}image"

@@ -5,7 +5,7 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
-from course_utils.figures import svg
+from course_utils.drawing import svg
 
 
 def test_a_frame_is_an_accessible_image_that_scales():

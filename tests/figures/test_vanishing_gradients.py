@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib import pyplot
 
-from course_utils import style
-from course_utils.figures.vanishing_gradients import (
+from course_utils.drawing import style
+from course_utils.lessons.vanishing_gradients.figures import (
     draw_slopes,
     path_chain,
     scientific,
@@ -225,7 +225,7 @@ def test_slopes_are_drawn_as_given():
 
 def test_two_processes_draw_the_same_bytes():
     code = (
-        "from course_utils.figures.vanishing_gradients import waterfall; import sys; "
+        "from course_utils.lessons.vanishing_gradients.figures import waterfall; import sys; "
         "sys.stdout.write(waterfall({'a': [1e-9, 0.5, 1], 'b': [1, 1, 1]}).svg)"
     )
     runs = [

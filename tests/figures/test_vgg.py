@@ -11,10 +11,10 @@ from torch import nn
 matplotlib.use("Agg")
 from matplotlib import pyplot  # noqa: E402
 
-from course_utils import style  # noqa: E402
-from course_utils.figures import vgg  # noqa: E402
-from course_utils.ledger import ledger  # noqa: E402
-from course_utils.models.vgg import CONFIGURATIONS  # noqa: E402
+from course_utils.drawing import style
+from course_utils.ledger import ledger
+from course_utils.lessons.vgg import figures as vgg
+from course_utils.models.vgg import CONFIGURATIONS
 
 SVG = "{http://www.w3.org/2000/svg}"
 

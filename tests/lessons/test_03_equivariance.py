@@ -6,7 +6,7 @@ import pytest
 import torch
 from cells import run_cells
 
-from course_utils.equivariance import rim
+from course_utils.lessons.equivariance.layers import rim
 
 SLUG = "03_equivariance"
 MEASUREMENTS = ["setup", "opening-picture", "meter-see", "rim-see", "stride-see"]

@@ -8,8 +8,9 @@ import torch
 from cells import run_cells
 from torch import nn
 
-from course_utils import datasets, signals
-from course_utils.backprop import backprop
+from course_utils import datasets
+from course_utils import probing as signals
+from course_utils.lessons.vanishing_gradients.backprop import backprop
 from course_utils.training import fit
 
 SLUG = "06_vanishing_gradients"

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from cells import run_cells
 
-from course_utils.reading import as_a_scan, ink, look
+from course_utils.lessons.lenet5.reading import as_a_scan, ink, look
 
 DRAWN = (Path(__file__).parent / "drawn_digits.txt").read_text(encoding="utf-8").splitlines()
 

@@ -3,7 +3,7 @@
 import pytest
 from cells import run_cells
 
-from course_utils.papers import results
+from course_utils.datasets.papers import results
 
 SLUG = "08_alexnet"
 TABLE = ["setup", "opening-picture", "table-see"]

@@ -6,7 +6,7 @@ import pytest
 import torch
 from cells import run_cells
 
-from course_utils.papers import results
+from course_utils.datasets.papers import results
 
 SLUG = "09_vgg"
 

@@ -5,9 +5,9 @@ import torch
 from cells import run_cells
 
 from course_utils.datasets import digits
+from course_utils.datasets.papers import results
 from course_utils.models import GoogLeNet
 from course_utils.models.googlenet import training_loss
-from course_utils.papers import results
 from course_utils.training import fit
 
 SLUG = "10_inception"

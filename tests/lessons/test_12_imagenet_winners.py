@@ -3,7 +3,7 @@
 import pytest
 from cells import run_cells
 
-from course_utils.capstone import BUDGET, check_design
+from course_utils.lessons.imagenet_winners.capstone import BUDGET, check_design
 
 SLUG = "12_imagenet_winners"
 

@@ -72,8 +72,8 @@ GOOD = {
     "models/layers": "",
     "ledger": "from course_utils.models import VGG\nfrom course_utils import geometry",
     "figures/__init__": "",
-    "figures/svg": "from course_utils.style import INK",
-    "figures/edges": "from course_utils.figures.svg import Diagram\nimport course_utils.geometry",
+    "figures/svg": "from course_utils.drawing.style import INK",
+    "figures/edges": "from course_utils.drawing.svg import Diagram\nimport course_utils.geometry",
     "explorers/__init__": "",
     "explorers/panel": "import ipywidgets",
     "explorers/sparse": "from . import panel\nfrom ..figures import edges",
@@ -89,7 +89,7 @@ def test_good_package_passes(package):
     [
         ("geometry", "from course_utils.ledger import ledger", "upward"),
         ("geometry", "def f():\n    from course_utils import ledger", "upward"),
-        ("geometry", "import course_utils.figures.svg as s", "upward"),
+        ("geometry", "import course_utils.drawing.svg as s", "upward"),
         ("figures/svg", "from ..explorers import panel", "upward"),
         ("geometry", "from course_utils import style", "sideways"),
         ("figures/edges", "from course_utils.figures.other import x", "sibling"),
@@ -99,7 +99,7 @@ def test_good_package_passes(package):
         ("models/vgg", "from course_utils.models.lenet5 import LeNet5", "sibling"),
         ("__init__", "from course_utils import geometry", "may import nothing"),
         ("__init__", "import numpy", "may import nothing"),
-        ("figures/__init__", "from course_utils.figures.svg import Diagram", "may import nothing"),
+        ("figures/__init__", "from course_utils.drawing.svg import Diagram", "may import nothing"),
         ("figures/__init__", "import numpy", "may import nothing"),
         ("figures/edges", "import course_utils", "name the module"),
         ("explorers/sparse", "import torch.nn", "imports torch"),
@@ -117,7 +117,7 @@ def test_bad_import_is_found(package, module, source, words):
 
 def test_circle_is_found(package):
     folder = package(
-        {**GOOD, "geometry": "import course_utils.style", "style": "from . import geometry"}
+        {**GOOD, "geometry": "import course_utils.drawing.style", "style": "from . import geometry"}
     )
     (circle,) = floors.circles(folder)
     assert set(circle) == {"geometry", "style"} and circle[0] == circle[-1]

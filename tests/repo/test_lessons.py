@@ -9,7 +9,7 @@ import pytest
 from files import NOTEBOOKS, ROOT
 
 from course_utils.lessons import LESSONS
-from course_utils.questions import load_questions, question_files
+from course_utils.quiz.questions import load_questions, question_files
 
 
 def code(path: Path) -> str:

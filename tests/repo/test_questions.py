@@ -9,10 +9,10 @@ from itertools import combinations
 
 import pytest
 
-from course_utils.data_files import DATA
+from course_utils.datasets.files import DATA
 from course_utils.geometry import edge_count, receptive_field
-from course_utils.marking import mark
-from course_utils.question_text import (
+from course_utils.quiz.marking import mark
+from course_utils.quiz.question_text import (
     answer_text,
     markup,
     number_text,
@@ -20,7 +20,7 @@ from course_utils.question_text import (
     static_html,
     text_form,
 )
-from course_utils.questions import load_questions, question_files
+from course_utils.quiz.questions import load_questions, question_files
 
 FILES = question_files()
 QUESTIONS = [q for path in FILES.values() for q in load_questions(path).values()]
@@ -228,8 +228,8 @@ def test_what_is_shown_is_the_same_in_another_process():
     """nbval compares it; sets, for one, come in another order there."""
     forms = "".join(text_form(q) + static_html(q) for q in QUESTIONS)
     program = (
-        "from course_utils.questions import load_questions, question_files\n"
-        "from course_utils.question_text import static_html, text_form\n"
+        "from course_utils.quiz.questions import load_questions, question_files\n"
+        "from course_utils.quiz.question_text import static_html, text_form\n"
         "for path in question_files().values():\n"
         "    for q in load_questions(path).values():\n"
         "        print(text_form(q) + static_html(q), end='')\n"

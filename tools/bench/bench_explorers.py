@@ -27,9 +27,9 @@ def update_times(change: Callable[[int], None], updates: int = UPDATES) -> list[
 
 def measure() -> Iterator[Row]:
     """Yield median and p95 of an update for each explorer, at first sizes and at the largest."""
-    from course_utils.explorers.receptive_field import ReceptiveField
-    from course_utils.explorers.sparse_connectivity import SparseConnectivity
-    from course_utils.figures.receptive_field import _at_rest
+    from course_utils.lessons.sparse_connectivity.explorer import SparseConnectivity
+    from course_utils.lessons.sparse_connectivity.field_explorer import ReceptiveField
+    from course_utils.lessons.sparse_connectivity.field_figures import _at_rest
 
     arrows = SparseConnectivity()
     crowded = SparseConnectivity(n=12, kernel=1, padding=3, layer="fully connected")

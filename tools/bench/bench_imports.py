@@ -10,7 +10,7 @@ from row import Row
 REPEATS = 21
 GOAL = 20  # ms
 
-MODULES = ("course_utils", "course_utils.geometry", "course_utils.style")
+MODULES = ("course_utils", "course_utils.geometry", "course_utils.drawing.style")
 HEAVY = (
     "data_files",
     "ops",

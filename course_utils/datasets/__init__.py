@@ -1,0 +1,172 @@
+"""Small data sets as PyTorch tensors, ready for training: real scans, and drawn beach scenes.
+
+Files come from ``data/`` and are verified each time they are read; the scenes are drawn anew; the
+one photograph comes with matplotlib.
+PyTorch is imported inside the functions: it takes about a second, and checking the data should not
+have to wait for it.
+"""
+
+from __future__ import annotations
+
+import io
+import operator
+from numbers import Integral, Real
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from course_utils.datasets import scenes
+from course_utils.datasets.files import read_verified
+from course_utils.downloads.cifar import cifar10 as cifar10
+from course_utils.downloads.idx import fashion_mnist as fashion_mnist
+from course_utils.downloads.idx import mnist as mnist
+from course_utils.downloads.idx import read_idx as read_idx
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+_LARGEST = 256  # pixels; 1,797 images of 256 x 256 floats are 471 MB
+
+
+def digits(size=8, *, test_fraction=0.25, seed=0, interpolation="bilinear"):
+    """1,797 scans of handwritten digits, split into a training part and a test part.
+
+    size:          side of the images in pixels, a multiple of 8 from 8 to 256. The scans have
+                   8 x 8 pixels; larger ones are interpolated, so they hold no further detail.
+    test_fraction: part of each class that goes into the test part, above 0 and below 1.
+    seed:          of the random choice, from 0 to 2**32 - 1.
+    interpolation: "bilinear" or "nearest" (each pixel becomes a square block).
+
+    Returns (train, test), each (images (N, 1, size, size) float32 in [0, 1] with 0 = paper,
+    labels (N,) int64). The split is stratified: round(test_fraction * count) scans of every class
+    are drawn for the test part, the rest are for training, both in the order of the file. With
+    the default arguments these are 1,347 and 450 scans, the same on every machine. Both parts
+    come from the same thirteen writers.
+
+    Source: Alpaydin and Kaynak, UCI Machine Learning Repository, 1998 (see data/README.md).
+    Raises ValueError for an argument out of range; DataFileError if the file is missing or
+    altered.
+    """
+    size = _image_size(size)
+    if interpolation not in ("bilinear", "nearest"):
+        raise ValueError(f"interpolation must be 'bilinear' or 'nearest', got {interpolation!r}")
+    with np.load(io.BytesIO(read_verified("digits.npz")), allow_pickle=False) as arrays:
+        scans, classes = arrays["images"], arrays["labels"]
+    in_test = _stratified(classes, test_fraction, seed)
+
+    import torch
+
+    images = torch.from_numpy(scans).float().div(16).unsqueeze(1)  # (N, 1, 8, 8)
+    labels = torch.from_numpy(classes).long()
+    if size != 8:
+        images = torch.nn.functional.interpolate(images, size=(size, size), mode=interpolation)
+    chosen = torch.from_numpy(in_test)
+    return (images[~chosen], labels[~chosen]), (images[chosen], labels[chosen])
+
+
+class Seagulls(NamedTuple):
+    """Beach scenes with a gull or without one.
+
+    images (N, 3, size, size): float32 in [0, 1], red, green, blue.
+    presence (N,): int64, 1 where there is a gull, else 0.
+    position (N, 2): float32, the gull's centre as (x, y) in pixels: x to the right, y down, (0, 0)
+        is the centre of the top left pixel. NaN where there is none.
+    """
+
+    images: Tensor
+    presence: Tensor
+    position: Tensor
+
+
+def seagulls(count=1000, *, size=32, centred=False, share=0.5, seed=0):
+    """Beach scenes drawn from a seed: is there a gull, and where?
+
+    count:   how many scenes, an integer >= 1.
+    size:    side of the images in pixels, from 24 to 128; 32 and 48 are meant.
+    centred: True puts every gull in the middle, at most 3 % of the side off it; False anywhere,
+             its centre at least a fifth of the side from each edge.
+    share:   part of the scenes with a gull, from 0 to 1; exactly round(share * count) have one.
+    seed:    from 0 to 2**32 - 1. Equal arguments give equal scenes.
+
+    Returns Seagulls(images, presence, position); (images, presence) is a pair for training. Boats,
+    kites, balloons, buoys, rocks and parasols in the same four colours stand around; a scene
+    without a gull has one of them more, so colours alone do not tell (see datasets.scenes).
+    A processor core draws about 2,000 scenes of 32 pixels a second.
+
+    Raises ValueError for an argument out of range.
+    """
+    beach = scenes.sample(count, seed=seed, centred=centred, share=share)
+    images = scenes.draw(beach, size)
+    position = np.stack([beach.x, beach.y], axis=1) * size - 0.5
+    position[~beach.present] = np.nan
+
+    import torch
+
+    presence = torch.from_numpy(beach.present).long()
+    return Seagulls(torch.from_numpy(images), presence, torch.from_numpy(position))
+
+
+def photograph(size=224):
+    """One real photograph, cropped to a square, as an image network takes it.
+
+    size: side in pixels, an integer from 32 to 512.
+
+    Returns (1, 3, size, size) float32 in [0, 1], red, green, blue. It shows Commodore Grace
+    Hopper, computer scientist, in uniform before a flag: 512 x 512 pixels of the portrait by
+    James S. Davis, U.S. Navy (1984, public domain), which comes with matplotlib.
+
+    Raises ValueError for a size out of range; FileNotFoundError, with a remedy, where matplotlib
+    was installed without its sample data.
+    """
+    if isinstance(size, bool) or not isinstance(size, Integral) or not 32 <= size <= 512:
+        raise ValueError(f"size must be an integer from 32 to 512, got {size!r}")
+    from matplotlib import cbook, image
+
+    try:
+        path = cbook.get_sample_data("grace_hopper.jpg", asfileobj=False)
+        pixels = image.imread(path)  # (600, 512, 3) uint8
+    except FileNotFoundError as error:
+        raise FileNotFoundError(
+            "this matplotlib has no sample data, so the photograph grace_hopper.jpg is missing: "
+            "install the matplotlib of the Python Package Index"
+        ) from error
+
+    import torch
+
+    square = torch.from_numpy(pixels[16:528].copy()).permute(2, 0, 1)[None] / 255
+    image = torch.nn.functional.interpolate(
+        square, (int(size),) * 2, mode="bilinear", antialias=True
+    )
+    return image.clamp(0, 1)  # the weights of a mean may add up to a hair more than 1
+
+
+def _image_size(size):
+    problem = f"size must be a multiple of 8 from 8 to {_LARGEST}, got {size!r}"
+    try:
+        number = operator.index(size)
+    except TypeError:
+        raise ValueError(problem) from None
+    if isinstance(size, bool) or not 8 <= number <= _LARGEST or number % 8:
+        raise ValueError(problem)
+    return number
+
+
+def _stratified(classes, test_fraction, seed):
+    """A mask (N,) that is true for the test part: the same share of every class, at random."""
+    if isinstance(test_fraction, bool) or not isinstance(test_fraction, Real):
+        raise ValueError(f"test_fraction must be a number in (0, 1), got {test_fraction!r}")
+    if not 0 < test_fraction < 1:
+        raise ValueError(f"test_fraction must be a number in (0, 1), got {test_fraction!r}")
+    try:
+        if isinstance(seed, bool):
+            raise TypeError
+        # RandomState and not default_rng: NumPy promises never to change its stream (NEP 19).
+        random = np.random.RandomState(operator.index(seed))
+    except (TypeError, ValueError):
+        allowed = "an integer from 0 to 2**32 - 1"
+        raise ValueError(f"seed must be {allowed}, got {seed!r}") from None
+    mask = np.zeros(len(classes), dtype=bool)
+    for label in np.unique(classes):
+        members = np.flatnonzero(classes == label)
+        mask[random.permutation(members)[: round(test_fraction * len(members))]] = True
+    return mask

@@ -1,0 +1,88 @@
+"""The files in ``data/``: where they are, and whether they are what they should be.
+
+``data/manifest.json`` lists each file with its SHA-256, size, source and licence. A file is
+checked whenever it is read, so a damaged copy is an error with a remedy and never a wrong result.
+Standard library only: the preflight cell can check the data before anything else works.
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+DATA = Path(__file__).resolve().parents[2] / "data"
+
+
+class DataFileError(RuntimeError):
+    """A data file is missing or differs from the manifest; the message says how to get it back."""
+
+
+@dataclass(frozen=True)
+class DataFile:
+    """One entry of the manifest."""
+
+    name: str
+    sha256: str  # of the whole file, in hexadecimal
+    bytes: int
+    title: str
+    source: str  # who made the data
+    licence: str
+    url: str  # the page of the source
+
+
+def manifest():
+    """The files that belong into ``data/``: a dict from name to DataFile.
+
+    Raises DataFileError when the manifest is missing or cannot be read.
+    """
+    path = DATA / "manifest.json"
+    try:
+        rows = json.loads(path.read_text(encoding="utf-8"))["files"]
+        return {row["name"]: DataFile(**row) for row in rows}
+    except FileNotFoundError:
+        raise DataFileError(_remedy("manifest.json", f"is missing: there is no {path}")) from None
+    except (ValueError, KeyError, TypeError) as error:
+        problem = f"cannot be read ({type(error).__name__}: {error})"
+        raise DataFileError(_remedy("manifest.json", problem)) from error
+
+
+def _remedy(name, problem):
+    return (
+        f"data/{name} {problem}. "
+        f"To get it back, run in the course folder: git checkout -- data/{name}"
+    )
+
+
+def _entry(name):
+    files = manifest()
+    if name not in files:
+        raise ValueError(f"name must be one of {', '.join(sorted(files))}, got {name!r}")
+    return files[name]
+
+
+def read_verified(name):
+    """The bytes of a data file, after its SHA-256 was compared with the manifest.
+
+    Raises ValueError for a name that is not in the manifest; DataFileError when the file is
+    missing or altered, with what was found and how to get it back.
+    """
+    entry = _entry(name)
+    try:
+        content = (DATA / entry.name).read_bytes()
+    except FileNotFoundError:
+        problem = f"is missing: there is no {DATA / entry.name}"
+        raise DataFileError(_remedy(name, problem)) from None
+    found = hashlib.sha256(content).hexdigest()
+    if found != entry.sha256:
+        problem = (
+            f"is not the file of this course: expected {entry.bytes} bytes with SHA-256 "
+            f"{entry.sha256}, found {len(content)} bytes with SHA-256 {found}"
+        )
+        raise DataFileError(_remedy(name, problem))
+    return content
+
+
+def verify(name):
+    """Check a data file and return its manifest entry; errors as `read_verified`."""
+    read_verified(name)
+    return _entry(name)

@@ -1,0 +1,1 @@
+"""How the course draws: SVG, charts, pictures, one palette."""

@@ -1,0 +1,211 @@
+"""What every SVG diagram of the course shares: the frame, text with subscripts, arrows.
+
+A diagram is one string. The same arguments give the same string, byte for byte, in every process:
+there are no ids, so nothing has to be made unique, and several diagrams live on one page. Rules of
+style are scoped by the class of the `<svg>` and by `:has()`, which looks only inside one `<svg>`.
+
+Sizes are in units of the view box. The diagrams are 1000 wide, about the width of a notebook's
+output, and are scaled to the width they get.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from html import escape
+
+from course_utils.drawing.style import INK, PAPER, SVG_FONT, text_scale, tint
+
+WIDTH = 1000
+"""Width of the view box of every diagram."""
+
+TIMES = "\u00d7"
+MINUS = "\u2212"
+ELLIPSIS = "\u2026"
+
+_LARGE = ((1e6, "million", 1), (1e9, "billion", 2), (1e12, "trillion", 2))
+_SUBSCRIPT = 0.85  # large enough to be read from afar; the drop below the line marks it
+
+
+@dataclass(frozen=True)
+class Diagram:
+    """A picture drawn as SVG, and the sentence that says the same.
+
+    Displayed as the last expression of a cell, it shows the picture; its text form is `alt`.
+    """
+
+    svg: str
+    alt: str
+
+    def _repr_html_(self) -> str:
+        return self.svg
+
+    def __repr__(self) -> str:
+        return self.alt
+
+
+def frame(body: str, *, height: float, alt: str, kind: str, css: str = "") -> Diagram:
+    """Close a drawing into an `<svg>` that scales to the width it gets.
+
+    Args:
+        body: the elements inside.
+        height: of the view box, whose width is `WIDTH`.
+        alt: what the picture shows, in words and numbers. Screen readers speak it.
+        kind: class of the `<svg>`; the rules in `css` are scoped by it.
+        css: style rules.
+    """
+    style = f"<style>{css}</style>" if css else ""
+    svg = (
+        f'<svg xmlns="http://www.w3.org/2000/svg" class="cnn-diagram {kind}" role="img" '
+        f'aria-label="{escape(alt)}" viewBox="0 0 {WIDTH} {number(height)}" '
+        f'font-family="{SVG_FONT}" fill="{INK}" '
+        f'style="width:100%;height:auto;max-width:1280px;display:block">{style}'
+        f'<rect width="{WIDTH}" height="{number(height)}" rx="6" fill="{PAPER}"/>{body}</svg>'
+    )
+    return Diagram(svg, alt)
+
+
+def number(value: float) -> str:
+    """Write a coordinate with at most one decimal, and none that is zero."""
+    text = f"{value:.1f}"
+    return text[:-2] if text.endswith(".0") else text
+
+
+def large_number(value: float, digits: int | None = None) -> str:
+    """Write a large number in words: 724.4 million, 15.47 billion. Below a million: 999,999.
+
+    Args:
+        value: a number >= 0.
+        digits: significant digits; if not given, one decimal of millions and two of what is more.
+    """
+    if value < 1e6:
+        return f"{value:,.0f}"
+    words = ""
+    for size, name, decimals in _LARGE:
+        written = f"{value / size:.{digits}g}" if digits else f"{value / size:.{decimals}f}"
+        words = f"{written} {name}"
+        if float(written) < 1000:  # 999,999,999 is 1.00 billion, and not 1000.0 million
+            break
+    return words
+
+
+def share(part: float, total: float) -> str:
+    """Return a share in percent; 0 and 100 stand for nothing and all, never for nearly that."""
+    if not part or part == total:
+        return "100 %" if part else "0 %"
+    percent = 100 * part / total
+    return "< 0.1 %" if percent < 0.1 else f"{min(percent, 99.9):.1f} %"
+
+
+def font(size: float) -> float:
+    """Return a text size for the mode in force (`style.study()` or `style.present()`)."""
+    return size * text_scale()
+
+
+def element(tag: str, inside: str | Iterable[str] = "", /, **attributes: object) -> str:
+    """Return one SVG element: `element("rect", x=1, stroke_width=2)`.
+
+    Numbers are written with at most one decimal, texts are escaped, attributes that are None are
+    left out; `_` in a name stands for `-`, and one at its end goes (`class_`).
+
+    Args:
+        inside: what stands between the tags, SVG; several pieces are joined.
+    """
+    written = "".join(
+        f' {name.rstrip("_").replace("_", "-")}="{_attribute(value)}"'
+        for name, value in attributes.items()
+        if value is not None
+    )
+    inside = inside if isinstance(inside, str) else "".join(inside)
+    return f"<{tag}{written}>{inside}</{tag}>" if inside else f"<{tag}{written}/>"
+
+
+def _attribute(value: object) -> str:
+    return number(value) if isinstance(value, int | float) else escape(str(value))
+
+
+def rect(x: float, y: float, width: float, height: float, **look: object) -> str:
+    """Return a rectangle; `look` are further attributes, as in `fill=INPUT, rx=3`."""
+    return element("rect", x=x, y=y, width=width, height=height, **look)
+
+
+def box(
+    x: float, y: float, width: float, height: float, colour: str, share: float = 0.2, **look: object
+) -> str:
+    """Return a rectangle filled with a tint of the colour that also outlines it."""
+    look = {"rx": 3, "stroke_width": 1.6} | look
+    return rect(x, y, width, height, fill=tint(colour, share), stroke=colour, **look)
+
+
+def circle(x: float, y: float, radius: float, **look: object) -> str:
+    """Return a circle round (x, y)."""
+    return element("circle", cx=x, cy=y, r=radius, **look)
+
+
+def path(data: str, **look: object) -> str:
+    """Return a path; without a fill unless `fill` says so."""
+    return element("path", d=data, **({"fill": "none"} | look))
+
+
+def line(x1: float, y1: float, x2: float, y2: float, **look: object) -> str:
+    """Return a straight line."""
+    return element("line", x1=x1, y1=y1, x2=x2, y2=y2, **look)
+
+
+def group(inside: str | Iterable[str], **look: object) -> str:
+    """Return a group of elements; `look` holds for all of them."""
+    return element("g", inside, **look)
+
+
+def text(
+    x: float,
+    y: float,
+    content: str,
+    size: float,
+    *,
+    anchor: str = "start",
+    bold: bool = False,
+    fill: str | None = None,
+    classes: str = "",
+) -> str:
+    """Write one line with its baseline at (x, y). `content` is SVG: escape what is not yours."""
+    extra = f' text-anchor="{anchor}"' if anchor != "start" else ""
+    extra += ' font-weight="700"' if bold else ""
+    extra += f' fill="{fill}"' if fill else ""
+    extra += f' class="{classes}"' if classes else ""
+    return (
+        f'<text x="{number(x)}" y="{number(y)}" font-size="{number(size)}"{extra}>{content}</text>'
+    )
+
+
+def indexed(letter: str, index: int, size: float) -> str:
+    """Return `letter` with a subscript, for the inside of a `<text>` of that size.
+
+    The subscript keeps 85 % of the size, so that it stays legible from the last row.
+    """
+    drop, small = number(size * 0.25), number(size * _SUBSCRIPT)
+    return f'{letter}<tspan dy="{drop}" font-size="{small}">{index}</tspan>'
+
+
+def indexed_width(index: int, size: float) -> float:
+    """Estimate how wide one letter with this subscript is drawn."""
+    return size * (0.6 + 0.64 * _SUBSCRIPT * len(str(index)))
+
+
+def arrow(x1: float, y1: float, x2: float, y2: float, head: float) -> str:
+    """Return the path data of a straight arrow with an open head of that length."""
+    length = ((x2 - x1) ** 2 + (y2 - y1) ** 2) ** 0.5
+    ux, uy = (x2 - x1) / length * head, (y2 - y1) / length * head
+    # The barbs lie 25 degrees off the shaft.
+    ax, ay = x2 - ux * 0.906 + uy * 0.423, y2 - uy * 0.906 - ux * 0.423
+    bx, by = x2 - ux * 0.906 - uy * 0.423, y2 - uy * 0.906 + ux * 0.423
+    tip = f"L{x2:.1f} {y2:.1f}"
+    return f"M{x1:.1f} {y1:.1f}{tip}M{ax:.1f} {ay:.1f}{tip}L{bx:.1f} {by:.1f}"
+
+
+def between(start: tuple[float, float], end: tuple[float, float], gap: float) -> tuple[float, ...]:
+    """Shorten a line between two unit centres by `gap` at each end: (x1, y1, x2, y2)."""
+    (x1, y1), (x2, y2) = start, end
+    length = ((x2 - x1) ** 2 + (y2 - y1) ** 2) ** 0.5
+    dx, dy = (x2 - x1) / length * gap, (y2 - y1) / length * gap
+    return x1 + dx, y1 + dy, x2 - dx, y2 - dy

@@ -1,0 +1,323 @@
+"""A panel: controls declared as data, one pure `view`, and the widget, made when it is shown.
+
+    class Halves(Explorer):
+        controls = (Slider("n", "Inputs", 1, 9, start=5),)
+
+        @staticmethod
+        def view(n):
+            return View(html=f"<svg>…</svg>", says=f"{n} / 2 = {n / 2:g}.", alt=f"{n} inputs")
+
+    panel = Halves(n=4)     # a keyword names the first value of a control
+    panel.move(n=6)         # what moving the slider does
+    panel.says, panel.refused, panel.state
+
+Where `view` raises `ValueError` the combination is refused in place: the reason stands under the
+controls, the last picture stays, dimmed, and the controls go on working. Neither this module nor
+an explorer imports ipywidgets: whoever shows a panel elsewhere reads `controls`, `largest` and
+`state`, calls `move`, and shows `picture_html()` and `sentence_html()`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from html import escape
+from numbers import Integral
+from typing import NamedTuple
+
+from course_utils.drawing.style import BAD, INPUT, PAPER, tint
+
+
+class View(NamedTuple):
+    """One state of an explorer, drawn.
+
+    html: the picture. says: one to four sentences with the numbers, plain text. alt: what the
+    picture shows, for who cannot see it.
+    """
+
+    html: str
+    says: str
+    alt: str
+
+
+@dataclass(frozen=True)
+class Slider:
+    """A whole number from `smallest` to `largest`.
+
+    start: the first value, or a function of the largest value there is at first. wide: whether it
+    takes two columns of the panel.
+    """
+
+    name: str
+    label: str
+    smallest: int
+    largest: int
+    start: int | Callable[[int], int]
+    wide: bool = False
+
+    def check(self, value: object) -> int:
+        """Return the value as an int; ValueError if it lies outside the range."""
+        whole = isinstance(value, Integral) and not isinstance(value, bool)  # NumPy's are, too
+        if not whole or not self.smallest <= value <= self.largest:
+            allowed = f"an integer from {self.smallest} to {self.largest}"
+            raise ValueError(f"{self.name} must be {allowed}, got {value!r}")
+        return int(value)
+
+    def widget(self):
+        """Return an ipywidget with this label and range."""
+        import ipywidgets
+
+        made = ipywidgets.IntSlider(min=self.smallest, max=self.largest, **_look(self.label))
+        if self.wide:
+            made.add_class("cnn-two-columns")
+        return made
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One of several values: a drop-down list, or a row of buttons. options: text -> value."""
+
+    name: str
+    label: str
+    options: Mapping[str, object]
+    start: object
+    buttons: bool = False
+
+    def check(self, value: object) -> object:
+        """Return the value; ValueError if it is not among the options."""
+        if value not in self.options.values():
+            allowed = ", ".join(map(repr, self.options.values()))
+            raise ValueError(f"{self.name} must be one of {allowed}, got {value!r}")
+        return value
+
+    def widget(self):
+        """Return an ipywidget with this label and these options."""
+        import ipywidgets
+
+        kind = ipywidgets.ToggleButtons if self.buttons else ipywidgets.Dropdown
+        made = kind(options=list(self.options.items()), value=self.start, **_look(self.label))
+        if self.buttons:
+            made.style.button_width = "auto"
+        return made
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of text."""
+
+    name: str
+    label: str
+    start: str
+
+    def check(self, value: object) -> str:
+        """Return the value; ValueError if it is no text."""
+        if not isinstance(value, str):
+            raise ValueError(f"{self.name} must be a text, got {value!r}")
+        return value
+
+    def widget(self):
+        """Return an ipywidget with this label that follows each key."""
+        import ipywidgets
+
+        return ipywidgets.Text(continuous_update=True, **_look(self.label))
+
+
+def _look(label: str) -> dict[str, object]:
+    style = {"description_width": "5.2em"}  # of the label's own type size: it grows on a slide
+    return {"description": label, "style": style, "layout": {"width": "auto"}}
+
+
+class Explorer:
+    """Controls over one picture and its sentence: declare `controls` and `view` in a subclass.
+
+    controls: in the order in which they are shown. A subclass with a control of its own kind gives
+        it the fields and methods of `Line`.
+    view: pure function of the state. It raises `ValueError` with a reason a student understands
+        where the state is impossible.
+    limits: of the state, returns name -> largest value for those sliders whose range follows the
+        others (no entry: the range stays).
+
+    `says` is the sentence, or the reason of a refusal; `refused` tells which.
+
+    Raises:
+        ValueError: for a first value outside its range, or of a control that does not exist.
+    """
+
+    controls: tuple[Slider | Choice | Line, ...]
+    view: Callable[..., View]
+
+    def __init__(self, **first: object) -> None:
+        self.largest = {c.name: c.largest for c in self.controls if isinstance(c, Slider)}
+        self.says, self.alt, self.refused, self.redraws = "", "", False, 0
+        self.picture = ""  # of the last state that was not refused
+        self._widget, self._refresh = None, lambda: None
+        start = {c.name: self._named(c.name).start for c in self.controls} | first
+        open_ = {name: self._named(name).smallest for name, v in start.items() if callable(v)}
+        self.state = start | open_
+        self._check(**{name: v for name, v in self.state.items() if name not in open_})
+        self._follow_limits()
+        for name in open_:
+            self.state[name] = start[name](self.largest[name])
+        for name, largest in self.largest.items():
+            if start[name] != self.state[name] and name not in open_:
+                raise ValueError(f"{name} must be at most {largest}, got {start[name]!r}")
+        self._first = dict(self.state)
+        self._draw()
+        self.redraws = 0
+
+    @staticmethod
+    def limits(**state: object) -> Mapping[str, int]:
+        """Return name -> largest value; a subclass says which follow the state."""
+        return {}
+
+    def move(self, **values: object) -> None:
+        """Set controls as a student does, and draw once; a slider past its range is pulled down.
+
+        Raises:
+            ValueError: for a value that the control does not have. Nothing moves then.
+        """
+        new = self.state | self._check(**values)
+        if new != self.state:
+            self.state = new
+            self._follow_limits()
+            self._draw()
+            self._refresh()
+
+    def reset(self) -> None:
+        """Go back to the settings with which the panel began."""
+        self.move(**self._first)
+
+    def _named(self, name: str) -> Slider | Choice | Line:
+        for control in self.controls:
+            if control.name == name:
+                return control
+        known = ", ".join(control.name for control in self.controls)
+        raise ValueError(f"{type(self).__name__} has the controls {known}, got {name!r}")
+
+    def _check(self, **values: object) -> dict[str, object]:
+        return {name: self._named(name).check(value) for name, value in values.items()}
+
+    def _follow_limits(self) -> None:
+        for name, largest in self.limits(**self.state).items():
+            self.largest[name] = largest
+            self.state[name] = min(self.state[name], largest)
+
+    def _draw(self) -> None:
+        self.redraws += 1
+        try:
+            self.picture, self.says, self.alt = self.view(**self.state)
+            self.refused = False
+        except ValueError as reason:
+            self.refused, self.says, self.alt = True, str(reason), f"No picture: {reason}"
+
+    def picture_html(self) -> str:
+        """Return the picture, below the reason where the state is refused."""
+        if not self.refused:
+            return f'<div class="cnn-picture">{self.picture}</div>'
+        return (
+            f'<div class="cnn-refusal" role="alert">{escape(self.says)}</div>'
+            f'<div class="cnn-picture cnn-dimmed" aria-hidden="true">{self.picture}</div>'
+        )
+
+    def sentence_html(self) -> str:
+        """Return the sentence; nothing where the state is refused."""
+        if self.refused:
+            return ""
+        return f'<div class="cnn-says" role="status">{escape(self.says)}</div>'
+
+    def __repr__(self) -> str:
+        return self.says
+
+    def _repr_mimebundle_(self, **options):
+        """What a notebook stores: the sentence, a still picture, and the live panel."""
+        bundle = self.widget()._repr_mimebundle_(**options)
+        bundle["text/plain"] = self.says
+        bundle["text/html"] = (
+            f'<div class="cnn-explorer cnn-static">{STYLE}{self.picture_html()}'
+            f"{self.sentence_html()}</div>"
+        )
+        return bundle
+
+    def widget(self):
+        """Return the panel as an ipywidget; it is made once, and moves as the panel does."""
+        if self._widget is None:
+            self._widget = self._make_widget()
+        return self._widget
+
+    def arrange(self, controls: Mapping[str, object], reset, picture, sentence) -> list:
+        """Return the parts of the widget from top to bottom; a subclass may lay them elsewhere."""
+        import ipywidgets
+
+        columns = "repeat(auto-fill, minmax(calc(18.7 * var(--cnn-control-size, 14px)), 1fr))"
+        box = ipywidgets.Box(
+            [*controls.values(), reset],
+            layout={"display": "grid", "grid_template_columns": columns, "width": "100%"},
+        )
+        box.layout.margin = "0 0 6px 0"
+        box.add_class("cnn-controls")
+        return [box, picture, sentence]
+
+    def _make_widget(self):
+        import ipywidgets
+
+        controls = {control.name: control.widget() for control in self.controls}
+        picture, sentence = ipywidgets.HTML(), ipywidgets.HTML()
+        parts = (*controls.values(), picture, sentence)
+        showing = False
+
+        def refresh() -> None:
+            """Show the state, and send all of it to the browser together."""
+            nonlocal showing
+            showing = True
+            try:
+                with ExitStack() as held:
+                    for part in parts:
+                        held.enter_context(part.hold_sync())
+                    for name, largest in self.largest.items():
+                        controls[name].max = largest
+                    for name, value in self.state.items():
+                        controls[name].value = value
+                    picture.value = STYLE + self.picture_html()
+                    sentence.value = self.sentence_html()
+            finally:
+                showing = False
+
+        def follow(change) -> None:
+            if not showing:  # a slider whose range shrinks moves by itself: no new change
+                self.move(**{name: control.value for name, control in controls.items()})
+
+        refresh()
+        self._refresh = refresh
+        for control in controls.values():
+            control.observe(follow, names="value")
+        reset = ipywidgets.Button(description="Reset", tooltip="Back to the first settings")
+        reset.add_class("cnn-reset")
+        reset.on_click(lambda _: self.reset())
+        panel = ipywidgets.VBox(self.arrange(controls, reset, picture, sentence))
+        panel.add_class("cnn-explorer")
+        return panel
+
+
+# Scoped to the panel, and sent with it: an exported page has no other stylesheet of ours. The
+# sizes of type are two properties that a slide's stylesheet may set: --cnn-control-size and
+# --cnn-says-size.
+STYLE = f"""<style>
+.cnn-explorer .cnn-controls {{ gap: 2px 12px; align-items: center; }}
+.cnn-explorer .widget-toggle-buttons {{ display: flex; align-items: center; }}
+.cnn-explorer .widget-toggle-buttons > .widget-label {{ text-align: right; flex: none;
+  margin-right: 8px; }}
+.cnn-explorer .widget-toggle-buttons > div {{ white-space: nowrap; }}
+.cnn-explorer .widget-toggle-button.mod-active {{ background: {INPUT}; color: {PAPER}; }}
+.cnn-explorer .widget-label, .cnn-explorer .widget-readout {{
+  font-size: var(--cnn-control-size, 14px); overflow: visible; }}
+.cnn-explorer .widget-toggle-buttons .widget-toggle-button {{
+  font-size: var(--cnn-control-size, 14px); }}
+.cnn-says {{ font-size: var(--cnn-says-size, 16px); line-height: 1.5; max-width: 78em;
+  color: var(--jp-content-font-color1, #1F2430); margin: 6px 2px 2px; }}
+.cnn-refusal {{ font-size: var(--cnn-says-size, 16px); line-height: 1.5; margin: 6px 2px 2px;
+  padding: 8px 14px; color: #1F2430; background: {tint(BAD, 0.14)};
+  border-left: 5px solid {BAD}; border-radius: 3px; }}
+.cnn-picture {{ transition: opacity .12s; }}
+.cnn-dimmed {{ opacity: .3; }}
+</style>"""

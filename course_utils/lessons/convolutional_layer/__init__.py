@@ -1,0 +1,1 @@
+"""Lesson 05: what only the lesson on the convolutional layer needs."""

@@ -1,0 +1,1 @@
+"""Lesson 10: what only the lesson on Inception needs."""

@@ -1,0 +1,1 @@
+"""Lesson 07: what only the lesson on LeNet-5 needs."""

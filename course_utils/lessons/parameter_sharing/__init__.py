@@ -1,0 +1,1 @@
+"""Lesson 02: what only the lesson on parameter sharing needs."""

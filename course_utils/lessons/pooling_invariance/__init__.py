@@ -1,0 +1,1 @@
+"""Lesson 04: what only the lesson on pooling needs."""

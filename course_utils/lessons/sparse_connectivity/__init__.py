@@ -1,0 +1,1 @@
+"""Lesson 01: what only the lesson on sparse connectivity needs."""

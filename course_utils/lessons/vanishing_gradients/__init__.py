@@ -1,0 +1,1 @@
+"""Lesson 06: what only the lesson on vanishing gradients needs."""

@@ -1,0 +1,1 @@
+"""Lesson 09: what only the lesson on VGG needs."""

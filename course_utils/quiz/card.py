@@ -1,0 +1,138 @@
+"""How a question card looks and what it says: a stylesheet and the HTML of each message.
+
+Everything a student typed is escaped here. Right and wrong are said in words and by a symbol; the
+coloured bar only repeats it.
+"""
+
+import html
+import re
+from contextlib import suppress
+
+from course_utils.drawing.style import BAD, FAINT, GOOD, INK, INPUT, MUTED, PAPER, tint
+from course_utils.quiz.marking import Question, Verdict, reading
+from course_utils.quiz.question_text import answer_text, markup, number_text
+
+# A live card is as wide as a stored one: 46em and, since widgets count it in, padding and border.
+# Sizes are in em of the page's own type, as in a stored card, so that a slide can scale the card by
+# one font size. The --jp variables keep the card readable in a dark theme: it stays dark on light
+# there, as the diagrams do.
+_SHADE = tint(MUTED, 0.1)
+STYLE = f"""<style>
+.cnn-quiz {{ color-scheme: light; font-size: var(--jp-content-font-size1, 1em); color: {INK};
+  background: {PAPER}; border: 1px solid {FAINT}; border-radius: 6px; padding: 0.8em 1em;
+  max-width: calc(48em + 2px); line-height: 1.5;
+  overflow: visible; --jp-widgets-font-size: 1em; --jp-widgets-inline-height: 2.2em;
+  --jp-widgets-margin: 0.15em; --jp-widgets-color: {INK}; --jp-widgets-label-color: {INK};
+  --jp-widgets-input-color: {INK}; --jp-widgets-input-background-color: {PAPER};
+  --jp-widgets-input-border-color: {MUTED}; --jp-ui-font-color1: {INK}; --jp-content-font-color1:
+  {INK}; }}
+.cnn-quiz .widget-html, .cnn-quiz .widget-html-content {{ font-size: 1em; line-height: 1.5; height:
+  auto; min-height: 0; margin: 0; width: 100%; overflow: visible; }}
+.cnn-quiz p {{ margin: 0 0 0.5em; line-height: 1.5; }}
+.cnn-quiz code {{ font-size: 0.95em; color: {INK}; background: {_SHADE}; padding: 0 0.25em;
+  border-radius: 3px; }}
+.cnn-quiz .widget-text {{ width: auto; max-width: 100%; }}
+.cnn-quiz .widget-text input {{ font-size: 1em; flex: 0 1 10em; border-radius: 4px; padding: 0
+  0.5em; }}
+.cnn-quiz.cnn-quiz-kind-text .widget-text input {{ flex-basis: 20em; }}
+.cnn-quiz .widget-text .widget-label {{ width: auto; margin-right: 0.6em; }}
+.cnn-quiz .widget-radio, .cnn-quiz .widget-checkbox {{ width: 100%; height: auto; }}
+.cnn-quiz .widget-radio > .widget-label {{ display: none; }}
+.cnn-quiz .widget-radio-box {{ margin: 0; width: 100%; max-width: none; }}
+.cnn-quiz .widget-radio-box label, .cnn-quiz .widget-checkbox label {{ display: flex; align-items:
+  baseline; gap: 0.6em; height: auto; width: 100%; max-width: none; margin: 0; padding: 0.2em 0;
+  line-height: 1.4; font-size: 1em; white-space: normal; overflow: visible; color: {INK}; }}
+.cnn-quiz .widget-radio-box label {{ flex-direction: row-reverse; justify-content: flex-end; }}
+.cnn-quiz .widget-radio-box label:has(input:checked) {{ font-weight: 600; }}
+.cnn-quiz .widget-text input:disabled {{ opacity: 1; color: {INK}; background: {_SHADE}; }}
+.cnn-quiz .widget-radio-box input, .cnn-quiz .widget-checkbox input {{ font-size: 1em; width:
+  0.9em; height: 0.9em; flex: none; position: relative; top: 0.12em; margin: 0; }}
+.cnn-quiz .widget-checkbox input {{ top: -0.02em; }}
+.cnn-quiz .jupyter-button {{ font-size: 1em; width: auto; height: auto; padding: 0.25em 0.9em;
+  line-height: 1.5; color: {INK}; background: {_SHADE}; border: 1px solid {MUTED}; border-radius:
+  4px; margin: 0 0.4em 0.3em 0; box-shadow: none; overflow: visible; }}
+.cnn-quiz .jupyter-button.mod-primary {{ color: {PAPER}; background: {INK}; }}
+.cnn-quiz .jupyter-button:focus-visible, .cnn-quiz input:focus-visible {{ outline: 3px solid
+  {INPUT}; outline-offset: 2px; }}
+.cnn-quiz .jupyter-button:disabled {{ opacity: 0.55; }}
+.cnn-quiz .cnn-quiz-keys {{ display: none; color: {MUTED}; font-size: 0.9em; }}
+.cnn-quiz:has(input[type=radio]:focus-visible, input[type=checkbox]:focus-visible) .cnn-quiz-keys
+  {{ display: block; }}
+.cnn-quiz .cnn-quiz-buttons {{ flex-flow: row wrap; margin: 0.4em 0 0; overflow: visible; }}
+.cnn-quiz .cnn-quiz-says {{ border-left: 0.35em solid {MUTED}; padding: 0.1em 0 0.1em 0.8em;
+  margin: 0.5em 0 0; }}
+.cnn-quiz .cnn-quiz-good {{ border-left-color: {GOOD}; }}
+.cnn-quiz .cnn-quiz-bad {{ border-left-color: {BAD}; }}
+.cnn-quiz .cnn-quiz-says p:last-child {{ margin-bottom: 0; }}
+.cnn-quiz table.cnn-quiz-both {{ border-collapse: collapse; margin: 0 0 0.5em; font-size: 1em;
+  color: {INK}; }}
+.cnn-quiz table.cnn-quiz-both th {{ text-align: left; font-weight: 600; padding: 0.1em 1.2em 0.1em
+  0; vertical-align: top; white-space: nowrap; }}
+.cnn-quiz table.cnn-quiz-both td {{ text-align: left; padding: 0.1em 0; }}
+</style>"""
+
+
+def keys_html(question: Question) -> str:
+    """How to choose without a mouse; shown while an option has the keyboard focus.
+
+    Arrow keys belong to JupyterLab there: they move to another cell.
+    """
+    if not question.options:
+        return ""
+    return '<p class="cnn-quiz-keys">Tab moves between the options, Space chooses.</p>'
+
+
+def says(content: str, tone: str = "") -> str:
+    """A text that a screen reader announces. `tone` is "good", "bad" or ""."""
+    extra = f" cnn-quiz-{tone}" if tone else ""
+    return f'<div class="cnn-quiz-says{extra}" role="status" aria-live="polite">{content}</div>'
+
+
+def _given(question: Question, answer: str | list[str]) -> str:
+    """The student's own answer, escaped, and the number it was read as unless that is plain."""
+    tag, value = "span" if question.options else "code", ""
+    if question.kind == "number":
+        with suppress(ValueError):  # what cannot be read was answered with how to write it
+            plain = re.fullmatch(r"\s*(-?[\d,]*\.?\d*)\D*", answer)
+            read = reading(question, answer)
+            if not plain or float(plain[1].replace(",", "")) != read:
+                value = f" = {number_text(float(f'{read:.12g}'))}"
+    given = html.escape(answer_text(question, answer))
+    return f'<{tag} class="cnn-quiz-given">{given}</{tag}>{value}'
+
+
+def verdict_html(question: Question, answer, verdict: Verdict) -> str:
+    """The mark in a word and a symbol, the answer it is for, and why."""
+    mark_and_word = "✓ Right:" if verdict.correct else "✗ Not right:"
+    content = f"<p><strong>{mark_and_word}</strong> {_given(question, answer)}</p>"
+    return says(f"{content}<p>{markup(verdict.message)}</p>", "good" if verdict.correct else "bad")
+
+
+def hints_html(question: Question, shown: int) -> str:
+    """The first `shown` hints; "" for none."""
+    hints = "".join(
+        f"<p><strong>Hint {i}:</strong> {markup(hint)}</p>"
+        for i, hint in enumerate(question.hints[:shown], 1)
+    )
+    return says(hints) if hints else ""
+
+
+def reveal_html(question: Question, answer, verdict: Verdict, locked: bool) -> str:
+    """The student's answer beside the right one, then the explanation."""
+    if not answer:
+        yours, tone = "no answer", ""
+    elif not verdict.attempt:
+        yours, tone = f"{_given(question, answer)} (not marked)", ""
+    elif verdict.correct:
+        yours, tone = f"{_given(question, answer)} <strong>✓ right</strong>", "good"
+    else:
+        yours, tone = f"{_given(question, answer)} <strong>✗ not right</strong>", "bad"
+    right = html.escape(answer_text(question))
+    whose = "You locked in" if locked else "Your answer"
+    slip = "" if verdict.correct or not verdict.attempt else f"<p>{markup(verdict.message)}</p>"
+    rows = (
+        f"<tr><th scope='row'>{whose}</th><td>{yours}</td></tr>"
+        f"<tr><th scope='row'>The answer</th><td><strong>{right}</strong></td></tr>"
+    )
+    table = f"<table class='cnn-quiz-both'>{rows}</table>"
+    return says(f"{table}{slip}<p>{markup(question.explanation)}</p>", tone)

@@ -1,0 +1,245 @@
+"""Mark an answer to a question: pure functions, no files, no widgets.
+
+A *number* may be written 25, 2.5e1, 267,960, 267 960, 1/4, 28*28, 6 × 10⁷ or 0,25, with or without
+the question's unit ("25 arrows"). What could mean two numbers, or none, is not an attempt: the
+student is told how to write it and nothing is marked. A *text* is compared without case, spaces,
+punctuation and a leading article, so it suits words, not formulas.
+"""
+
+import ast
+import difflib
+import math
+import operator
+import re
+import unicodedata
+from dataclasses import dataclass
+from fractions import Fraction
+
+_UNREADABLE = (
+    "This cannot be read as a number. Write digits, with a point before the decimals, for example "
+    "12, 0.25 or 1250."
+)
+# A number with its separators. A group of thousands never starts with 0.
+_NUMBER = re.compile(
+    r"(?<![\w.,'])(?:[1-9]\d{0,2}(?P<by>[ ,_'])\d{3}(?:(?P=by)\d{3})*(?:\.\d*)?(?![\d_'])"
+    r"|\d+(?:[.,]\d*)?|[.,]\d+)(?:e[+-]?\d{1,3})?(?![\w.,'])",
+    re.ASCII,
+)
+# "·" is a sign of multiplication where it cannot be a decimal point, as it may be in 0·25.
+_TIMES = re.compile(r" ?x ?| [·⋅∙•] |[·⋅](?=10\*\*)")
+_SIGNS = str.maketrans({"×": "x", "✕": "x", "÷": "/", "⁄": "/", "∕": "/", "’": "'", "∼": "~"})
+_OPERATIONS = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+    ast.Pow: operator.pow,
+}
+_ALIASES = {
+    "pixels": {"px"},
+    "%": {"percent", "per cent"},
+    "times": {"x", "fold", "-fold"},
+    "million": {"million macs", "million multiply-adds"},
+    "million MACs": {"million", "million multiply-adds"},
+}
+
+
+@dataclass(frozen=True)
+class Wrong:
+    """A foreseen wrong answer and why it is wrong; `missed`: a right option that was left out."""
+
+    values: tuple
+    because: str
+    tolerance: float = 0
+    missed: bool = False
+
+
+@dataclass(frozen=True)
+class Question:
+    """One question as its file states it; `course_utils.quiz.questions` explains the keys."""
+
+    id: str
+    kind: str
+    prompt: str
+    answer: int | float | str | tuple[str, ...]
+    explanation: str
+    hints: tuple[str, ...]
+    wrong: tuple[Wrong, ...]
+    lecture: str = ""
+    nudge: str = ""
+    tolerance: float = 0
+    integer: bool = False
+    unit: str = ""
+    accept: tuple[str, ...] = ()
+    options: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What marking says. `attempt` is False if the answer could not be read: nothing is marked."""
+
+    correct: bool
+    message: str
+    attempt: bool = True
+
+
+def mark(question: Question, raw: str | list[str] | tuple[str, ...] | None) -> Verdict:
+    """Mark `raw`: the text typed (number, text), an option's key (choice), or keys (choices).
+
+    Pure: the same question and answer always give the same Verdict.
+    Raises ValueError for an option key that the question does not have.
+    """
+    if not raw or (isinstance(raw, str) and not raw.strip()):
+        verb = {"choice": "Choose", "choices": "Tick"}.get(question.kind, "Write")
+        return Verdict(False, f"{verb} an answer first.", attempt=False)
+    if question.kind in ("choice", "choices"):
+        return _mark_options(question, {raw} if question.kind == "choice" else set(raw))
+    value = raw
+    if question.kind == "number":
+        try:
+            value = reading(question, raw)
+        except ValueError as error:
+            return Verdict(False, str(error), attempt=False)
+        if question.integer and value != int(value):
+            message = f"A whole number is asked for, and this reads as {value:,}."
+            return Verdict(False, message, attempt=False)
+    if is_right(question, value):
+        return Verdict(True, question.explanation)
+    for wrong in question.wrong:
+        if any(same(question, value, known, wrong.tolerance) for known in wrong.values):
+            return Verdict(False, wrong.because)
+    if question.kind == "text" and _is_near(question, value):
+        return Verdict(False, "Close: check the spelling, and write the term alone.")
+    return Verdict(False, question.nudge)
+
+
+def _mark_options(question: Question, chosen: set[str]) -> Verdict:
+    unknown = chosen - {key for key, _ in question.options}
+    if unknown:
+        allowed = ", ".join(key for key, _ in question.options)
+        raise ValueError(f"raw must hold keys of options ({allowed}), got {sorted(unknown)}")
+    right = {question.answer} if question.kind == "choice" else set(question.answer)
+    if chosen == right:
+        return Verdict(True, question.explanation)
+    # What was ticked wrongly comes first: what is missing is easier to see once that is cleared up.
+    for missed, slips in ((False, chosen - right), (True, right - chosen)):
+        reasons = [
+            w.because for w in question.wrong if w.missed is missed and slips & set(w.values)
+        ]
+        if reasons:
+            return Verdict(False, "\n\n".join(reasons))
+    raise AssertionError(f"{question.id}: the schema lets every slip have its reason")
+
+
+def reading(question: Question, raw: str) -> float:
+    """The number in an answer to a number question. Raises ValueError as `parse_number` does."""
+    return parse_number(raw, question.unit, question.integer or abs(question.answer) >= 1000)
+
+
+def parse_number(text: str, unit: str = "", whole: bool = True) -> float:
+    """The number a student wrote: 25, 2.5e1, 267,960, 28*28, or "25 arrows" if that is the unit.
+
+    `whole`: a whole number or thousands are expected, so 4,600 are thousands and 4.600 may be. If
+    not, 4.600 is a decimal number and 4,600 may be one. Raises ValueError, with a sentence for the
+    student, for what could be two numbers or is none.
+    """
+    match = re.fullmatch(r"[=≈~]? ?(.*[\d)]) ?(.*?)", _plain(text).rstrip(" .,"))
+    if not match or len(match[1]) > 100:
+        raise ValueError(_UNREADABLE)
+    written, names = match[2], {unit.casefold(), *_ALIASES.get(unit, ())}
+    names |= {re.sub("ie$", "y", name.removesuffix("s")) for name in names}
+    percent = written == "%" and not unit
+    if written not in names | {""} and not percent:
+        raise ValueError(f"Write the number alone{f', or with the unit {unit}' if unit else ''}.")
+    formula, numbers = _TIMES.sub("*", match[1]), []
+    skeleton = _NUMBER.sub("n", formula)
+    if re.search(r"[^n ()*/+-]|[+-] ?[+-]", skeleton):
+        raise ValueError(_UNREADABLE)
+    try:
+        numbered = _NUMBER.sub(
+            lambda found: f" {numbers.append(_number(found, whole)) or len(numbers) - 1} ", formula
+        )
+        value = _computed(ast.parse(numbered.strip(), mode="eval").body, numbers)
+    except (SyntaxError, ZeroDivisionError):
+        raise ValueError(_UNREADABLE) from None
+    if value < 0 and re.fullmatch("n ?- ?n", skeleton):
+        raise ValueError("This may be a range. Write one number.")
+    return float(value / 100 if percent else value)
+
+
+def _plain(text: str) -> str:
+    """The text in ASCII as far as that changes no meaning: ２ is 2, but 5² is 5**(2), not 52."""
+
+    def spelt(found: re.Match) -> str:
+        ascii_ = unicodedata.normalize("NFKC", found[0])
+        return f"({ascii_})" if "⁄" in ascii_ else f"**({ascii_})"
+
+    text = re.sub("[⁰¹²³⁴-⁹⁺⁻]+|[¼½¾⅐-⅞]", spelt, text.casefold()).replace("^", "**")
+    return " ".join("".join(map(_ascii, text)).translate(_SIGNS).split())
+
+
+def _ascii(char: str) -> str:
+    if unicodedata.east_asian_width(char) == "F":
+        char = unicodedata.normalize("NFKC", char)
+    category = unicodedata.category(char)
+    if category == "Nd":
+        return str(unicodedata.decimal(char))
+    if category == "Pd" or char == "\u2212":
+        return "-"
+    # Invisible marks say nothing, but U+2061 to U+2064 are invisible operators.
+    return "" if category == "Cf" and not "\u2061" <= char <= "\u2064" else char
+
+
+def _number(found: re.Match, whole: bool) -> Fraction:
+    text, by = found[0], found["by"]
+    group = re.fullmatch(r"([1-9]\d{0,2})([,.])(\d{3})", text)
+    if group and whole == (group[2] == "."):
+        thousands, decimals = group[1] + group[3], float(f"{group[1]}.{group[3]}")
+        remedy = "Write decimals after a decimal point, and" if by else "Write"
+        raise ValueError(
+            f"{text} could be {thousands} or {decimals:g}. {remedy} thousands as {thousands}."
+        )
+    return Fraction(text.replace(by or ",", "" if by else "."))
+
+
+def _computed(node: ast.AST, numbers: list[Fraction]) -> Fraction:
+    """The value of a formula, exactly. Its constants are places in `numbers`."""
+    match node:
+        case ast.Constant():
+            value = numbers[node.value]
+        case ast.UnaryOp(op=ast.USub()):
+            value = -_computed(node.operand, numbers)
+        case ast.UnaryOp(op=ast.UAdd()):
+            value = _computed(node.operand, numbers)
+        case ast.BinOp() if type(node.op) in _OPERATIONS:
+            left, right = _computed(node.left, numbers), _computed(node.right, numbers)
+            if isinstance(node.op, ast.Pow) and (right.denominator > 1 or abs(right) > 99):
+                raise ValueError("Only powers to whole numbers up to 99 are computed.")
+            value = _OPERATIONS[type(node.op)](left, right)
+        case _:
+            raise SyntaxError
+    if max(value.numerator.bit_length(), value.denominator.bit_length()) > 1000:
+        raise ValueError("This number is too large or too small to be read.")
+    return value
+
+
+def normalise(text: str) -> str:
+    """Letters and digits, case folded, no leading article: "The Field-size" -> "fieldsize"."""
+    folded = unicodedata.normalize("NFKC", text).casefold().strip()
+    return re.sub(r"[\W_]", "", re.sub(r"^(the|an|a)\s+", "", folded))
+
+
+def same(question: Question, given, known, tolerance: float = 0) -> bool:
+    if question.kind == "number":
+        return math.isclose(given, known, rel_tol=1e-12, abs_tol=tolerance)
+    return normalise(given) == normalise(known)
+
+
+def is_right(question: Question, value) -> bool:
+    accepted = (question.answer, *question.accept)
+    return any(same(question, value, known, question.tolerance) for known in accepted)
+
+
+def _is_near(question: Question, value: str) -> bool:
+    accepted = [normalise(known) for known in (question.answer, *question.accept)]
+    return bool(difflib.get_close_matches(normalise(value), accepted, n=1, cutoff=0.85))
