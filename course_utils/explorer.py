@@ -33,7 +33,7 @@ from course_utils.drawing.style import BAD, INPUT, PAPER, tint
 class View(NamedTuple):
     """One state of an explorer, drawn.
 
-    html: the picture. says: one to four sentences with the numbers, plain text. alt: what the
+    html: the picture. says: one to five sentences with the numbers, plain text. alt: what the
     picture shows, for who cannot see it.
     """
 
@@ -73,7 +73,7 @@ class Slider:
         import ipywidgets
 
         def to_a_step(_) -> None:  # from a number typed between two of them
-            made.value -= (made.value - made.min) % made.step
+            made.value -= (made.value - self.smallest) % self.step
 
         reach = {"min": self.smallest, "max": self.largest, "step": self.step}
         made = ipywidgets.IntSlider(**reach, **_look(self.label))
@@ -158,20 +158,21 @@ class Explorer:
     view: Callable[..., View]
 
     def __init__(self, **first: object) -> None:
+        self._named = {control.name: control for control in self.controls}
         self.largest = {c.name: c.largest for c in self.controls if isinstance(c, Slider)}
         self.says, self.alt, self.refused, self.redraws = "", "", False, 0
         self.picture = ""  # of the last state that was not refused
         self._widget, self._refresh = None, lambda: None
-        given = {control.name: control.start for control in self.controls} | first
+        given = {name: control.start for name, control in self._named.items()} | first
         later = [name for name, value in given.items() if callable(value)]
-        self.state = self._check(**given | {name: self._named(name).smallest for name in later})
+        self.state = self._check(**given | {name: self._named[name].smallest for name in later})
         for name in later:  # in the order shown: the range of one may depend on the one before
             self.largest |= self.limits(**self.state)
             self.state[name] = given[name](self.largest[name])
         asked = dict(self.state)
         self._follow_limits()
         for name, largest in self.largest.items():
-            replace(self._named(name), largest=largest).check(asked[name])
+            replace(self._named[name], largest=largest).check(asked[name])
         self._first = dict(self.state), dict(self.largest)
         self._draw()
         self.redraws = 0
@@ -200,15 +201,12 @@ class Explorer:
         self._draw()
         self._refresh()
 
-    def _named(self, name: str) -> Slider | Choice | Line:
-        for control in self.controls:
-            if control.name == name:
-                return control
-        known = ", ".join(control.name for control in self.controls)
-        raise ValueError(f"{type(self).__name__} has the controls {known}, got {name!r}")
-
     def _check(self, **values: object) -> dict[str, object]:
-        return {name: self._named(name).check(value) for name, value in values.items()}
+        for name in values:
+            if name not in self._named:
+                known = ", ".join(self._named)
+                raise ValueError(f"{type(self).__name__} has the controls {known}, got {name!r}")
+        return {name: self._named[name].check(value) for name, value in values.items()}
 
     def _follow_limits(self) -> None:
         self.largest |= self.limits(**self.state)
@@ -253,8 +251,7 @@ class Explorer:
 
     def widget(self):
         """Return the panel as an ipywidget; it is made once, and moves as the panel does."""
-        if self._widget is None:
-            self._widget = self._make_widget()
+        self._widget = self._widget or self._make_widget()
         return self._widget
 
     def arrange(self, controls: Mapping[str, object], reset, picture, sentence) -> list:
@@ -262,11 +259,8 @@ class Explorer:
         import ipywidgets
 
         columns = "repeat(auto-fill, minmax(calc(18.7 * var(--cnn-control-size, 14px)), 1fr))"
-        box = ipywidgets.Box(
-            [*controls.values(), reset],
-            layout={"display": "grid", "grid_template_columns": columns, "width": "100%"},
-        )
-        box.layout.margin = "0 0 6px 0"
+        grid = {"display": "grid", "grid_template_columns": columns, "width": "100%"}
+        box = ipywidgets.Box([*controls.values(), reset], layout=grid | {"margin": "0 0 6px 0"})
         box.add_class("cnn-controls")
         return [box, picture, sentence]
 
