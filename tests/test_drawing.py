@@ -112,7 +112,7 @@ def test_an_arrow_ends_at_its_tip_with_two_equal_barbs_and_a_line_stops_before_u
     assert math.dist(tip, barb) == pytest.approx(10, abs=0.1)
     assert math.dist(tip, other) == pytest.approx(10, abs=0.1)
     assert math.dist(tail, barb) == pytest.approx(math.dist(tail, other), abs=0.1)
-    assert svg.between((0, 0), (0, 10), 2) == (0, 2, 0, 8)
+    assert svg.between((0, 0), (30, 40), 5) == (3, 4, 27, 36)
 
 
 LARGE = {  # value -> in words, with three digits

@@ -136,7 +136,9 @@ def test_a_change_in_the_browser_is_one_redraw_and_one_message_to_each_part(sent
     assert (control(panel, "Parts").max, control(panel, "Parts").value) == (4, 4)
     assert (panel.redraws, panel.says) == (2, "4 < 4."), "a range that follows is no other change"
     assert sent == [*PICTURE_AND_SENTENCE * 2, ("Parts", {"max", "value"})]
-    assert "4/4</svg>" in shown(panel) and "4 &lt; 4" in shown(panel) and ".a{}" in shown(panel)
+    page = shown(panel)
+    assert "<svg>4/4</svg>" in page and "4 &lt; 4" in page
+    assert page.count(".a{}") == page.count(".cnn-dimmed {") == 1, "sheets lie beside the picture"
 
 
 def test_moving_in_code_moves_what_is_shown():
@@ -326,6 +328,7 @@ def test_reset_brings_every_panel_back_and_its_still_is_picture_and_sentence(pan
     bundle = panel._repr_mimebundle_()
     assert bundle["text/plain"] == panel.says
     assert panel.picture in bundle["text/html"] and escape(panel.says) in bundle["text/html"]
+    assert ".cnn-dimmed {" in bundle["text/html"]
     assert ET.fromstring(bundle["text/html"]).get("class") == "cnn-explorer cnn-static"
     live = bundle["application/vnd.jupyter.widget-view+json"]
     assert live["model_id"] == panel.widget().model_id
