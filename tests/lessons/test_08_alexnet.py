@@ -177,8 +177,11 @@ def test_every_state_has_pytorchs_sides_or_is_refused_where_nothing_fits():
     for state in grid:
         sides = torch_sides(*state)
         if len(sides) < 4:
-            stage = ("pool1", "pool2", "pool5")[len(sides) - 1]
-            with pytest.raises(ValueError, match=f"{state[0]} pixels .*{stage} needs windows of 3"):
+            before, stage = ("conv1", "pool1", "pool2", "pool5")[len(sides) - 1 :][:2]
+            reason = (
+                f"behind {before} are {sides[-1]} × {sides[-1]}, and {stage} needs windows of 3"
+            )
+            with pytest.raises(ValueError, match=f"^{state[0]} pixels are too few: .* {reason}"):
                 view(*state)
             refused += 1
             continue

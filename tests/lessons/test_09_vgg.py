@@ -9,6 +9,7 @@ from cells import run_cells
 from torch import nn
 
 from course_utils.datasets.papers import results
+from course_utils.drawing.style import INK
 from course_utils.exercises import check
 from course_utils.geometry import receptive_field
 from course_utils.ledger import ledger
@@ -167,6 +168,16 @@ def test_the_stacks_picture_writes_all_costs():
     assert diagram.alt.startswith("3 layers of 3x3 see 7×7, one 7x7 layer sees 7×7.")
 
 
+def test_fields_are_drawn_to_scale():
+    for layers, kernel in itertools.product(range(1, 7), KERNELS):
+        svg = view(layers, kernel, 64, 64, 56).html
+        squares = re.findall(r'width="([\d.]+)" height="\1" [^>]*fill="([^"]+)"', svg)
+        unit = next(float(side) for side, fill in squares if fill == INK)
+        rows = [float(side) / unit for side, _ in squares]
+        for field in (1, kernel, *(2 * layer + 1 for layer in range(1, layers + 1))):
+            assert field in rows
+
+
 # ---------------------------------------------------------------------------------------------
 # The panel
 
@@ -216,6 +227,8 @@ def test_the_papers_argument_and_its_limit():
     panel = KernelStack()
     for change, verdict in (
         ({}, "the one kernel has 81 % more"),
+        (dict(layers=1), "1 layer of 3×3 sees 3×3, less than the one kernel. For a fair "),
+        ({}, "Weights: 9 × 64 × 64 = 36,864 against 49 × 64 × 64 = 200,704: "),
         (dict(layers=2, kernel=5), "the one kernel has 39 % more"),
         (dict(layers=3, kernel=7, in_maps=3), "the stack has 8.0 times as many"),
         (dict(layers=2, kernel=5, in_maps=64, maps=128), "the stack has 8 % more"),
