@@ -12,6 +12,7 @@ from matplotlib import pyplot
 
 from course_utils import datasets, probing
 from course_utils.exercises import check
+from course_utils.explorer import Slider
 from course_utils.geometry import Layer, cone
 from course_utils.lessons.sparse_connectivity import exercises
 from course_utils.lessons.sparse_connectivity.explorer import (
@@ -35,6 +36,17 @@ STACKS = list(itertools.product(range(1, 6), range(1, 6), range(1, 4), range(6),
 
 def classes(element):
     return element.get("class", "").split()
+
+
+@pytest.mark.parametrize(
+    ("panel", "states"), [(SparseConnectivity, LAYERS), (ReceptiveField, STACKS)]
+)
+def test_the_states_tried_here_are_all_that_the_controls_offer(panel, states):
+    offered = [
+        range(c.smallest, c.largest + 1) if isinstance(c, Slider) else c.options.values()
+        for c in panel.controls[:5]
+    ]
+    assert list(itertools.product(*offered)) == states
 
 
 def windows(n, kernel, stride, padding, dilation):
@@ -279,6 +291,14 @@ def test_each_unit_says_what_it_sees_when_pointed_at():
             assert_seen(seen, unit.find(f"{SVG}title").text)
             assert (unit.find(f"{SVG}g") is not None) == (bool(seen) and "o" in classes(unit))
         assert min(float(e.get("font-size")) for e in root.iter(f"{SVG}text")) >= 12
+
+
+def test_each_unit_stands_above_the_middle_of_what_it_reads():
+    root = ET.fromstring(ReceptiveField.view(2, 3, 2, 1, 1, level=1, unit=1).html)
+    places = [float(e.get("cx")) for e in root.iter(f"{SVG}circle")]
+    inputs, first, second = places[:21], places[21:32], places[32:]
+    assert first == pytest.approx(inputs[::2], abs=0.1)
+    assert second == pytest.approx(first, abs=0.1)
 
 
 @pytest.mark.parametrize("state", [(3, 3, 2, 1, 1), (4, 2, 1, 0, 1), (2, 3, 1, 0, 2)])
