@@ -26,27 +26,23 @@ _TOP, _BOTTOM = 92, 306  # heights of the last layer and of the input
 _LEFT, _RIGHT = 124, 812  # the units stay between
 _FIELD, _JUMP = 898, 980  # right edges of the two columns of numbers
 
-_ROOT = ".cnn-pyramid"
-_CHOSEN = f"{_ROOT}:not(:has(.u:hover)) .on"  # the choice steps back while one points elsewhere
-_LIT = f"fill:{tint(HIGHLIGHT, 0.3)};stroke:{HIGHLIGHT};stroke-width:2.6px"
-_CSS = "".join(
-    [
-        f"{_ROOT} .u circle{{stroke-width:2px}}",
-        f"{_ROOT} .i circle{{fill:{tint(INPUT, 0.12)};stroke:{INPUT}}}",
-        f"{_ROOT} .o circle{{fill:{tint(OUTPUT, 0.14)};stroke:{OUTPUT}}}",
-        f"{_CHOSEN} circle{{{_LIT}}}",
-        f"{_CHOSEN} text{{font-weight:700}}",
-        f"{_CHOSEN}.top circle{{fill:{HIGHLIGHT}}}",
-        # The cone of the unit under the pointer, which then stands in for the chosen one.
-        f"{_ROOT} path.b{{fill:none;stroke:{HIGHLIGHT};stroke-width:2.4px}}",
-        f"{_ROOT} text.b{{font-weight:700;text-anchor:middle}}",
-        f"{_ROOT} .v{{visibility:hidden;pointer-events:none}}",
-        f"{_ROOT} .u:hover .v{{visibility:visible}}",
-        f"{_ROOT} .u:hover circle{{fill:{HIGHLIGHT};stroke:{HIGHLIGHT}}}",
-        f"{_ROOT} .v .a{{fill:{HIGHLIGHT};fill-opacity:.26;stroke:{HIGHLIGHT};stroke-width:2px}}",
-        f"{_ROOT}:has(.u:hover) .p{{visibility:hidden}}",
-    ]
-)
+_CHOSEN = ":not(:has(.u:hover)) .on"  # the choice steps back while one points elsewhere
+_CSS = {
+    " .u circle": "stroke-width:2px",
+    " .i circle": f"fill:{tint(INPUT, 0.12)};stroke:{INPUT}",
+    " .o circle": f"fill:{tint(OUTPUT, 0.14)};stroke:{OUTPUT}",
+    f"{_CHOSEN} circle": f"fill:{tint(HIGHLIGHT, 0.3)};stroke:{HIGHLIGHT};stroke-width:2.6px",
+    f"{_CHOSEN} text": "font-weight:700",
+    f"{_CHOSEN}.top circle": f"fill:{HIGHLIGHT}",
+    # The cone of the unit under the pointer, which then stands in for the chosen one.
+    " path.b": f"fill:none;stroke:{HIGHLIGHT};stroke-width:2.4px",
+    " text.b": "font-weight:700;text-anchor:middle",
+    " .v": "visibility:hidden;pointer-events:none",
+    " .u:hover .v": "visibility:visible",
+    " .u:hover circle": f"fill:{HIGHLIGHT};stroke:{HIGHLIGHT}",
+    " .v .a": f"fill:{HIGHLIGHT};fill-opacity:.26;stroke:{HIGHLIGHT};stroke-width:2px",
+    ":has(.u:hover) .p": "visibility:hidden",
+}
 
 
 def pyramid(n: int, layers: Sequence[Layer], level: int, unit: int) -> Diagram:
@@ -84,7 +80,8 @@ def pyramid(n: int, layers: Sequence[Layer], level: int, unit: int) -> Diagram:
         f"receptive field of {fields[level].size}; {_sees(cone[0], n)}. "
         f"Receptive fields from layer 1 upwards: {', '.join(str(f.size) for f in fields[1:])}."
     )
-    return frame("".join(body), height=_HEIGHT, alt=alt, kind="cnn-pyramid", css=_CSS)
+    css = "".join(f".cnn-pyramid{what}{{{look}}}" for what, look in _CSS.items())
+    return frame("".join(body), height=_HEIGHT, alt=alt, kind="cnn-pyramid", css=css)
 
 
 class _Rest(NamedTuple):
