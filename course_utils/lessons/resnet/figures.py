@@ -7,9 +7,11 @@ Source: He, Zhang, Ren and Sun (2015), *Deep Residual Learning for Image Recogni
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from math import ceil, floor, isfinite, log10
+from math import ceil, floor, log10
 from typing import TYPE_CHECKING, NamedTuple
 
+# draw_waterfall: until notebook 09 takes it from where it is
+from course_utils.drawing.plots import draw_waterfall as draw_waterfall
 from course_utils.drawing.style import (
     BAD,
     CYCLE,
@@ -419,36 +421,6 @@ def draw_error_curves(
     axes[0].set_ylabel("wrong answers, %")
     axes[1].legend(loc="center left", bbox_to_anchor=(1, 0.5))  # beside: a curve may lie anywhere
     return list(axes)
-
-
-def draw_waterfall(norms: Mapping[str, Sequence[float]], *, ax: Axes | None = None) -> Axes:
-    """Draw a number per layer, such as the norm of its gradient, on a logarithmic scale.
-
-    Args:
-        norms: name -> one number above 0 per layer, the layer next to the input first. Depths may
-            differ: the horizontal axis is the layer's number.
-        ax: the axes to draw on; new ones if not given.
-
-    Raises:
-        ValueError: for no network, or a number that is not above 0 and finite.
-    """
-    from matplotlib import pyplot as plt
-
-    if not norms:
-        raise ValueError("norms must hold at least one network, got none")
-    for name, values in norms.items():
-        if not len(values) or not all(isfinite(value) and value > 0 for value in values):
-            raise ValueError(f"norms must be finite and above 0, got {list(values)} for {name}")
-    if ax is None:
-        _, ax = plt.subplots(figsize=(8.5, 3.9))
-    for number_, (name, values) in enumerate(norms.items()):
-        dashes = "--" if name.startswith("plain") else "-"
-        layers = range(1, len(values) + 1)
-        ax.semilogy(layers, values, dashes, color=CYCLE[number_ % len(CYCLE)], label=name)
-    ax.set(xlabel="convolution, from the input (left) to the scores", ylabel="gradient norm")
-    ax.grid(axis="y")
-    ax.legend(loc="center left", bbox_to_anchor=(1, 0.5))
-    return ax
 
 
 def draw_cuts(
