@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 import torch
 from cells import run_cells
+from matplotlib import pyplot
 from torch.utils.flop_counter import FlopCounterMode
 
 from course_utils.datasets import digits
 from course_utils.datasets.papers import results
-from course_utils.drawing.style import INPUT
+from course_utils.drawing import style
 from course_utils.exercises import check
 from course_utils.lessons.inception import exercises, figures
 from course_utils.lessons.inception.explorer import LEAST_SHARE, TARGETS, InceptionExplorer, view
@@ -29,6 +30,15 @@ ROWS = [  # in_maps, side, filters
     (MAPS_IN[name], {"3": 28, "4": 14, "5": 7}[name[0]], filters)
     for name, filters in INCEPTION_TABLE.items()
 ]
+
+
+@pytest.fixture(autouse=True)
+def plots():
+    """The sizes of a notebook; and figures closed, so that they do not pile up."""
+    pyplot.switch_backend("Agg")
+    style.study()
+    yield
+    pyplot.close("all")
 
 
 def built(variant, in_maps, filters):
@@ -107,7 +117,7 @@ def test_heads_diagram_draws_a_way_from_every_loss():
     root = ET.fromstring(diagram.svg)
     assert {*blocks, "head A", "head B", "loss"} <= set(texts(diagram))
     assert len(list(root.iter(f"{SVG}circle"))) == 3
-    boxes = [r for r in root.iter(f"{SVG}rect") if r.get("stroke") == INPUT]
+    boxes = [r for r in root.iter(f"{SVG}rect") if r.get("stroke") == style.INPUT]
     heights = np.array([float(r.get("height")) for r in boxes])
     assert heights[:5] / heights[1] == pytest.approx(np.array([118, 360, 128, 74, 119]) / 360, 0.01)
     assert "800 together; head A on 4a and head B on 4d; loss." in diagram.alt
