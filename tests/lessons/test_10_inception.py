@@ -105,6 +105,16 @@ def test_the_budget_says_when_it_is_passed(budget, over):
     assert "naive" not in texts(figures.module_diagram(variant="naive", budget=budget))
 
 
+def test_the_bars_and_the_budget_have_one_scale():
+    svg = figures.module_diagram(budget=128_049_152).svg  # what the module costs
+    bars = [r for r in ET.fromstring(svg).iter(f"{SVG}rect") if r.get("height") == "24"]
+    ends = [float(bar.get("x")) + float(bar.get("width")) for bar in bars]
+    limit = float(re.search(r'd="M([\d.]+) \d+V\d+"', svg)[1])
+    assert ends[3] == pytest.approx(limit, abs=0.2)
+    naive, start = ends[-1], float(bars[0].get("x"))
+    assert (naive - start) / (limit - start) == pytest.approx(303_464_448 / 128_049_152, abs=1e-2)
+
+
 def test_millions():
     written = {40_000: "0.04 M", 994_999: "0.99 M", 999_999: "1.0 M", 2_408_448: "2.4 M"}
     written |= {99_949_999: "99.9 M", 99_999_999: "100 M", 1_582_671_872: "1,583 M"}

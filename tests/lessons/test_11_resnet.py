@@ -15,7 +15,6 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from course_utils.drawing import style
-from course_utils.drawing.plots import draw_waterfall
 from course_utils.exercises import check
 from course_utils.lessons.resnet import exercises, figures
 from course_utils.lessons.resnet.explorer import MAPS, SLOPES, ShortcutExplorer, view
@@ -97,7 +96,9 @@ def test_every_count_said_and_drawn_is_the_models(oracle):
         drawn = " ".join("".join(t.itertext()) for t in ET.fromstring(html).iter(f"{SVG}text"))
         assert shape in says and shape in drawn
         for maps in (in_maps, out_maps):
-            assert f"{9 * maps * out_maps + 2 * out_maps:,} parameters" in drawn
+            weights, area = 9 * maps * out_maps, out.shape[2] ** 2
+            assert f"{weights + 2 * out_maps:,} parameters" in drawn
+            assert f"{weights * area / 1e6:,.1f} M MACs" in drawn
         dotted = kind == "C" or (kind in "AB" and (in_maps, 1) != (out_maps, stride))
         assert ("stroke-dasharray" in html) == dotted
         assert min(float(size) for size in re.findall(r'font-size="([\d.]+)"', html)) >= 13
@@ -202,7 +203,7 @@ def test_error_curves_show_training_left_and_test_right():
 
 
 def test_waterfall_draws_each_layer_on_a_logarithmic_scale():
-    ax = draw_waterfall({"plain-4": [8.0, 4.0, 2.0], "ResNet-3": [torch.tensor(1.0), 1.0]})
+    ax = figures.draw_waterfall({"plain-4": [8.0, 4.0, 2.0], "ResNet-3": [torch.tensor(1.0), 1.0]})
     plain, residual = ax.get_lines()
     assert list(plain.get_ydata()) == [8.0, 4.0, 2.0] and list(plain.get_xdata()) == [1, 2, 3]
     assert list(residual.get_ydata()) == [1.0, 1.0] and ax.get_yscale() == "log"

@@ -1,4 +1,5 @@
-"""The pictures of lesson 11: the residual block, curves of training, damaged networks.
+"""The pictures of lesson 11: the residual block, curves of training, gradients by layer,
+damaged networks.
 
 Source: He, Zhang, Ren and Sun (2015), *Deep Residual Learning for Image Recognition*, arXiv
 1512.03385; `block_diagram` follows fig. 2, `draw_error_curves` fig. 1.
@@ -10,7 +11,6 @@ from collections.abc import Mapping, Sequence
 from math import ceil, floor, log10
 from typing import TYPE_CHECKING, NamedTuple
 
-from course_utils.drawing.plots import draw_waterfall as draw_waterfall  # until 09 takes it there
 from course_utils.drawing.plots import new_axes
 from course_utils.drawing.style import (
     BAD,
@@ -309,32 +309,48 @@ def _product_axis(plain: float, both: float | None, blocks: int) -> list[str]:
 # Curves
 
 
+def _draw_lines(series: Mapping[str, Sequence[float]], ax: Axes) -> None:
+    """A line for each name over 1, 2, 3, ...; dashed where the name begins with "plain"."""
+    for colour, (name, values) in zip(CYCLE, series.items(), strict=False):
+        dashes = "--" if name.startswith("plain") else "-"
+        ax.plot(range(1, len(values) + 1), values, dashes, color=colour, label=name)
+    ax.grid(axis="y")
+
+
 def draw_error_curves(
     curves: Mapping[str, tuple[Sequence[float], Sequence[float]]], *, guide: int
 ) -> Figure:
     """Draw training errors on the left and test errors on the right, as fig. 1 does.
 
     Args:
-        curves: name -> (training errors, test errors), shares from 0 to 1, one per epoch. A name
-            that begins with "plain" is drawn dashed.
+        curves: name -> (training errors, test errors), shares from 0 to 1, one per epoch.
         guide: an epoch after which to draw a thin line, where the learning rate changed.
     """
     from matplotlib import pyplot
 
     figure, axes = pyplot.subplots(1, 2, figsize=(11, 4.1), sharey=True)
     for part, title in enumerate(("Training error", "Test error")):
-        ax = axes[part]
-        for place, (name, errors) in enumerate(curves.items()):
-            percent = [100 * error for error in errors[part]]
-            dashes = "--" if name.startswith("plain") else "-"
-            epochs = range(1, len(percent) + 1)
-            ax.plot(epochs, percent, dashes, color=CYCLE[place], label=name)
-        ax.axvline(guide + 0.5, color=FAINT, linewidth=1)
-        ax.set(title=title, xlabel="epoch", ylim=(-3, 100))
-        ax.grid(axis="y")
+        percent = {name: [100 * e for e in errors[part]] for name, errors in curves.items()}
+        _draw_lines(percent, axes[part])
+        axes[part].axvline(guide + 0.5, color=FAINT, linewidth=1)
+        axes[part].set(title=title, xlabel="epoch", ylim=(-3, 100))
     axes[0].set_ylabel("wrong answers, %")
     axes[1].legend(loc="center left", bbox_to_anchor=(1, 0.5))  # beside: a curve may lie anywhere
     return figure
+
+
+def draw_waterfall(norms: Mapping[str, Sequence[float]]) -> Axes:
+    """Draw gradient norms on a logarithmic scale.
+
+    Args:
+        norms: name -> one number above 0 per convolution, the one next to the input first.
+    """
+    ax = new_axes(8.5, 3.9)
+    _draw_lines(norms, ax)
+    ax.set(xlabel="convolution, from the input (left) to the scores", ylabel="gradient norm")
+    ax.set_yscale("log")
+    ax.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+    return ax
 
 
 def draw_cuts(errors: Mapping[str, Mapping[int, float]], whole: Mapping[str, float]) -> Axes:
