@@ -188,7 +188,7 @@ def test_the_lectures_implication_same_dimension():
 
 def test_error_curves_show_training_left_and_test_right():
     curves = {"plain-20": ([0.8, 0.2], [0.9, 0.3]), "ResNet-20": ([0.5, 0.1], [0.6, 0.2])}
-    axes = figures.draw_error_curves(curves, guide=2).axes
+    axes = figures.draw_errors(curves, guide=2).axes
     assert [ax.get_title("left") for ax in axes] == ["Training error", "Test error"]
     for part, ax in enumerate(axes):
         plain, residual, guide = ax.get_lines()

@@ -2,7 +2,7 @@
 damaged networks.
 
 Source: He, Zhang, Ren and Sun (2015), *Deep Residual Learning for Image Recognition*, arXiv
-1512.03385; `block_diagram` follows fig. 2, `draw_error_curves` fig. 1.
+1512.03385; `block_diagram` follows fig. 2, `draw_errors` fig. 1.
 """
 
 from __future__ import annotations
@@ -317,7 +317,7 @@ def _draw_lines(series: Mapping[str, Sequence[float]], ax: Axes) -> None:
     ax.grid(axis="y")
 
 
-def draw_error_curves(
+def draw_errors(
     curves: Mapping[str, tuple[Sequence[float], Sequence[float]]], *, guide: int
 ) -> Figure:
     """Draw training errors on the left and test errors on the right, as fig. 1 does.
