@@ -1,11 +1,249 @@
-"""What notebook 12 says of its networks is counted; its experiment holds for other seeds."""
+"""What lesson 12 shows and says: the competition's files, its pictures, panels and exercises.
+
+The networks are counted by the cells of the notebook, and its experiment is run with other seeds.
+"""
+
+import re
+import tomllib
+from types import SimpleNamespace
 
 import pytest
 from cells import run_cells
 
+from course_utils.datasets.files import DATA
 from course_utils.lessons.imagenet_winners.capstone import BUDGET, check_design
+from course_utils.lessons.imagenet_winners.competition import (
+    COUNTED,
+    later_networks,
+    references,
+    single_models,
+    winners,
+    with_counts,
+)
 
 SLUG = "12_imagenet_winners"
+
+# ---------------------------------------------------------------------------------------------
+# The files: each table has the keys that it needs, and each number a source
+
+
+def is_text(value) -> bool:
+    return isinstance(value, str) and bool(value.strip())
+
+
+def is_source(value) -> bool:
+    """Authors or a page, a year, and the place in it."""
+    places = r"\b(results page|tables?|sections?)\b"
+    return is_text(value) and bool(
+        re.search(r"\b(19|20)\d\d\b", value) and re.search(places, value)
+    )
+
+
+def is_whole(value) -> bool:
+    return type(value) is int and value >= 1
+
+
+def is_percent(value) -> bool:
+    return type(value) in (int, float) and 0 < value < 100
+
+
+def is_year(value) -> bool:
+    return type(value) is int and 1998 <= value <= 2030
+
+
+def is_id(value) -> bool:
+    return isinstance(value, str) and bool(re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", value))
+
+
+def is_link(value) -> bool:
+    return is_text(value) and value.startswith("https://")
+
+
+def is_quantity(value) -> bool:
+    """A number with its source, why there is none, or that the course counts it."""
+    if set(value) == {"value", "source"}:
+        return is_whole(value["value"]) and is_source(value["source"])
+    return value == {"counted": True} or (set(value) == {"unknown"} and is_text(value["unknown"]))
+
+
+def are_errors(value) -> bool:
+    sizes = [one["value"] for one in value]
+    return (
+        bool(sizes) and sizes == sorted(sizes) and not any(mistakes("error", one) for one in value)
+    )
+
+
+TEXTS = {"id": is_id, "name": is_text, "year": is_year}
+TABLES = {  # kind -> key -> what it may be; "?" marks a key that may be missing
+    "entry": TEXTS
+    | dict.fromkeys(("depth", "parameters", "macs"), is_quantity)
+    | {"team": is_text, "note": is_text, "place": ("winner", "second", "human").__contains__}
+    | {"error": are_errors, "model?": is_text, "network?": lambda value: type(value) is bool},
+    "error": {"value": is_percent, "source": is_source, "networks?": is_whole}
+    | {"images": ("supplied", "extra", "practice").__contains__},
+    "single": {"model": is_text, "error": is_percent, "source": is_source},
+    "reference": TEXTS | {"lecture": is_text, "link": is_link, "lesson": is_text, "read?": is_text},
+    "later": TEXTS
+    | dict.fromkeys(("authors", "title", "venue", "idea"), is_text)
+    | {"link": is_link},
+}
+
+
+def mistakes(kind, table) -> list[str]:
+    """The keys of a table that are missing, unknown or not what they should be."""
+    rules = {key.removesuffix("?"): rule for key, rule in TABLES[kind].items()}
+    needed = {key for key in TABLES[kind] if not key.endswith("?")}
+    return [
+        key
+        for key in sorted(needed | set(table))
+        if not (key in table and key in rules and rules[key](table[key]))
+    ]
+
+
+@pytest.mark.parametrize("file", ["winners", "references"])
+def test_every_table_is_whole_and_named_once(file):
+    data = tomllib.loads((DATA / "papers" / f"{file}.toml").read_text(encoding="utf-8"))
+    for kind, tables in data.items():
+        assert {
+            t.get("id", t.get("model")): found for t in tables if (found := mistakes(kind, t))
+        } == {}
+        names = [table.get("id", table.get("model")) for table in tables]
+        assert len(set(names)) == len(names)
+    for table in data.get("entry", ()):
+        if not table.get("model"):
+            assert {"counted": True} not in table.values()
+        assert table.get("network", True) or "model" not in table
+
+
+@pytest.mark.parametrize(
+    ("change", "found"),
+    [
+        ({"source": "He et al. 2015"}, ["source"]),
+        ({"error": 0}, ["error"]),
+        ({"error": True}, ["error"]),
+        ({"page": 3}, ["page"]),
+        ({"model": " "}, ["model"]),
+    ],
+)
+def test_mistakes_in_a_table_are_found(change, found):
+    good = {"model": "x", "error": 5.71, "source": "He et al. 2015, table 3"}
+    assert mistakes("single", good) == [] and mistakes("single", good | change) == found
+
+
+def test_years_come_in_order_people_last():
+    order = [(entry.place == "human", entry.year) for entry in winners()]
+    assert order == sorted(order)
+    assert [one.year for one in later_networks()] == sorted(one.year for one in later_networks())
+
+
+LEDGERS = {
+    name: SimpleNamespace(parameters=i * 10**6, macs=i * 10**9)
+    for i, name in enumerate(("AlexNet", "VGG-16", "GoogLeNet", "ResNet-152"), start=1)
+}
+
+
+def test_winners_are_those_of_the_results_pages():
+    won = {
+        e.year: (e.team, [one.value for one in e.errors]) for e in winners() if e.place == "winner"
+    }
+    assert won == {
+        2010: ("NEC-UIUC", [28.191]),
+        2011: ("XRCE", [25.77]),
+        2012: ("SuperVision", [15.315, 16.422]),
+        2013: ("Clarifai", [11.197, 11.743]),
+        2014: ("GoogLeNet", [6.656]),
+        2015: ("MSRA", [3.567]),
+        2016: ("Trimps-Soushen", [2.991]),
+        2017: ("WMW", [2.251]),
+    }
+    others = {e.id: e.error for e in winners() if e.place != "winner"}
+    assert others == {
+        "isi-2012": 26.172,
+        "vgg-2014": 7.325,
+        "resnext-2016": 3.031,
+        "annotator-a1": 5.1,
+        "annotator-a2": 12.0,
+    }
+
+
+def test_two_values_are_told_apart_by_their_images():
+    for entry in winners():
+        if len(entry.errors) == 2:
+            assert [one.images for one in entry.errors] == ["extra", "supplied"]
+        elif entry.place == "human":
+            assert entry.errors[0].images == "practice"
+        else:
+            assert entry.errors[0].images == "supplied"
+
+
+def test_what_nobody_published_is_unknown():
+    for entry in winners():
+        known = entry.id in ("alexnet-2012", "googlenet-2014", "vgg-2014", "resnet-2015")
+        assert (entry.depth.value is not None) == known == bool(entry.model)
+        assert entry.parameters.value is None and entry.macs.value is None  # never in the file
+
+
+def test_what_is_no_network_says_so():
+    without = {"nec-2010", "xrce-2011", "isi-2012", "annotator-a1", "annotator-a2"}
+    assert {entry.id for entry in winners() if not entry.network} == without
+
+
+def test_counts_are_filled_in_where_the_course_builds_the_network():
+    for entry in with_counts(winners(), LEDGERS):
+        if entry.model:
+            counted = LEDGERS[entry.model]
+            assert entry.parameters == (counted.parameters, COUNTED, "")
+            assert entry.macs == (counted.macs, COUNTED, "")
+        else:
+            assert entry.parameters.value is None
+
+
+def test_single_networks_share_one_protocol_and_are_those_of_the_papers():
+    found = {name: one.error for name, one in single_models().items()}
+    assert found == {
+        "AlexNet": 18.2,
+        "VGG-16": 9.33,
+        "GoogLeNet": 9.15,
+        "plain-34": 10.02,
+        "ResNet-34": 7.46,
+        "ResNet-50": 6.71,
+        "ResNet-101": 6.05,
+        "ResNet-152": 5.71,
+    }
+    of_entries = {e.model: e.single.value for e in winners() if e.model}
+    assert all(found[model] == value for model, value in of_entries.items())
+
+
+def test_the_lectures_references_in_its_order_with_the_sections_it_names():
+    found = references()
+    assert [one.name for one in found] == ["LeNet-5", "AlexNet", "VGG", "Inception", "ResNet"]
+    assert [one.read for one in found] == [
+        "",
+        "",
+        "",
+        "Section 4 and 5",
+        "Section 3.1, 3.2 and 3.3",
+    ]
+    assert [one.lesson for one in found] == ["07", "08", "09", "10", "11"]
+    for one in found:
+        assert str(one.year) in one.lecture and one.lecture.endswith(".")
+    assert "pp. 770-778. 2016." in found[-1].lecture
+
+
+def test_what_came_after_has_authors_venue_year_and_link():
+    found = later_networks()
+    assert [one.name for one in found] == [
+        *("BN-Inception", "Inception-v3", "Inception-v4", "ResNeXt", "DenseNet", "MobileNet"),
+        *("SENet", "EfficientNet", "ViT", "ConvNeXt"),
+    ]
+    for one in found:
+        arxiv = re.fullmatch(r"https://arxiv\.org/abs/(\d\d)(\d\d)\.\d{4,5}", one.link)
+        assert 0 <= one.year - (2000 + int(arxiv[1])) <= 2  # first on arXiv, then at the venue
+        assert len(one.idea) < 120 and one.idea.endswith(".")
+
+
+# ---------------------------------------------------------------------------------------------
+# What the notebook counts and measures
 
 
 @pytest.fixture(autouse=True)
