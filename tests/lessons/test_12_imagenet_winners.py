@@ -8,9 +8,13 @@ import tomllib
 from types import SimpleNamespace
 
 import pytest
+import torch
 from cells import run_cells
 
 from course_utils.datasets.files import DATA
+from course_utils.exercises import check
+from course_utils.ledger import ledger
+from course_utils.lessons.imagenet_winners import exercises
 from course_utils.lessons.imagenet_winners.capstone import BUDGET, check_design
 from course_utils.lessons.imagenet_winners.competition import (
     COUNTED,
@@ -20,6 +24,7 @@ from course_utils.lessons.imagenet_winners.competition import (
     winners,
     with_counts,
 )
+from course_utils.models import VGG, AlexNet, LeNet5, ResNet
 
 SLUG = "12_imagenet_winners"
 
@@ -240,6 +245,76 @@ def test_what_came_after_has_authors_venue_year_and_link():
         arxiv = re.fullmatch(r"https://arxiv\.org/abs/(\d\d)(\d\d)\.\d{4,5}", one.link)
         assert 0 <= one.year - (2000 + int(arxiv[1])) <= 2  # first on arXiv, then at the venue
         assert len(one.idea) < 120 and one.idea.endswith(".")
+
+
+# ---------------------------------------------------------------------------------------------
+# The exercises
+
+
+@pytest.mark.parametrize("k", [1, 2, 5])
+def test_top_k_error_is_torchs(k):
+    generator = torch.Generator().manual_seed(k)
+    scores, labels = torch.randn(200, 10, generator=generator), torch.arange(200) % 10
+    hits = (scores.topk(k, dim=1).indices == labels[:, None]).any(dim=1)
+    given = exercises.top_k_error(scores.tolist(), labels.tolist(), k)
+    assert given == pytest.approx(100 - 100 * hits.float().mean().item(), abs=1e-4)
+
+
+def layers_of(model, shape):
+    words = {"convolution": "conv", "linear": "fc", "pooling": "pool", "normalisation": "norm"}
+    with torch.device("meta"):
+        rows = ledger(model(), shape).rows
+    return [
+        (words[row.category], "beside" if "shortcut" in row.name else "main")
+        for row in rows
+        if row.category in words
+    ]
+
+
+@pytest.mark.parametrize(
+    ("model", "shape", "paper", "lecture"),
+    [
+        (lambda: LeNet5("modern"), (1, 32, 32), 5, 4),
+        (AlexNet, (3, 227, 227), 8, 5 + 2),  # as the lecture says
+        (lambda: VGG("D"), (3, 224, 224), 16, 13 + 2),
+        (lambda: ResNet(34), (3, 224, 224), 34, 33),
+        (lambda: ResNet(152), (3, 224, 224), 152, 151),
+    ],
+    ids=["LeNet-5", "AlexNet", "VGG-16", "ResNet-34", "ResNet-152"],
+)
+def test_layers_are_those_of_the_networks(model, shape, paper, lecture):
+    assert exercises.count_layers(layers_of(model, shape)) == (paper, lecture)
+
+
+def test_students_other_ways_to_write_it_pass():
+    def by_sorting(scores, labels, k):
+        wrong = 0
+        for row, label in zip(scores, labels, strict=True):
+            best = sorted(range(len(row)), key=lambda i: -row[i])[:k]
+            wrong += label not in best
+        return wrong / len(labels) * 100
+
+    def by_torch(scores, labels, k):
+        best = torch.tensor(scores).topk(k).indices
+        return 100 - 100 * (best == torch.tensor(labels)[:, None]).any(1).double().mean()
+
+    def as_a_list(layers):
+        kinds = [k for k, place in layers if place == "main" and k in {"conv", "fc"}]
+        return [len(kinds), len(kinds[:-1] if kinds[-1] == "fc" else kinds)]
+
+    def by_sweeping(costs, errors):
+        order = sorted(range(len(costs)), key=lambda i: (costs[i], errors[i]))
+        best, result, last = float("inf"), [False] * len(costs), None
+        for i in order:
+            pair = (costs[i], errors[i])
+            if errors[i] < best or pair == last:
+                result[i], best, last = True, min(best, errors[i]), pair
+        return result
+
+    assert check(by_sorting, "12.top-k-error").state == "passed"
+    assert check(by_torch, "12.top-k-error").state == "passed"
+    assert check(as_a_list, "12.count-layers").state == "passed"
+    assert check(by_sweeping, "12.pareto-front").state == "passed"
 
 
 # ---------------------------------------------------------------------------------------------
