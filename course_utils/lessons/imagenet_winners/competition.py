@@ -1,11 +1,10 @@
-"""The ImageNet competition and the references, from `data/papers/`: no number without a source.
+"""The ImageNet competition, from `data/papers/winners.toml`: no number without a source.
 
     winners()            the entries of 2010 to 2017 and the human comparison
     single_models()      one network each, all tested in the same way
     with_counts(...)     fills in what the course counts itself: parameters and multiply-adds
-    references()         what the lecture asks to read; later_networks(): what came after
 
-`winners.toml` holds `[[entry]]` tables:
+The file holds `[[entry]]` tables:
 
     [[entry]]
     id = "alexnet-2012"            # words joined by hyphens
@@ -26,8 +25,7 @@
     source = "..."
 
 and `[[single]]` tables with `model`, `error` (top-5, validation images of 2012, ten crops) and
-`source`. `references.toml` holds `[[reference]]` and `[[later]]` tables with the keys of
-`Reference` and `Later`. Both files are checked by the tests of lesson 12, and trusted here.
+`source`. It is checked by the tests of lesson 12, and trusted here.
 """
 
 from __future__ import annotations
@@ -103,40 +101,15 @@ class Single(NamedTuple):
     source: str
 
 
-class Reference(NamedTuple):
-    """A paper that the lecture lists. lecture: in its words. read: the sections it asks to read."""
-
-    id: str
-    name: str
-    lecture: str
-    year: int
-    link: str
-    lesson: str
-    read: str = ""
-
-
-class Later(NamedTuple):
-    """A network that came after, and its idea in one line."""
-
-    id: str
-    name: str
-    authors: str
-    title: str
-    venue: str
-    year: int
-    link: str
-    idea: str
-
-
-def _tables(file: str, kind: str) -> list[dict]:
-    return tomllib.loads((DATA / "papers" / file).read_text(encoding="utf-8"))[kind]
+def _tables(kind: str) -> list[dict]:
+    return tomllib.loads((DATA / "papers" / "winners.toml").read_text(encoding="utf-8"))[kind]
 
 
 def winners() -> tuple[Entry, ...]:
     """Return the entries of the competition by year, and after them the people."""
     singles = single_models()
     entries = []
-    for table in _tables("winners.toml", "entry"):
+    for table in _tables("entry"):
         errors = tuple(TestError(**error) for error in table.pop("error"))
         alone = singles.get(table.get("model"))
         table["single"] = Quantity(unknown="no error of one of its networks under this protocol")
@@ -150,7 +123,7 @@ def winners() -> tuple[Entry, ...]:
 
 def single_models() -> dict[str, Single]:
     """Return what one network alone reaches, by model, in the file's order."""
-    return {table["model"]: Single(**table) for table in _tables("winners.toml", "single")}
+    return {table["model"]: Single(**table) for table in _tables("single")}
 
 
 def with_counts(entries: Iterable[Entry], ledgers: Mapping[str, object]) -> tuple[Entry, ...]:
@@ -169,13 +142,3 @@ def with_counts(entries: Iterable[Entry], ledgers: Mapping[str, object]) -> tupl
         )
         for entry in entries
     )
-
-
-def references() -> tuple[Reference, ...]:
-    """Return what the lecture asks to read, in its order."""
-    return tuple(Reference(**table) for table in _tables("references.toml", "reference"))
-
-
-def later_networks() -> tuple[Later, ...]:
-    """Return what came after, by year."""
-    return tuple(Later(**table) for table in _tables("references.toml", "later"))
