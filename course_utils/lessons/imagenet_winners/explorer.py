@@ -1,70 +1,47 @@
-"""The winners' chart: any two quantities of the competition, and every number with its source.
+"""The two panels of lesson 12: the competition as a chart, and networks layer by layer.
 
-chart = WinnersChart(entries)      # entries with their counts, see competition.py
-chart                              # error against year; hover a point for its facts
-chart.move(x="macs")               # what did the errors cost?
-chart.move(entry="vgg-2014")       # the facts of one entry, without a mouse
+chart = WinnersChart(entries)          # entries with their counts, see competition.py
+chart.move(x="macs")                   # what did the errors cost?
+chart.move(entry="vgg-2014")           # the facts of one entry, without a mouse
+
+panel = ArchitectureBrowser(ledgers)   # a list of what `ledger(...)` returns
+panel.move(network="VGG-16")
+panel.pick("block5.conv5_3")           # a layer by its name, as in the table
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 from html import escape
-from math import ceil, floor, log10
-from typing import NamedTuple
+from itertools import pairwise
 
-from course_utils.drawing.style import FAINT, HIGHLIGHT, INPUT, MUTED, PAPER, tint
-from course_utils.drawing.svg import Diagram, circle, frame, line, path, text
-from course_utils.explorer import Choice, Explorer, View
+from course_utils.drawing.style import FAINT, HIGHLIGHT, INK, MUTED, PAPER, tint
+from course_utils.drawing.svg import ELLIPSIS, TIMES, share
+from course_utils.explorer import Choice, Explorer, Slider, View
 from course_utils.lessons.imagenet_winners.competition import Entry
-from course_utils.lessons.imagenet_winners.figures import LETTER, facts, heading, hover
+from course_utils.lessons.imagenet_winners.figures import facts, heading
+from course_utils.lessons.imagenet_winners.network_chart import (
+    COSTS,
+    HEIGHT,
+    SLOTS,
+    NetworkChart,
+    Station,
+    pair,
+)
+from course_utils.lessons.imagenet_winners.winners_chart import (
+    AXES,
+    draw_chart,
+    split,
+    title,
+    written,
+)
 
-
-class Axis(NamedTuple):
-    """What an axis of the chart can show.
-
-    name: in the lists of the panel. label: at the axis, with its unit. of: entry -> its number in
-    that unit, or None. written: format of such a number.
-    """
-
-    name: str
-    label: str
-    of: Callable[[Entry], float | None]
-    written: str
-
-
-def _scaled(name: str, unit: float = 1) -> Callable[[Entry], float | None]:
-    def value(entry: Entry) -> float | None:
-        found = getattr(entry, name).value
-        return None if found is None else found / unit
-
-    return value
-
-
-AXES = {
-    "year": Axis("year", "year", lambda entry: entry.year, "{:.0f}"),
-    "error": Axis(
-        "error of the entry", "top-5 error of the entry, %", lambda entry: entry.error, "{:g} %"
-    ),
-    "single": Axis(
-        "error of one network", "top-5 error of one network, %", _scaled("single"), "{:g} %"
-    ),
-    "depth": Axis("layers", "layers with weights", _scaled("depth"), "{:.0f} layers"),
-    "parameters": Axis(
-        "parameters",
-        "parameters, millions",
-        _scaled("parameters", 1e6),
-        "{:.1f} million parameters",
-    ),
-    "macs": Axis(
-        "multiply-adds", "multiply-adds, billions", _scaled("macs", 1e9), "{:.2f} billion MACs"
-    ),
-}
-"""Key -> what it shows. Sizes and costs are of one network, the error of the whole entry."""
+# ---------------------------------------------------------------------------------------------
+# The winners
 
 # JupyterLab floats the parts of a <dl>, so the facts are a plain list.
-_STYLE = """<style>
+_FACTS_STYLE = """<style>
 .cnn-facts-beside { display: grid; grid-template-columns: minmax(0, 62fr) minmax(0, 38fr);
   gap: 14px; align-items: start; }
 .cnn-facts { font-size: max(14px, calc(0.7 * var(--cnn-says-size, 16px))); line-height: 1.3;
@@ -92,11 +69,11 @@ class WinnersChart(Explorer):
             Choice("scales", "Scales", scales, start="none"),
             Choice("entry", "Facts of", listed, start="alexnet-2012"),
         )
-        self.view = partial(view, entries)
+        self.view = partial(view_winners, entries)
         super().__init__(**first)
 
 
-def view(entries: Sequence[Entry], x: str, y: str, scales: str, entry: str) -> View:
+def view_winners(entries: Sequence[Entry], x: str, y: str, scales: str, entry: str) -> View:
     """Draw one state of the chart, with the facts of the chosen entry beside it."""
     if ("year", True) in ((x, scales in ("x", "both")), (y, scales in ("y", "both"))):
         raise ValueError(
@@ -110,7 +87,7 @@ def view(entries: Sequence[Entry], x: str, y: str, scales: str, entry: str) -> V
     if not known:
         raise ValueError(f"entries must hold one with {x} and {y}, got none")
     diagram = draw_chart(entries, x, y, scales, chosen)
-    html = f'{_STYLE}<div class="cnn-facts-beside">{diagram.svg}{_facts(chosen)}</div>'
+    html = f'{_FACTS_STYLE}<div class="cnn-facts-beside">{diagram.svg}{_facts(chosen)}</div>'
     said = f"{len(known)} of {len(known) + len(unknown)} entries have both numbers."
     if unknown:
         said += f" Left out: {', '.join(title(one, x, y) for one in unknown)}."
@@ -120,32 +97,12 @@ def view(entries: Sequence[Entry], x: str, y: str, scales: str, entry: str) -> V
 def _numbers(chosen: Entry, x: str, y: str) -> str:
     """The two numbers of the chosen entry, in one or two sentences."""
     if chosen.place == "human":
-        return f"{chosen.name}: {_written(chosen, 'error')} errors."
-    said = f"{title(chosen, x, y)}: {_written(chosen, x)}, {_written(chosen, y)}."
+        return f"{chosen.name}: {written(chosen, 'error')} errors."
+    said = f"{title(chosen, x, y)}: {written(chosen, x)}, {written(chosen, y)}."
     of_one = [AXES[key].name for key in (x, y) if key not in ("year", "error")]
     if "error" in (x, y) and of_one:
         said += f" The error is that of the whole entry, {of_one[0]} of one network in it."
     return said
-
-
-def _written(entry: Entry, key: str) -> str:
-    value = AXES[key].of(entry)
-    return f"{AXES[key].name} unknown" if value is None else AXES[key].written.format(value)
-
-
-def split(entries: Iterable[Entry], x: str, y: str) -> tuple[list[Entry], list[Entry]]:
-    """Return the entries (people left out) that have both numbers, and those that have not."""
-    teams = [entry for entry in entries if entry.place != "human"]
-    both = [e for e in teams if None not in (AXES[x].of(e), AXES[y].of(e))]
-    return both, [e for e in teams if e not in both]
-
-
-def title(entry: Entry, x: str, y: str) -> str:
-    """Return what to call an entry: the network that was built, unless the entry's error is shown.
-
-    Most entries are several networks together, and only their error belongs to all of them.
-    """
-    return entry.name if "error" in (x, y) or not entry.model else entry.model
 
 
 def _facts(entry: Entry) -> str:
@@ -163,168 +120,238 @@ def _facts(entry: Entry) -> str:
     )
 
 
-# -------------------------------------------------------------------------------------------------
-# The chart. Winners are filled, second places wider rings (so that a winner inside one is seen),
-# people dashed lines where an error is an axis. The second error of an entry is a small ring.
+# ---------------------------------------------------------------------------------------------
+# The browser
 
-_LEFT, _TOP, _RIGHT, _BOTTOM = 76, 44, 984, 406  # of the plot
-
-Box = tuple[float, float, float, float]  # left, top, right, bottom
+AROUND = 2
+"""Rows of the table before the chosen layer, and after it; the others are summed up."""
 
 
-def draw_chart(entries: Sequence[Entry], x: str, y: str, scales: str, chosen: Entry) -> Diagram:
-    """Draw the entries as points over two quantities; what is unknown is left out and named."""
-    known, unknown = split(entries, x, y)
-    people = [entry for entry in entries if entry.place == "human"]
-    across = _Scale(x, scales in ("x", "both"), (_LEFT, _RIGHT), known, people)
-    up = _Scale(y, scales in ("y", "both"), (_BOTTOM, _TOP), known, people)
-    parts, taken = [_axes(across, up)], []
-    spots = [(entry, _ends(entry, across, up)) for entry in known]
-    for entry, ends in spots:
-        xs, ys = zip(*ends, strict=True)
-        room = _radius(entry) + 2
-        taken.append((min(xs) - room, min(ys) - room, max(xs) + room, max(ys) + room))
-    for place, person in enumerate(people if "error" in (x, y) else ()):
-        drawn, boxes = _person(person, across if x == "error" else up, x == "error", place)
-        parts.append(drawn)
-        taken += boxes
-    for entry, ends in sorted(spots, key=lambda spot: spot[0].place == "winner"):
-        parts.append(_point(entry, ends, entry is chosen))
-    for entry, ends in spots:
-        parts.append(_name(title(entry, x, y), *ends[0], taken, entry is chosen))
+class ArchitectureBrowser(Explorer):
+    """Explorer of whole networks, one at a time.
 
-    points = [f"{title(e, x, y)}: {_written(e, x)}, {_written(e, y)}" for e in known]
-    alt = f"{AXES[y].label} against {AXES[x].label}. {'; '.join(points)}."
-    if unknown:
-        alt += f" Not known, so not drawn: {', '.join(title(e, x, y) for e in unknown)}."
-    return frame("".join(parts), height=480, alt=alt, kind="cnn-winners-chart")
+    A click chooses a layer, because a transparent button lies over each slab: an SVG in an
+    `ipywidgets.HTML` cannot tell the kernel of a click. The keyboard has the slider, so the buttons
+    are no tab stops. Hovering names a layer, on pages without a kernel as well.
 
+    The layers are those of `network_chart.stations`: normalisation and activation are counted with
+    the layer before them.
 
-class _Scale:
-    """One axis: where a value lies on it, and its round marks. room: where it begins and ends."""
+    Args:
+        ledgers: what `course_utils.ledger.ledger` returns for networks on images `(C, H, W)`, with
+            the names to show; names must differ.
+        first: network, a name; layer, its number from 1; measure, a key of `COSTS`: what the bars
+            and the shares are of.
+    """
 
-    def __init__(self, key: str, log: bool, room, known, people) -> None:
-        self.key, self.log, self.room = key, log, room
-        values = [AXES[key].of(entry) for entry in known]
-        if key == "error":
-            values += [error.value for entry in [*known, *people] for error in entry.errors]
-        low, high = min(values), max(values)
-        if log:
-            low, high = low / 1.35, high * 1.35
-            powers = range(floor(log10(low)), ceil(log10(high)) + 1)
-            marks = [digit * 10.0**power for power in powers for digit in (1, 2, 5)]
-        else:
-            low, high = (low - 0.6, high + 0.6) if key == "year" else (0.0, high * 1.08)
-            # The round step (1, 2 or 5 times a power of ten) that makes 4 to 9 marks.
-            power = 10.0 ** floor(log10((high - low) / 4))
-            step = next(d * power for d in (5, 2, 1) if (high - low) / (d * power) >= 4)
-            step = max(step, 1.0) if key == "year" else step  # there is no year 2014.5
-            marks = [i * step for i in range(floor(low / step), ceil(high / step) + 1)]
-        self.ends = low, high
-        self.marks = [mark for mark in marks if low <= mark <= high]
+    def __init__(self, ledgers: Iterable, **first: object) -> None:
+        self.charts = {one.name: NetworkChart(one) for one in ledgers}
+        names = {name: name for name in self.charts}
+        measures = {"MACs": "macs", "Parameters": "parameters", "Activations": "activations"}
+        most = max(len(chart.stations) for chart in self.charts.values())
+        self.controls = (
+            Choice("network", "Network", names, start=next(iter(names))),
+            Choice("measure", "Bars", measures, start="macs"),
+            Slider("layer", "Layer", 1, most, start=1, wide=True),
+        )
+        self.view = partial(view_network, self.charts)
+        super().__init__(**first)
 
-    def __call__(self, value: float) -> float:
-        low, high = self.ends
-        if self.log:
-            low, high, value = log10(low), log10(high), log10(value)
-        start, end = self.room
-        return start + (value - low) / (high - low) * (end - start)
+    def limits(self, network: str, **_: object) -> dict[str, int]:
+        """Return the number of layers of the network shown."""
+        return {"layer": len(self.charts[network].stations)}
 
-    @property
-    def label(self) -> str:
-        return AXES[self.key].label + (" (log)" if self.log else "")
+    def pick(self, name: str) -> None:
+        """Choose a layer of the network shown by its name.
 
+        Raises:
+            ValueError: if it has no such layer. The message lists some of those there are.
+        """
+        names = [one.name for one in self.charts[self.state["network"]].stations]
+        if name not in names:
+            shown = ", ".join(names[:12]) + (f", {ELLIPSIS}" if len(names) > 12 else "")
+            raise ValueError(
+                f"layer must be one of {self.state['network']}'s ({shown}), got {name!r}"
+            )
+        self.move(layer=names.index(name) + 1)
 
-def _axes(across: _Scale, up: _Scale) -> str:
-    parts, grid = [], tint(FAINT, 0.6)
-    for mark in across.marks:
-        parts.append(line(across(mark), _TOP, across(mark), _BOTTOM, stroke=grid))
-        parts.append(text(across(mark), _BOTTOM + 26, f"{mark:g}", 21, anchor="middle"))
-    for mark in up.marks:
-        parts.append(line(_LEFT, up(mark), _RIGHT, up(mark), stroke=grid))
-        parts.append(text(_LEFT - 10, up(mark) + 6, f"{mark:g}", 21, anchor="end"))
-    parts.append(path(f"M{_LEFT} {_TOP}V{_BOTTOM}H{_RIGHT}", stroke=MUTED))
-    middle = (_LEFT + _RIGHT) / 2
-    parts.append(text(middle, _BOTTOM + 58, across.label, 21, anchor="middle", bold=True))
-    parts.append(text(14, 26, up.label, 21, bold=True))  # not upright: easier to read
-    return "".join(parts)
+    def arrange(self, controls, reset, picture, sentence) -> list:
+        """Lay the buttons of the network shown over its picture; they are made once."""
+        import ipywidgets
+
+        strips, over = {}, ipywidgets.Box()
+        over.add_class("cnn-strip")
+
+        def lay(_=None) -> None:
+            name = controls["network"].value
+            if name not in strips:
+                strips[name] = strip(self.charts[name], lambda layer: self.move(layer=layer))
+            over.children = (strips[name],)
+
+        lay()
+        controls["network"].observe(lay, names="value")
+        box, *rest = super().arrange(controls, reset, picture, sentence)
+        return [box, over, *rest]
 
 
-def _ends(entry: Entry, across: _Scale, up: _Scale) -> list[tuple[float, float]]:
-    """Where an entry lies, and where its further errors lie, if an axis shows them."""
-    x, y = across(AXES[across.key].of(entry)), up(AXES[up.key].of(entry))
-    more = [error.value for error in entry.errors[1:]]
-    if across.key == "error":
-        return [(x, y), *((across(value), y) for value in more)]
-    return [(x, y), *((x, up(value)) for value in more if up.key == "error")]
+def strip(chart: NetworkChart, choose):
+    """Return transparent buttons in the places of the layers; a click calls `choose(number)`."""
+    import ipywidgets
+
+    slots = chart.slots()
+    widths = [slots[0], *(right - left for left, right in pairwise(slots))]
+    plain = ipywidgets.Layout(width="auto", height="auto", margin="0")
+    look = ipywidgets.Button().style  # one for all: a deep network has hundreds
+    buttons = []
+    for number, station in enumerate(chart.stations, 1):
+        button = ipywidgets.Button(
+            tooltip=f"{number}. {station.name}", layout=plain, style=look, tabbable=False
+        )
+        button.on_click(lambda _, number=number: choose(number))
+        buttons.append(button)
+    top, bottom = SLOTS
+    grid = ipywidgets.GridBox(
+        [ipywidgets.Box(), *buttons],  # the box stands before the first layer
+        layout=ipywidgets.Layout(
+            # Browsers round each column down to 1/64 pixel: half of that comes back, on average.
+            grid_template_columns=" ".join(f"calc({width:.3f}% + {1 / 128}px)" for width in widths),
+            grid_template_rows=f"{top}fr {bottom - top}fr {HEIGHT - bottom}fr",
+        ),
+    )
+    grid.add_class("cnn-strip-grid")
+    return grid
 
 
-def _person(entry: Entry, scale: _Scale, upright: bool, place: int) -> tuple[str, list[Box]]:
-    """A dashed line with its words, and the room that these two take."""
-    words, at, high = f"{entry.name}: {entry.error:g} %", scale(entry.error), 26
-    width, anchor = len(words) * 20 * LETTER, "start"
-    x, low = _LEFT + 8, at
-    ends, room = (_LEFT, at, _RIGHT, at), (_LEFT, at - 3, _RIGHT, at + 3)
-    if upright:  # one line of text for each person, on the left where the right has no room
-        ends, room = (at, _TOP, at, _BOTTOM), (at - 3, _TOP, at + 3, _BOTTOM)
-        x, low = at + 8, _TOP + (place + 1) * high
-        if x + width >= _RIGHT:
-            x, anchor = at - 8, "end"
-    left = x - width if anchor == "end" else x
-    look = {"stroke": HIGHLIGHT, "stroke_width": 2, "stroke_dasharray": "7 5"}
-    drawn = line(*ends, hover=hover(entry), **look)
-    drawn += text(x, low - 6, escape(words), 20, anchor=anchor, fill=HIGHLIGHT)
-    return drawn, [(left, low - high, left + width, low), room]
+def view_network(charts: dict[str, NetworkChart], network: str, measure: str, layer: int) -> View:
+    """Draw one layer of one network among the others, and say what it costs and sees.
+
+    Args:
+        charts: name -> chart. The other arguments are the controls of those names.
+    """
+    chart = charts[network]
+    diagram, one = chart.draw(layer, measure), chart.stations[layer - 1]
+    part = share(getattr(one, measure), chart.totals[measure])
+    says = f"{_puts_out(one)}, {part} of the {_word(measure)}. {_sees(chart, one)}"
+    return View(_STRIP_STYLE + diagram.svg + table(chart, layer, measure), says, diagram.alt)
 
 
-def _radius(entry: Entry) -> int:
-    return 8 if entry.place == "winner" else 13
+def _word(measure: str) -> str:
+    return "MACs" if measure == "macs" else measure
 
 
-def _point(entry: Entry, ends: list[tuple[float, float]], chosen: bool) -> str:
-    (x, y), *others = ends
-    note, parts = hover(entry), []
-    for other in others:
-        ring = {"fill": PAPER, "stroke": INPUT, "stroke_width": 2, "hover": note}
-        parts.append(line(x, y, *other, stroke=INPUT, stroke_width=2) + circle(*other, 6, **ring))
-    if chosen:
-        parts.append(circle(x, y, 16, fill="none", stroke=HIGHLIGHT, stroke_width=4))
-    fill = INPUT if entry.place == "winner" else PAPER
-    look = {"fill": fill, "stroke": INPUT, "stroke_width": 3, "hover": note}
-    return "".join([*parts, circle(x, y, _radius(entry), **look)])
+def _puts_out(one: Station) -> str:
+    if one.output_shape is None:
+        return f"{one.name}: not used in this forward pass"
+    if one.side == 1:
+        return f"{one.name}: {one.maps:,} numbers"
+    return f"{one.name}: {one.maps:,} maps of {one.output_shape[1]}{TIMES}{one.output_shape[2]}"
 
 
-def _name(name: str, x: float, y: float, taken: list[Box], chosen: bool) -> str:
-    """Write the name beside its point where it covers least of what is there already."""
-    size, gap = 20, 17 + 5 * chosen
-    width = len(name) * size * LETTER
-    spots = [
-        (x + gap, y + 6, "start"),
-        (x - gap, y + 6, "end"),
-        (x, y - gap - 4, "middle"),
-        (x, y + gap + 15, "middle"),
-        (x + gap, y - gap - 2, "start"),
-        (x + gap, y + gap + 12, "start"),
-        (x - gap, y - gap - 2, "end"),
-        (x - gap, y + gap + 12, "end"),
-    ]
-
-    def covers(spot) -> Box:
-        left = spot[0] - {"start": 0, "middle": width / 2, "end": width}[spot[2]]
-        return left, spot[1] - size, left + width, spot[1] + 4
-
-    def cost(spot) -> float:
-        box = covers(spot)
-        beyond = max(0, _LEFT - box[0]) + max(0, box[2] - _RIGHT)
-        beyond += max(0, _TOP - box[1]) + max(0, box[3] - _BOTTOM)
-        return round(sum(_overlap(box, other) for other in taken) + 40 * beyond, 6)
-
-    best = min(spots, key=cost)
-    taken.append(covers(best))
-    return text(best[0], best[1], escape(name), size, anchor=best[2], bold=chosen)
+def _sees(chart: NetworkChart, one: Station) -> str:
+    if one.receptive_field is None:
+        return "It has no receptive field."
+    (rows, columns), (high, wide) = pair(one.receptive_field), chart.input_shape[1:]
+    text = f"A unit sees {rows:,}{TIMES}{columns:,}"
+    if rows > high or columns > wide:
+        text += f", more than the image of {high}{TIMES}{wide} (the rest is padding)"
+    elif (rows, columns) == (high, wide):
+        text += ": the whole image"
+    else:
+        text += f" of the image's {high}{TIMES}{wide}"
+    if one.joins:
+        text += ", along the longest path"
+    if one.side == 1:
+        return f"{text}."
+    return f"{text}; the next unit looks {pair(one.stride)[1]:g} further."
 
 
-def _overlap(one: Box, other: Box) -> float:
-    wide = min(one[2], other[2]) - max(one[0], other[0])
-    high = min(one[3], other[3]) - max(one[1], other[1])
-    return wide * high if wide > 0 and high > 0 else 0.0
+_CELL = "padding:0 6px;white-space:nowrap;line-height:1.3;text-align:"
+
+
+def table(chart: NetworkChart, layer: int, measure: str) -> str:
+    """Return the rows around a layer as an HTML table whose numbers add up to the totals.
+
+    It has columns for parameters and MACs, and one for activations where the bars stand for them.
+    """
+    layers, total = chart.stations, chart.totals[measure]
+    first = max(0, min(layer - 1 - AROUND, len(layers) - 2 * AROUND - 1))
+    last = min(len(layers), first + 2 * AROUND + 1)
+    heads = {"parameters": "Parameters", "macs": "MACs", "activations": "Activations"}
+    if measure != "activations":
+        del heads["activations"]
+
+    def row(name: str, some: Sequence[Station], look: str, one=("", "", ""), mark="") -> str:
+        """The sums over some layers; `one`: kinds, output and field where they are a single one."""
+        sums = {key: sum(getattr(each, key) for each in some) for key in COSTS}
+        cells = [
+            *one[:2],
+            *(f"{sums[key]:,}" for key in heads),
+            share(sums[measure], total),
+            one[2],
+        ]
+        weight = "" if mark is None else f";font-weight:{700 if mark else 400}"
+        return (
+            f'<tr{mark or ""} style="{look}"><th scope="row" style="{_CELL}left{weight}">'
+            f"{escape(name)}</th>{_cells('td', cells)}</tr>"
+        )
+
+    def rest(some: Sequence[Station], where: str) -> str:
+        count = len(some)
+        words = {0: f"no layer {where}", 1: f"1 layer {where}"}
+        look = f"background:none;color:{MUTED};border-top:1px solid {FAINT}"
+        return row(words.get(count, f"{count} layers {where}"), some, look)
+
+    rows = [rest(layers[:first], "before")]
+    for number, one in enumerate(layers[first:last], first + 1):
+        chosen = number == layer
+        look = (
+            f"background:{tint(HIGHLIGHT, 0.16)};font-weight:700" if chosen else "background:none"
+        )
+        kinds = " + ".join(kind.removesuffix("2d") for kind in one.kinds)
+        mark = ' aria-current="true"' if chosen else ""
+        look, about = f"{look};border-top:1px solid {FAINT}", (kinds, one.shape, _field(one))
+        rows.append(row(f"{number}. {one.name}", [one], look, about, mark))
+    rows.append(rest(layers[last:], "after"))
+    head = ["Layer", "Kind", "Output", *heads.values(), f"Share of {_word(measure)}", "Field"]
+    foot = row(chart.name, layers, f"border-top:1px solid {MUTED}", mark=None)
+    return (
+        # A page narrower than the table shrinks its type, and at last scrolls it alone.
+        '<div style="container-type:inline-size;overflow-x:auto">'
+        f'<table class="cnn-ledger" aria-label="Layers around {escape(layers[layer - 1].name)}" '
+        'style="border-collapse:collapse;width:100%;margin:0;'
+        f"background:{PAPER};color:{INK};font-size:clamp(12px,1.5cqw,15px);"
+        f'font-variant-numeric:tabular-nums"><thead><tr>{_cells("th", head)}</tr></thead>'
+        f"<tbody>{''.join(rows)}</tbody><tfoot>{foot}</tfoot></table></div>"
+    )
+
+
+def _cells(tag: str, texts: Sequence[str]) -> str:
+    """Cells of a row, words on the left and numbers on the right."""
+    words, scope = (2, ' scope="col"') if tag == "th" else (1, "")
+    return "".join(
+        f'<{tag}{scope} style="{_CELL}{"left" if i < words else "right"}">{escape(text)}</{tag}>'
+        for i, text in enumerate(texts)
+    )
+
+
+def _field(one: Station) -> str:
+    if one.receptive_field is None:
+        return "–"
+    rows, columns = pair(one.receptive_field)
+    return f"{rows:,}" if rows == columns else f"{rows:,}{TIMES}{columns:,}"
+
+
+# JupyterLab does not pass `layout.grid_column` on; 208 layers need more than one column to drag in.
+_STRIP_STYLE = f"""<style>
+.cnn-explorer .cnn-two-columns {{ grid-column: span 2; }}
+.cnn-explorer .cnn-strip {{ position: relative; height: 0; margin: 0; width: 100%; z-index: 1;
+  overflow: visible; flex: none; }}
+.cnn-explorer .cnn-strip-grid {{ position: absolute; top: var(--jp-widgets-margin, 2px);
+  left: var(--jp-widgets-margin, 2px); right: var(--jp-widgets-margin, 2px); margin: 0;
+  max-width: 1280px; aspect-ratio: 1000 / {HEIGHT}; gap: 0; overflow: visible; }}
+.cnn-explorer .cnn-strip-grid > * {{ grid-row: 2; min-width: 0; }}
+.cnn-explorer .cnn-strip-grid > button.jupyter-button {{ border: 0;
+  padding: 0 !important; background: transparent; box-shadow: none; cursor: pointer; }}
+.cnn-explorer .cnn-strip-grid > button.jupyter-button:hover {{ background: {HIGHLIGHT}33;
+  box-shadow: none; }}
+</style>"""
