@@ -54,13 +54,6 @@ class Budget(NamedTuple):
         """What scores depend on besides the design: the budget with its training, and torch."""
         return f"{tuple(self)} torch {torch.__version__}"
 
-    def __repr__(self) -> str:
-        size = "×".join(f"{n}" for n in self.input_shape)
-        return (
-            f"At most {self.parameters:,} parameters and {self.macs:,} multiply-adds for one image "
-            f"of {size}, {self.classes} scores out. {self.sentence}"
-        )
-
 
 BUDGET = Budget()
 """A LeNet-5 for 16 x 16 and a ResNet-8 fit. 88 steps are few: a network that learns easily wins."""

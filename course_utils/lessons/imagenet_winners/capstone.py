@@ -152,37 +152,33 @@ def check_design(model: nn.Module | None, name: str = "my design") -> Design:
         model: takes images `(N, 1, 16, 16)` float32 in [0, 1], any N, and returns scores
             `(N, 10)`. It is left as it was. None and `...`, the result of an untouched stub, are
             reported as "not attempted yet".
-        name: what the board calls it, 1 to 40 characters. A name has one place: when it comes
-            again, the better of the two designs stays (ranked as on the board; the older one if
-            they are equal). A design of another recipe, or of another version of torch, is not
-            compared: the new one replaces it. White space at the ends is dropped.
+        name: what the board calls it, 1 to 40 characters. When it comes again, the better of the
+            two designs stays (the older one if they are equal). A design of another recipe, or of
+            another version of torch, is not compared: the new one replaces it.
 
     Returns:
         The `Design`. Nothing that the model does is raised. Refused are: what is no network, does
         not run or does not put out `(N, 10)` finite scores; what is over budget; scores of an image
         that depend on the other images, on chance or on stored numbers; weights that no gradient
-        reaches (they would count and never learn; freeze or remove them); and products with
-        weights that the ledger cannot count, such as a dense layer written as `(x * w).sum(1)`. An
-        interrupt (the stop button) is reported as well. In both cases the board stays as it was.
+        reaches; and products with weights that the ledger cannot count, such as a dense layer
+        written as `(x * w).sum(1)`. Refused or interrupted, the board stays as it was.
 
-    A learned scale or position code is charged with one multiply-add per output of its layer. The
-    time is that of the trainings: on one core 1 s for a LeNet-5, about 5 s for 20 layers at the
-    limit of the budget.
+    A learned scale or position code is charged with one multiply-add per output of its layer. On
+    one core a LeNet-5 takes 1 s, 20 layers at the limit of the budget about 5 s.
 
     Raises:
         ValueError: if `name` is not such a text.
     """
     name = _checked_name(name)
     if model is None or model is Ellipsis or model is NotImplemented:
-        message = "Build your network, then run this cell again."
-        return Design(name, "not attempted", message)
+        return Design(name, "not attempted", "Build your network, then run this cell again.")
     try:
         return _ranked(*measure(model, name))
     except Refused as refused:
         return Design(name, "refused", str(refused), refused.advice, **refused.counts)
     except KeyboardInterrupt:
-        message = "You stopped the training. The board stays as it was."
-        return Design(name, "interrupted", message)
+        said = "You stopped the training. The board stays as it was."
+        return Design(name, "interrupted", said)
 
 
 def _checked_name(name: object) -> str:
