@@ -314,13 +314,17 @@ def table(chart: NetworkChart, layer: int, measure: str) -> str:
     rows.append(rest(layers[last:], "after"))
     head = ["Layer", "Kind", "Output", *heads.values(), f"Share of {_word(measure)}", "Field"]
     foot = row(chart.name, layers, f"border-top:1px solid {MUTED}", mark=None)
+    return _framed(f"Layers around {layers[layer - 1].name}", _cells("th", head), rows, foot)
+
+
+def _framed(label: str, head: str, rows: Sequence[str], foot: str) -> str:
     return (
         # A page narrower than the table shrinks its type, and at last scrolls it alone.
         '<div style="container-type:inline-size;overflow-x:auto">'
-        f'<table class="cnn-ledger" aria-label="Layers around {escape(layers[layer - 1].name)}" '
+        f'<table class="cnn-ledger" aria-label="{escape(label)}" '
         'style="border-collapse:collapse;width:100%;margin:0;'
         f"background:{PAPER};color:{INK};font-size:clamp(12px,1.5cqw,15px);"
-        f'font-variant-numeric:tabular-nums"><thead><tr>{_cells("th", head)}</tr></thead>'
+        f'font-variant-numeric:tabular-nums"><thead><tr>{head}</tr></thead>'
         f"<tbody>{''.join(rows)}</tbody><tfoot>{foot}</tfoot></table></div>"
     )
 
