@@ -16,15 +16,9 @@ from torch import nn
 
 from course_utils import geometry, ops
 from course_utils.exercises import check
-from course_utils.lessons.parameter_sharing import exercises
+from course_utils.lessons.parameter_sharing import exercises, figures
 from course_utils.lessons.parameter_sharing.explorer import INPUTS, ParameterSharing, weights
-from course_utils.lessons.parameter_sharing.figures import (
-    draw_accuracies,
-    draw_by_place,
-    draw_matrix,
-    sharing_diagram,
-    signed,
-)
+from course_utils.lessons.parameter_sharing.figures import sharing_diagram, signed
 
 SLUG = "02_parameter_sharing"
 SVG = "{http://www.w3.org/2000/svg}"
@@ -153,7 +147,7 @@ def test_the_lecture_and_the_range_of_the_outputs():
 
 def test_the_matrix_is_drawn_with_its_blocks():
     matrix = ops.toeplitz(np.arange(1.0, 10).reshape(1, 1, 3, 3), (1, 6, 6))
-    ax = draw_matrix(matrix, blocks=(4, 6))
+    ax = figures.draw_matrix(matrix, blocks=(4, 6))
     (image,) = ax.images
     np.testing.assert_array_equal(image.get_array().filled(0), matrix)
     assert image.get_array().mask.sum() == 576 - 144
@@ -163,11 +157,11 @@ def test_the_matrix_is_drawn_with_its_blocks():
 
 
 def test_bars_and_maps_show_the_accuracies():
-    ax = draw_accuracies({"dense": (0.95, 0.15), "conv": (0.97, 0.926)})
+    ax = figures.draw_accuracies({"dense": (0.95, 0.15), "conv": (0.97, 0.926)})
     heights = [[bar.get_height() for bar in bars] for bars in ax.containers]
     np.testing.assert_allclose(heights, [[95, 97], [15, 92.6]])
     values, places = np.linspace(0, 1, 12).reshape(3, 4), [(0, 3), (2, 1)]
-    ax = draw_by_place(values, places, ax=plt.subplots()[1], title="dense")
+    ax = figures.draw_by_place(values, places, ax=plt.subplots()[1], title="dense")
     np.testing.assert_array_equal(ax.images[0].get_array(), values)
     assert ax.images[0].get_clim() == (0, 1)
     assert list(zip(ax.lines[0].get_ydata(), ax.lines[0].get_xdata(), strict=True)) == places
