@@ -48,7 +48,8 @@ def drawn(diagram):
     return cells, arrows
 
 
-@pytest.mark.parametrize(("n", "w"), itertools.product(range(3, 10), [(2, -1, 1), (0, 3, -3)]))
+@pytest.mark.parametrize("n", range(3, 10))
+@pytest.mark.parametrize("w", [(2, -1, 1), (0, 3, -3)])
 def test_the_shared_matrix_is_the_toeplitz_matrix(n, w):
     diagram = sharing_diagram(n, shared=True, rows=[w] * n, x=range(n))
     cells, arrows = drawn(diagram)

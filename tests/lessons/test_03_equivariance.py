@@ -109,7 +109,8 @@ def test_multiples_of_the_stride_are_followed_exactly_and_nothing_else(layer, x,
     assert best_error(paths) == pytest.approx(min(gaps) / np.linalg.norm(paths.mapped))
 
 
-@pytest.mark.parametrize(("kernel", "seed"), itertools.product(KERNELS, range(2)))
+@pytest.mark.parametrize("kernel", KERNELS)
+@pytest.mark.parametrize("seed", range(2))
 def test_zero_padding_spoils_exactly_the_rim(kernel, seed):
     n, r = 24, kernel // 2
     x = np.random.default_rng(seed).integers(1, 100, (n, n))
@@ -204,7 +205,8 @@ def is_green(colour):
     return colour[1] > colour[0]
 
 
-@pytest.mark.parametrize(("layer", "name"), itertools.product(STRIDES, NAMES))
+@pytest.mark.parametrize("layer", STRIDES)
+@pytest.mark.parametrize("name", NAMES)
 def test_each_map_shows_its_values(layer, name):
     paths = both_paths(picture(name), layer, 3, -2)
     values = [paths.x, paths.shifted, paths.mapped, paths.there, paths.here]
