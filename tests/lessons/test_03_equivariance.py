@@ -97,7 +97,7 @@ def test_no_turn_leaves_the_kernel_or_a_picture_unchanged_to_hide_a_fault():
 @given(x=pictures, kernel=st.sampled_from(KERNELS), dx=shifts, dy=shifts)
 @settings(max_examples=40, deadline=None)
 def test_multiples_of_the_stride_are_followed_exactly_and_nothing_else(layer, x, kernel, dx, dy):
-    paths, step = both_paths(x, layer, dx, dy, kernel=kernel), STRIDES[layer]
+    paths, step = both_paths(x, layer, kernel, dx, dy), STRIDES[layer]
     assert paths.exact == (dx % step == dy % step == 0)
     assert paths.moved == (dx // step, dy // step)
     assert (paths.error == 0) == paths.exact
@@ -117,7 +117,7 @@ def test_zero_padding_spoils_exactly_the_rim(kernel, seed):
     ends = {i % n for i in range(-r, r)}
     for amount, axis in itertools.product(range(-8, 9), (0, 1)):
         dx, dy = (amount, 0) if axis == 0 else (0, amount)
-        differ = both_paths(x, "zeros", dx, dy, kernel=kernel).differ
+        differ = both_paths(x, "zeros", kernel, dx, dy).differ
         wrong = set(np.flatnonzero(differ.any(axis=axis)))
         assert wrong == ((ends | {(i + amount) % n for i in ends}) if amount else set())
         assert len(wrong) == rim(amount, kernel)
@@ -208,7 +208,7 @@ def is_green(colour):
 @pytest.mark.parametrize("layer", STRIDES)
 @pytest.mark.parametrize("name", NAMES)
 def test_each_map_shows_its_values(layer, name):
-    paths = both_paths(picture(name), layer, 3, -2)
+    paths = both_paths(picture(name), layer, 3, 3, -2)
     values = [paths.x, paths.shifted, paths.mapped, paths.there, paths.here]
     *drawn, gap = drawn_maps(figures.two_paths(paths, dx=3, dy=-2, layer=("dense",)))
     for cells, array in zip(drawn, values, strict=True):

@@ -17,7 +17,7 @@ from course_utils.lessons.equivariance.layers import picture as picture_of
 
 def view(layer: str, picture: str, kernel: int, dx: int, dy: int) -> View:
     """Draw both paths of one state and say why they agree or differ."""
-    paths = both_paths(picture_of(picture), layer, dx, dy, kernel=kernel)
+    paths = both_paths(picture_of(picture), layer, kernel, dx, dy)
     conv = f"conv {kernel}{TIMES}{kernel}"
     name = {
         "circular": (conv, "circular"),

@@ -72,7 +72,7 @@ class Paths(NamedTuple):
         return self.there != self.here
 
 
-def shift(x, dx, dy=0):
+def shift(x, dx, dy):
     """Shift the last two axes of an array by dx columns to the right and dy rows down.
 
     (T x)[row, column] = x[(row - dy) mod H, (column - dx) mod W]: values move to other places and
@@ -128,7 +128,7 @@ def edge_kernel(size):
     return 2 * np.outer(smooth, slope) + np.outer(slope, smooth)
 
 
-def apply_layer(x, layer, kernel=3):
+def apply_layer(x, layer, kernel):
     """Apply a layer to a picture of whole numbers: x (n, n) with n even -> (m, m), m = n / stride.
 
     layer: "circular": convolution, the picture goes on at the opposite side; "zeros": convolution,
@@ -146,7 +146,7 @@ def apply_layer(x, layer, kernel=3):
     return np.einsum("ijtu,tu->ij", windows[::step, ::step], edge_kernel(kernel))
 
 
-def both_paths(x, layer, dx, dy=0, *, kernel=3):
+def both_paths(x, layer, kernel, dx, dy):
     """Go both ways, shift then layer and layer then shift: `Paths`.
 
     The output is shifted by dx / stride columns and dy / stride rows, rounded down where this is
