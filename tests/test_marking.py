@@ -7,7 +7,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from course_utils.quiz.marking import Question, Wrong, mark, normalise, parse_number, reading
+from course_utils.quiz.marking import mark, normalise, parse_number, reading
+from course_utils.quiz.questions import Question, Wrong
 
 NUMBER = Question(
     id="01.n",

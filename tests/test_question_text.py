@@ -2,8 +2,8 @@
 
 import pytest
 
-from course_utils.quiz.marking import Question, Wrong
-from course_utils.quiz.question_text import (
+from course_utils.quiz.questions import Question, Wrong
+from course_utils.quiz.text import (
     answer_text,
     markup,
     number_text,

@@ -7,8 +7,8 @@ import sys
 
 import pytest
 
-from course_utils import quiz as quiz_module
 from course_utils.quiz import ask, forget
+from course_utils.quiz import widget as quiz_module
 
 DENSE, STRIDE, SPARSE, NAME = (
     "01.dense-arrows",
@@ -343,7 +343,7 @@ def press(request, monkeypatch):
 
     def press(card, button):
         if request.param == "two kernels":
-            monkeypatch.setattr(quiz_module, "_CARDS", [card])
+            monkeypatch.setattr(quiz_module, "CARDS", [card])
         getattr(card, f"{button}_button").click()
 
     press.at_once = request.param == "one kernel"

@@ -7,7 +7,8 @@ import pytest
 from course_utils.drawing import style
 from course_utils.quiz import card as quiz_card
 from course_utils.quiz.card import STYLE, hints_html, reveal_html, says, verdict_html
-from course_utils.quiz.marking import Question, Verdict, Wrong
+from course_utils.quiz.marking import Verdict
+from course_utils.quiz.questions import Question, Wrong
 
 QUESTION = Question(
     id="01.n",

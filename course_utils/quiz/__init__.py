@@ -1,43 +1,27 @@
 """`ask("01.dense-arrows")`: a question to answer, lock in, get hints for and reveal in place.
 
+Questions stand in `data/questions` (`questions.py`); `marking.py` says what is right and why not;
+`text.py` and `card.py` say how a card reads and looks; `widget.py` is the card, which keeps what
+was answered (`answers.py`). Only the card needs ipywidgets, and it is loaded when one is shown.
+
 jupyterquiz shows questions as well, but it neither locks an answer before the reveal nor remembers
 one: this does.
-
-Questions come from `data/questions` (`questions.py`), marks from `course_utils.quiz.marking`,
-stored answers from `answers.py`. Check gives feedback at once. Lock in stores the answer
-and says nothing, so that a class can commit itself before the reveal. The widget works by keyboard
-alone: Tab moves, Enter in the text field checks, Space and Enter press buttons. Right and wrong
-are said in words, never by colour alone.
 """
 
-import html
-import time
-from collections.abc import Callable
-from weakref import WeakSet
-
-import ipywidgets as widgets
-
 from course_utils.quiz.answers import AnswerFile
-from course_utils.quiz.card import STYLE, hints_html, keys_html, reveal_html, says, verdict_html
-from course_utils.quiz.marking import Question, mark
-from course_utils.quiz.question_text import answer_text, prompt_html, static_html, text_form
-from course_utils.quiz.questions import find_question, question_files
+from course_utils.quiz.marking import Verdict, mark
+from course_utils.quiz.questions import Question, find_question, question_files
 
-# A browser sends key strokes one at a time and holds the rest back while the kernel is busy, but
-# sends a press of Enter or a button at once. So the tail of what was typed may arrive after the
-# press; see Quiz._on_typed.
-TAIL_SECONDS = 1.0
-
-_CARDS: WeakSet["Quiz"] = WeakSet()  # of this kernel: a cell run twice shows one question twice
-_ELSEWHERE = "Another card of this question holds your answer. What you wrote here is not kept: {}"
-_FRESH = {"answer": "", "checked": False, "locked": False, "revealed": False, "hints": 0}
+__all__ = ["Question", "Verdict", "ask", "find_question", "forget", "mark"]
 
 
-def ask(question_id: str) -> "Quiz":
+def ask(question_id: str):
     """Show a question, for example `ask("01.dense-arrows")`, with the earlier answer if any.
 
     Raises ValueError for an id that no question file holds; the message lists the ids there are.
     """
+    from course_utils.quiz.widget import Quiz
+
     return Quiz(find_question(question_id), _answer_file(question_id[:2]))
 
 
@@ -47,6 +31,8 @@ def forget(notebook: str) -> None:
     Cards that are open in this kernel are empty at once. Raises ValueError for a notebook without
     questions.
     """
+    from course_utils.quiz.widget import CARDS
+
     answers, kept = _answer_file(notebook), None
     try:
         if answers.path.exists():  # if not, there may be no folder for the lock either
@@ -58,7 +44,7 @@ def forget(notebook: str) -> None:
     if kept is None:
         print(f"There are no stored answers for notebook {notebook}.")
         return
-    for card in _CARDS:
+    for card in CARDS:
         if card.question.id.startswith(notebook):
             card.begin_again()
     print(f"Your answers are set aside in {kept}.\nAll questions of the lesson are open again.")
@@ -69,248 +55,3 @@ def _answer_file(notebook: str) -> AnswerFile:
     if notebook not in files:
         raise ValueError(f"notebook must be one of {', '.join(files)}, got {notebook!r}")
     return AnswerFile(files[notebook].stem)
-
-
-class Quiz(widgets.VBox):
-    """One question as a widget.
-
-    `entry` is the input; `check_button`, `lock_button`, `hint_button` and `reveal_button` are the
-    buttons; `answer` is what is entered now (text, option key or list of option keys).
-    `hints_area`, `feedback_area` and `notice_area` are the HTML widgets that speak.
-    """
-
-    def __init__(self, question: Question, answers: AnswerFile):
-        self.question = question
-        self._answers = answers
-        records, self._notice = answers.read()
-        self._record = self._fitting(records.get(question.id, {}))
-        self._unkept = False  # whether the record holds what could not be stored
-        self._redo, self._acted_at = None, float("-inf")
-
-        prompt = widgets.HTML(value=STYLE + prompt_html(question) + keys_html(question))
-        self.entry = _entry(question)
-        self.check_button = _button("Check", "Mark my answer now", "primary")
-        self.lock_button = _button("Lock in", "Store my answer without feedback")
-        self.hint_button = _button("Hint", "Show the next hint")
-        self.reveal_button = _button("Reveal", "Show the answer and the explanation")
-        buttons = [self.check_button, self.lock_button, self.hint_button, self.reveal_button]
-        self.hints_area, self.feedback_area, self.notice_area = (widgets.HTML() for _ in range(3))
-        row = widgets.HBox(buttons)
-        row.add_class("cnn-quiz-buttons")
-        super().__init__(
-            [prompt, self.entry, row, self.hints_area, self.feedback_area, self.notice_area]
-        )
-        self.add_class("cnn-quiz")
-        self.add_class(f"cnn-quiz-kind-{question.kind}")
-
-        self._enter(self._record["answer"])
-        self._refusal = ""
-        self.check_button.on_click(lambda _: self._act(self._check))
-        self.lock_button.on_click(
-            lambda _: self._act(self._unlock if self._record["locked"] else self._lock)
-        )
-        self.hint_button.on_click(lambda _: self._keep(self._hint))
-        self.reveal_button.on_click(
-            lambda _: self._act(self._hide if self._record["revealed"] else self._reveal)
-        )
-        if isinstance(self.entry, widgets.Text):
-            # Not on_submit: it is deprecated, and its successor also fires on leaving the field.
-            self.entry.on_msg(self._on_message)
-            self.entry.typed = self._on_typed
-        self._render()
-        self._notify(self._notice)
-        _CARDS.add(self)
-
-    # --- the answer in the input ---
-
-    @property
-    def answer(self) -> str | list[str]:
-        """What is entered now, as it is stored: text, an option key, or a list of option keys."""
-        if self.question.kind == "choices":
-            boxes = zip(self.question.options, self.entry.children, strict=True)
-            return [key for (key, _), box in boxes if box.value]
-        return self.entry.value or ""
-
-    def _enter(self, answer: str | list[str]) -> None:
-        """Put an answer into the input; what differs from it later was written here."""
-        self._entered = answer
-        if self.question.kind == "choices":
-            for (key, _), box in zip(self.question.options, self.entry.children, strict=True):
-                box.value = key in answer
-        else:
-            self.entry.value = answer or (None if self.question.kind == "choice" else "")
-
-    def _fitting(self, stored: dict) -> dict:
-        """A stored record made whole, without an answer that the question no longer allows."""
-        record = _FRESH | stored
-        answer, keys = record["answer"], [key for key, _ in self.question.options]
-        if self.question.kind == "choices":
-            fits = [key for key in keys if isinstance(answer, list) and key in answer]
-        elif self.question.kind == "choice":
-            fits = answer if answer in keys else ""
-        else:
-            fits = answer if isinstance(answer, str) else ""
-        record["answer"] = fits
-        return record if len(fits) == len(answer) else record | {"checked": False, "locked": False}
-
-    # --- what the buttons do ---
-
-    def _act(self, action: Callable[[dict, str | list[str]], dict]) -> None:
-        self._redo, self._acted_at = action, time.monotonic()
-        self._keep(action)
-
-    def _on_message(self, _, content, buffers) -> None:
-        if content.get("event") == "submit":
-            self._act(self._check)
-
-    def _on_typed(self) -> None:
-        """Do the last action again if text arrives right after it: it was typed before."""
-        if self._redo and time.monotonic() - self._acted_at < TAIL_SECONDS:
-            self._keep(self._redo)
-
-    # Each action returns what it changes in `now`, the record as it is stored at this moment:
-    # another card of the question, perhaps in another kernel, may have changed it. `entered` is
-    # the answer in the input. A button that was enabled a moment ago may be pressed too late.
-
-    def _check(self, now: dict, entered: str | list[str]) -> dict:
-        if now["locked"] or now["revealed"]:
-            return {}
-        return {"answer": entered, "checked": True} if self._readable(entered) else {}
-
-    def _lock(self, now: dict, entered: str | list[str]) -> dict:
-        if now["revealed"] or (now["locked"] and not self._record["locked"]):
-            return {}
-        if not self._readable(entered):
-            return {"locked": False}  # it was locked if text has arrived after the press
-        return {"answer": entered, "checked": False, "locked": True}
-
-    def _unlock(self, now: dict, entered: str | list[str]) -> dict:
-        return {} if now["revealed"] else {"locked": False}
-
-    def _hint(self, now: dict, entered: str | list[str]) -> dict:
-        return {"hints": max(now["hints"], min(self._shown_hints() + 1, len(self.question.hints)))}
-
-    def _reveal(self, now: dict, entered: str | list[str]) -> dict:
-        mine = entered and not now["locked"] and now["answer"] == self._entered
-        return {"answer": entered if mine else now["answer"], "revealed": True}
-
-    def _hide(self, now: dict, entered: str | list[str]) -> dict:
-        return {"revealed": False}
-
-    def _readable(self, entered: str | list[str]) -> bool:
-        verdict = mark(self.question, entered)
-        self._refusal = "" if verdict.attempt else verdict.message
-        return verdict.attempt
-
-    def _keep(self, action: Callable[[dict, str | list[str]], dict]) -> None:
-        """Do one action to the stored record, and show the outcome on each card of the question."""
-        typed, before = self.answer, self._record
-        touched = typed != self._entered
-
-        def changed(stored: dict) -> dict:
-            now = before if self._unkept else self._fitting(stored)
-            return now | action(now, typed if touched else now["answer"])
-
-        record, notice = self._answers.update(self.question.id, changed)
-        unkept = record is None
-        record = changed(before) if unkept else record
-        for card in _CARDS:
-            if card.question.id == self.question.id:
-                card._show(record, unkept)
-        if touched and typed and self.answer != typed:
-            notice = _ELSEWHERE.format(answer_text(self.question, typed))
-        self._notify(notice or self._notice)
-
-    def begin_again(self) -> None:
-        """Empty the card, as if the question had never been answered."""
-        fresh = self._fitting({})
-        self._enter(fresh["answer"])
-        self._refusal, self._notice, self._redo = "", "", None
-        self._show(fresh, unkept=False)
-        self._notify("")
-
-    # --- what is shown ---
-
-    def _show(self, record: dict, unkept: bool) -> None:
-        """Show a record. What is being written here stays, unless the card is closed now."""
-        draft = self.answer != self._entered
-        self._record, self._unkept = record, unkept
-        answer, closed = record["answer"], record["locked"] or record["revealed"]
-        if not draft or closed or self.answer == answer:
-            self._enter(answer)
-        self._render()
-
-    def _shown_hints(self) -> int:
-        return min(self._record["hints"], len(self.question.hints))
-
-    def _render(self) -> None:
-        """Make buttons, input and texts say what the record says."""
-        record, total = self._record, len(self.question.hints)
-        locked, revealed = record["locked"], record["revealed"]
-        shown = self._shown_hints()
-        for control in self.entry.children if self.question.kind == "choices" else [self.entry]:
-            control.disabled = locked or revealed
-        # The button just pressed stays enabled: a disabled one would drop the keyboard focus.
-        self.check_button.disabled = locked or revealed
-        self.lock_button.disabled = revealed
-        self.lock_button.description = "Change my answer" if locked else "Lock in"
-        self.hint_button.disabled = revealed
-        self.hint_button.description = (
-            "All hints shown" if shown == total else f"Hint ({shown + 1} of {total})"
-        )
-        self.reveal_button.description = "Hide the answer" if revealed else "Reveal"
-        self.hints_area.value = hints_html(self.question, shown)
-        self.feedback_area.value = self._feedback()
-
-    def _feedback(self) -> str:
-        answer = self._record["answer"]  # what was kept, not what is being typed
-        verdict = mark(self.question, answer)
-        if self._record["revealed"]:
-            return reveal_html(self.question, answer, verdict, self._record["locked"])
-        if self._record["locked"]:
-            return says("<p><strong>Locked in.</strong> Reveal when you are ready.</p>")
-        if self._refusal:
-            return says(f"<p>{html.escape(self._refusal)}</p>")
-        return verdict_html(self.question, answer, verdict) if self._record["checked"] else ""
-
-    def _notify(self, notice: str) -> None:
-        self.notice_area.value = says(f"<p>{html.escape(notice)}</p>") if notice else ""
-
-    def __repr__(self) -> str:
-        return text_form(self.question)
-
-    def _repr_mimebundle_(self, **kwargs) -> dict:
-        bundle = super()._repr_mimebundle_(**kwargs)
-        return bundle | {
-            "text/plain": text_form(self.question),
-            "text/html": static_html(self.question),
-        }
-
-
-class _Field(widgets.Text):
-    """A text field that tells what the student typed from what a program put in."""
-
-    typed = None
-
-    def set_state(self, sync_data):
-        """Take an update of the browser (ipywidgets calls this for nothing else)."""
-        super().set_state(sync_data)
-        if self.typed and "value" in sync_data:
-            self.typed()
-
-
-def _entry(question: Question) -> widgets.Widget:
-    """The input that suits the kind of question."""
-    if question.kind == "choice":
-        options = [(text, key) for key, text in question.options]
-        return widgets.RadioButtons(options=options, value=None, description="Your answer")
-    if question.kind == "choices":
-        return widgets.VBox(
-            [widgets.Checkbox(description=text, indent=False) for _, text in question.options]
-        )
-    description = f"Your answer ({question.unit})" if question.unit else "Your answer"
-    return _Field(description=description)
-
-
-def _button(description: str, tooltip: str, button_style: str = "") -> widgets.Button:
-    return widgets.Button(description=description, tooltip=tooltip, button_style=button_style)

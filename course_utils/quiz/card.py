@@ -9,8 +9,9 @@ import re
 from contextlib import suppress
 
 from course_utils.drawing.style import BAD, FAINT, GOOD, INK, INPUT, MUTED, PAPER, tint
-from course_utils.quiz.marking import Question, Verdict, reading
-from course_utils.quiz.question_text import answer_text, markup, number_text
+from course_utils.quiz.marking import Verdict, reading
+from course_utils.quiz.questions import Question
+from course_utils.quiz.text import answer_text, markup, number_text
 
 # A live card is as wide as a stored one: 46em and, since widgets count it in, padding and border.
 # Sizes are in em of the page's own type, as in a stored card, so that a slide can scale the card by

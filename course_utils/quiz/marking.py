@@ -15,6 +15,8 @@ import unicodedata
 from dataclasses import dataclass
 from fractions import Fraction
 
+from course_utils.quiz.questions import Question
+
 _UNREADABLE = (
     "This cannot be read as a number. Write digits, with a point before the decimals, for example "
     "12, 0.25 or 1250."
@@ -42,36 +44,6 @@ _ALIASES = {
     "million": {"million macs", "million multiply-adds"},
     "million MACs": {"million", "million multiply-adds"},
 }
-
-
-@dataclass(frozen=True)
-class Wrong:
-    """A foreseen wrong answer and why it is wrong; `missed`: a right option that was left out."""
-
-    values: tuple
-    because: str
-    tolerance: float = 0
-    missed: bool = False
-
-
-@dataclass(frozen=True)
-class Question:
-    """One question as its file states it; `course_utils.quiz.questions` explains the keys."""
-
-    id: str
-    kind: str
-    prompt: str
-    answer: int | float | str | tuple[str, ...]
-    explanation: str
-    hints: tuple[str, ...]
-    wrong: tuple[Wrong, ...]
-    lecture: str = ""
-    nudge: str = ""
-    tolerance: float = 0
-    integer: bool = False
-    unit: str = ""
-    accept: tuple[str, ...] = ()
-    options: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)

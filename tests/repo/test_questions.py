@@ -12,7 +12,8 @@ import pytest
 from course_utils.datasets.files import DATA
 from course_utils.geometry import edge_count, receptive_field
 from course_utils.quiz.marking import mark
-from course_utils.quiz.question_text import (
+from course_utils.quiz.questions import load_questions, question_files
+from course_utils.quiz.text import (
     answer_text,
     markup,
     number_text,
@@ -20,7 +21,6 @@ from course_utils.quiz.question_text import (
     static_html,
     text_form,
 )
-from course_utils.quiz.questions import load_questions, question_files
 
 FILES = question_files()
 QUESTIONS = [q for path in FILES.values() for q in load_questions(path).values()]
@@ -229,7 +229,7 @@ def test_what_is_shown_is_the_same_in_another_process():
     forms = "".join(text_form(q) + static_html(q) for q in QUESTIONS)
     program = (
         "from course_utils.quiz.questions import load_questions, question_files\n"
-        "from course_utils.quiz.question_text import static_html, text_form\n"
+        "from course_utils.quiz.text import static_html, text_form\n"
         "for path in question_files().values():\n"
         "    for q in load_questions(path).values():\n"
         "        print(text_form(q) + static_html(q), end='')\n"

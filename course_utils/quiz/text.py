@@ -7,7 +7,7 @@ import html
 import re
 
 from course_utils.drawing.style import FAINT, INK, MUTED, PAPER
-from course_utils.quiz.marking import Question, Wrong
+from course_utils.quiz.questions import Question, Wrong
 
 # Inline, because JupyterLab drops <style> from the stored outputs of a notebook it does not trust.
 _CARD = (

@@ -1,0 +1,382 @@
+"""Check a student's function on many inputs, and say what is wrong in a way that teaches.
+
+    Exercise            a reference solution, its inputs, the known wrong ideas with their hints
+    check(f)            tries a student's function and returns a Report
+    show_solution(id)   the source of a reference solution, folded
+
+The exercises of a lesson stand in `course_utils/lessons/<slug>/exercises.py`; the lesson's file is
+loaded when one of them is asked for.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import importlib
+import importlib.util
+import inspect
+import linecache
+import math
+import numbers
+import random
+import re
+import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from itertools import chain
+from pathlib import Path
+from typing import NamedTuple
+
+from course_utils.exercises.comparing import (
+    as_tensor,
+    compare,
+    is_array,
+    one_line,
+    plain,
+    result_text,
+    short,
+    unchanged,
+)
+from course_utils.exercises.report import Report, Solution
+from course_utils.exercises.running import Notepad, TimeUp, run_for
+from course_utils.lessons import LESSONS, Lesson
+
+
+class WrongIdea(NamedTuple):  # TRANSITION
+    name: str
+    function: Callable
+    hint: str
+
+
+SECONDS = 3.0
+"""How long a check may take altogether before the function counts as endless, in seconds."""
+
+
+@dataclass(frozen=True)
+class Exercise:
+    """One coding exercise.
+
+    Attributes:
+        id: the number of the notebook, a dot, words joined by hyphens, as in `"01.count-edges"`.
+        title: what is to be written, as a phrase.
+        solution: the reference solution. `show_solution` prints its source; its results are what
+            the student's are compared with; its parameters name the arguments.
+        fixed: argument tuples, from the simplest on. The known wrong ideas differ on these.
+        random_case: makes one more argument tuple from a `random.Random`. The seed is the id, so
+            every check tries the same inputs.
+        wrong_ideas: hint -> what somebody with this idea would write. The hint teaches and does
+            not give the answer away; the function may raise where the idea leads nowhere.
+        random_count: how many random inputs are tried.
+        may_change_arguments: whether a function may change a list or array that it was given.
+    """
+
+    id: str
+    title: str
+    solution: Callable
+    fixed: tuple[tuple, ...]
+    random_case: Callable[[random.Random], tuple]
+    wrong_ideas: Mapping[str, Callable] = field(default_factory=dict)
+    random_count: int = 30
+    may_change_arguments: bool = False
+
+    def __post_init__(self):  # TRANSITION: rooms that still have WrongIdea
+        if isinstance(self.wrong_ideas, tuple):
+            ideas = {idea.hint: idea.function for idea in self.wrong_ideas}
+            object.__setattr__(self, "wrong_ideas", ideas)
+
+    @property
+    def name(self) -> str:
+        """The name of the function to write."""
+        return self.solution.__name__
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """The names of its parameters."""
+        return tuple(inspect.signature(self.solution).parameters)
+
+    def cases(self) -> list[tuple]:
+        """All argument tuples, the fixed ones first. The same at every call."""
+        rng = random.Random(self.id)
+        return [*self.fixed, *(self.random_case(rng) for _ in range(self.random_count))]
+
+    def call_text(self, arguments) -> str:
+        """One call as text, as in `count_edges(n=5, kernel=3, stride=1, padding=1)`."""
+        pairs = zip(self.parameters, arguments, strict=True)
+        return f"{self.name}({', '.join(f'{name}={short(value)}' for name, value in pairs)})"
+
+    def check(
+        self, student_function, *, seconds: float = SECONDS, _tensors: bool = False
+    ) -> Report:
+        """Try `student_function` on every case; see `check` of this module."""
+        real = isinstance(seconds, numbers.Real) and not isinstance(seconds, bool)
+        if not real or not 0 < seconds < math.inf:
+            raise ValueError(f"seconds must be a finite number > 0, got {seconds!r}")
+        if refusal := _cannot_be_called(self, student_function):
+            return Report(self.id, self.name, "wrong signature", refusal)
+        cases = [_Case.prepare(self, arguments, _tensors) for arguments in self.cases()]
+        outcomes, notepad, end = [], Notepad(), "interrupted"
+
+        def work():
+            for case in cases:
+                outcomes.append(_try(self, student_function, case, notepad))
+
+        with contextlib.redirect_stdout(notepad), contextlib.suppress(KeyboardInterrupt):
+            end = run_for(seconds, work)
+        report = _judge(self, cases, list(outcomes), end, seconds)
+        if report.state == "raised" and not _tensors and any(map(is_array, cases[0].arguments)):
+            # Written for tensors, as lessons are that compute with torch: try it with tensors.
+            again = self.check(student_function, seconds=seconds, _tensors=True)
+            return again if again.state != "raised" else report
+        return report
+
+
+def check(student_function, exercise_id: str | None = None, *, seconds: float = SECONDS) -> Report:
+    """Check a student's function; the Report, as the last expression of a cell, is its card.
+
+    Args:
+        student_function: the function. Arrays are handed over as NumPy's; a function that stops
+            with an error on them gets torch tensors, floats in the default dtype.
+        exercise_id: as in `"01.count-edges"`; if not given, the exercise is the one that asks for
+            a function of this name.
+        seconds: time for all inputs together; after that the function counts as endless.
+
+    Raises:
+        ValueError: if there is no such exercise, or `seconds` is not a positive finite number.
+            Nothing that the student's function does is raised; it is reported.
+    """
+    name = exercise_id or getattr(student_function, "__name__", None)
+    if name is None:
+        raise ValueError(
+            "check needs the function itself, its name without brackets behind it, as in "
+            f"check(count_edges), got {short(student_function)}"
+        )
+    return find(name).check(student_function, seconds=seconds)
+
+
+def show_solution(exercise_id: str) -> Solution:
+    """Return the source of a reference solution, to be the last expression of a cell.
+
+    Raises:
+        ValueError: if there is no such exercise. The message lists those there are.
+    """
+    exercise = find(exercise_id)
+    return Solution.of(exercise.id, exercise.solution)
+
+
+def find(name: str) -> Exercise:
+    """Return the exercise of that id, `"01.count-edges"`, or of that function, `"count_edges"`.
+
+    Raises:
+        ValueError: if there is no such exercise. The message lists those there are.
+    """
+    number = name[:2] if re.match(r"\d\d\.", str(name)) else None
+    lessons = [lesson for lesson in LESSONS if number in (None, lesson.number)]
+    for exercise in chain.from_iterable(map(exercises_of, lessons)):
+        if name in (exercise.id, exercise.name):
+            return exercise
+    known = ", ".join(repr(e.id) for lesson in LESSONS for e in exercises_of(lesson))
+    raise ValueError(f"exercise must be one of {known}, got {name!r}")
+
+
+def exercises_of(lesson: Lesson) -> list[Exercise]:
+    """Return the exercises of one lesson, in the order of its file; none where it has no file."""
+    name = f"course_utils.lessons.{lesson.slug[3:]}.exercises"
+    if not importlib.util.find_spec(name):
+        return []
+    found = vars(importlib.import_module(name)).values()
+    return [value for value in found if isinstance(value, Exercise)]
+
+
+def _cannot_be_called(exercise, function):
+    """Why a function cannot be called with the arguments of an exercise; None when it can."""
+    call = f"{exercise.name}({', '.join(exercise.parameters)})"
+    if not callable(function):
+        return (
+            f"The check needs the function itself, and was given {short(function)}. Hand over the "
+            f"name without brackets behind it: check({exercise.name})."
+        )
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):  # some built-in functions have none: let the call tell
+        return None
+    try:
+        signature.bind(*exercise.parameters)
+    except TypeError as error:
+        return f"The check calls {call}. Your function cannot be called so: {one_line(str(error))}."
+    given = [name for name in signature.parameters if name in exercise.parameters]
+    if set(given) == set(exercise.parameters) and tuple(given) != exercise.parameters:
+        return (
+            f"The check calls {call}, by position. Your function takes the same parameters in "
+            f"another order: {', '.join(given)}."
+        )
+    return None
+
+
+@dataclass(frozen=True)
+class _Case:
+    """One input with its right result, and what each wrong idea makes of it, by its hint."""
+
+    arguments: tuple
+    expected: object
+    ideas: dict[str, object]
+
+    @classmethod
+    def prepare(cls, exercise, arguments, tensors=False):
+        ideas = {}
+        for hint, idea in exercise.wrong_ideas.items():
+            # An idea may lead nowhere on some input (see Exercise): then nothing equals it.
+            with contextlib.suppress(Exception):
+                ideas[hint] = idea(*copy.deepcopy(arguments))
+        expected = exercise.solution(*copy.deepcopy(arguments))
+        return cls(tuple(map(as_tensor, arguments)) if tensors else arguments, expected, ideas)
+
+
+@dataclass(frozen=True)
+class _Outcome:
+    """What the student's function did with one case, already turned into text."""
+
+    verdict: str  # "same", "different", "wrong type", "nothing" or "raised"
+    given: str = ""
+    given_type: str = ""
+    is_float: bool = False
+    error: str = ""
+    place: str = ""
+    printed: str = ""
+    changed: str = ""  # name of the argument that was changed in place
+    ideas: frozenset[str] = frozenset()  # hints of the wrong ideas that give the same result
+
+
+def _try(exercise, function, case, notepad):
+    arguments = copy.deepcopy(case.arguments)
+    try:
+        given = function(*arguments)
+    except (TimeUp, KeyboardInterrupt):
+        raise
+    except BaseException as error:  # SystemExit as well: it must not end the notebook
+        verdict = "nothing" if isinstance(error, NotImplementedError) else "raised"
+        place = _place(error, function)
+        return _Outcome(verdict, error=_describe(error), place=place, printed=notepad.take())
+    printed = notepad.take()
+    if given is None or given is Ellipsis or given is NotImplemented:
+        return _Outcome("nothing", given=short(given), printed=printed)
+    pairs = zip(exercise.parameters, case.arguments, arguments, strict=True)
+    changed = [name for name, before, after in pairs if not unchanged(before, after)]
+    same = (hint for hint, result in case.ideas.items() if compare(result, given) == "same")
+    return _Outcome(
+        compare(case.expected, given),
+        given=result_text(given),
+        given_type=type(given).__name__,
+        is_float=isinstance(plain(given), float),
+        printed=printed,
+        changed=changed[0] if changed else "",
+        ideas=frozenset(same),
+    )
+
+
+def _describe(error):
+    """An error on one line, as in `ZeroDivisionError: division by zero`."""
+    try:
+        text = str(error)
+    except Exception:  # an exception class of the student's may break while it is written
+        text = "(its text cannot be shown)"
+    return one_line(f"{type(error).__name__}: {text}" if text else type(error).__name__)
+
+
+def _place(error, function):
+    """`line 3: return n / 0`: where the student's own code stood when the error arose."""
+    code = getattr(inspect.unwrap(function), "__code__", None)
+    here = str(Path(__file__).parent)
+    steps = [
+        (frame, number)
+        for frame, number in traceback.walk_tb(error.__traceback__)
+        if not frame.f_code.co_filename.startswith(here)
+    ]
+    own = [s for s in steps if code and s[0].f_code.co_filename == code.co_filename] or steps
+    if not own:
+        return ""
+    frame, number = own[-1]
+    source = linecache.getline(frame.f_code.co_filename, number, frame.f_globals).strip()
+    return f"line {number}: {one_line(source)}" if source else f"line {number}"
+
+
+def _judge(exercise, cases, outcomes, end, seconds):
+    """Turn the outcomes into the Report on the first case that is not right."""
+    report = Report(exercise.id, exercise.name, "passed", "")
+
+    def say(state, message, number=None, **more):
+        call = "" if number is None else exercise.call_text(cases[number].arguments)
+        return replace(report, state=state, message=message, call=call, **more)
+
+    if end == "interrupted":
+        return say("interrupted", "You stopped the check.", min(len(outcomes), len(cases) - 1))
+    if end != "done" and len(outcomes) < len(cases):
+        return say("endless", _endless_text(seconds, end), len(outcomes))
+    if all(outcome.verdict == "nothing" for outcome in outcomes):
+        return _judge_nothing(say, outcomes[0])
+    for number, outcome in enumerate(outcomes):
+        if outcome.verdict != "same":
+            return _judge_wrong(say, exercise, cases, outcomes, number)
+    changed = [number for number, outcome in enumerate(outcomes) if outcome.changed]
+    if changed and not exercise.may_change_arguments:
+        message = (
+            f"Every result is right, but your function changes the argument "
+            f"`{outcomes[changed[0]].changed}` that it was given. Whoever calls it would lose the "
+            "original. Work on a copy, or only read it."
+        )
+        return say("changed its input", message, changed[0])
+    message = f"All {len(cases)} inputs are right: {len(exercise.fixed)} fixed and "
+    message += f"{exercise.random_count} random."
+    count = isinstance(cases[0].expected, int) and not isinstance(cases[0].expected, bool)
+    if count and any(outcome.is_float for outcome in outcomes):
+        message += f" Your function returns a float, as in {outcomes[0].given}. That is accepted; "
+        message += "a count is better an int, which // gives where / does not."
+    return say("passed", message)
+
+
+def _endless_text(seconds, end):
+    text = (
+        f"Stopped after {seconds:g} s: your function was still at work on this input. "
+        "Is there a loop whose condition never becomes false, or a very long wait?"
+    )
+    if end == "left behind":
+        text += " It could not be ended and goes on in the background; restarting the kernel does."
+    return text
+
+
+def _judge_nothing(say, outcome):
+    if outcome.error or not outcome.printed:
+        return say("not attempted", "Write the function, then run this cell again.")
+    hint = "Printing shows a value to you. `return` hands it to whoever called the function."
+    message = "Your function prints, but returns nothing."
+    return say("failed", message, 0, given=outcome.given, printed=outcome.printed, hint=hint)
+
+
+def _judge_wrong(say, exercise, cases, outcomes, number):
+    outcome, expected = outcomes[number], cases[number].expected
+    if outcome.error:
+        shown = {"error": outcome.error, "place": outcome.place, "printed": outcome.printed}
+        message = "Your function stops with an error on this input."
+        if outcome.error.startswith("SystemExit"):
+            message = "Your function tries to end the whole program. `return` ends just the "
+            message += "function."
+        return say("raised", message, number, **shown)
+    shown = {"expected": result_text(expected), "given": outcome.given, "printed": outcome.printed}
+    if outcome.verdict == "nothing":
+        hint = "On this input the function reaches its end, or an early exit, without a result."
+        return say("failed", "Nothing was returned.", number, hint=hint, **shown)
+    if outcome.verdict == "wrong type":
+        message = f"Your function returns {_article(outcome.given_type)}, and the result should be "
+        message += f"{_article(type(expected).__name__)}."
+        return say("wrong type", message, number, **shown)
+    right = sum(o.verdict == "same" for o in outcomes)
+    message = f"{right} of {len(outcomes)} inputs are right. The first that is not:"
+    # An idea must give the student's result on *every* input, those included where it happens to
+    # be right: one input proves little (5 inputs and kernel 3 give 15 to two different ideas).
+    common = frozenset.intersection(*(o.ideas for o in outcomes))
+    hint = next((hint for hint in exercise.wrong_ideas if hint in common), "")
+    return say("failed", message, number, hint=hint, **shown)
+
+
+def _article(name):
+    names = {"NoneType": "None", "ndarray": "a NumPy array", "Tensor": "a torch tensor"}
+    return names.get(name) or f"{'an' if name[0].lower() in 'aeiou' else 'a'} {name}"

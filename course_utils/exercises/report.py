@@ -1,0 +1,170 @@
+"""What a student reads: the report of a check, and a solution, folded."""
+
+from __future__ import annotations
+
+import ast
+import html
+import inspect
+import re
+from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
+
+from course_utils.drawing.style import BAD, FAINT, GOOD, INK, MUTED, PAPER, tint
+
+_HEADLINES = {  # state -> (symbol, words, colour of the bar)
+    "not attempted": ("○", "not attempted yet", MUTED),
+    "passed": ("✓", "passed", GOOD),
+    "failed": ("✗", "not right yet", BAD),
+    "wrong type": ("✗", "wrong type of result", BAD),
+    "changed its input": ("✗", "changes its input", BAD),
+    "raised": ("✗", "stops with an error", BAD),
+    "endless": ("✗", "did not come to an end", BAD),
+    "wrong signature": ("✗", "cannot be called", BAD),
+    "interrupted": ("○", "interrupted", MUTED),
+}
+
+
+@dataclass(frozen=True, repr=False)
+class Report:
+    """What a check found. As the last expression of a cell it is shown as a card.
+
+    Attributes:
+        exercise: id of the exercise. name: of the function.
+        state: `"not attempted"`, `"passed"`, `"failed"`, `"wrong type"`, `"changed its input"`,
+            `"raised"`, `"endless"`, `"wrong signature"` or `"interrupted"`.
+        message: what happened, in a sentence or two.
+        call: the input it is about, as a call. expected, given: the right result and the student's.
+        error, place: the last line of the traceback, and the student's own line.
+        printed: what the function printed on that input.
+        hint: the advice for the wrong idea that was recognised.
+
+    Fields that do not apply are empty. `repr` is the same text on every machine and at every run.
+    """
+
+    exercise: str
+    name: str
+    state: str
+    message: str
+    call: str = ""
+    expected: str = ""
+    given: str = ""
+    error: str = ""
+    place: str = ""
+    printed: str = ""
+    hint: str = ""
+
+    def _rows(self):
+        rows = {
+            "Input": self.call,
+            "Expected": self.expected,
+            "Given": self.given,
+            "Error": self.error,
+            "Your code": self.place,
+            "Printed": self.printed,
+        }
+        return {label: text for label, text in rows.items() if text}
+
+    def __repr__(self):
+        symbol, words, _ = _HEADLINES[self.state]
+        lines = [f"{symbol} {self.name}: {words}", self.message]
+        for label, text in self._rows().items():
+            lines.append(f"  {label}: {text}".replace("\n", "\n    "))
+        return "\n".join([*lines, f"Hint: {self.hint}"] if self.hint else lines)
+
+    def _repr_html_(self):
+        symbol, words, colour = _HEADLINES[self.state]
+        rows = "".join(_html_row(label, text) for label, text in self._rows().items())
+        table = f'<table style="{_TABLE}">{rows}</table>' if rows else ""
+        hint = (
+            f'<p class="cnn-check-hint" style="margin:.6em 0 0"><strong>Hint.</strong> '
+            f"{_html_prose(self.hint)}</p>"
+        )
+        return (
+            f'<div class="cnn-check" data-state="{self.state.replace(" ", "-")}" role="status" '
+            f'style="{_CARD};border-left-color:{colour};background:{tint(colour, 0.07)}">'
+            f'<p class="cnn-check-head" style="margin:0"><span aria-hidden="true">{symbol}</span> '
+            f"<strong><code>{html.escape(self.name)}</code>: {words}</strong></p>"
+            f'<p style="margin:.3em 0 0">{_html_prose(self.message)}</p>{table}'
+            f"{hint if self.hint else ''}</div>"
+        )
+
+
+_CARD = (
+    f"max-width:44em;margin:.5em 0;padding:.7em 1em;border:1px solid {FAINT};"
+    f"border-left-width:.35em;border-radius:.35em;color:{INK};font-size:1em;line-height:1.45"
+)
+_TABLE = "border-collapse:collapse;margin:.5em 0 0;font-size:1em;background:none"
+_LABEL = f"padding:.1em .9em .1em 0;text-align:left;vertical-align:top;color:{MUTED}"
+_VALUE = "padding:.1em 0;text-align:left;vertical-align:top;overflow-wrap:anywhere"
+_CODE = f"color:{INK};background:none;font-size:.95em;white-space:pre-wrap"
+
+
+def _html_row(label, text):
+    return (
+        f'<tr style="background:none"><th scope="row" style="{_LABEL};font-weight:normal">'
+        f'{label}</th><td style="{_VALUE}">'
+        f'<code style="{_CODE}">{html.escape(text)}</code></td></tr>'
+    )
+
+
+def _html_prose(text):
+    """Escaped text in which `code` is set as code."""
+    return re.sub(r"`([^`]*)`", rf'<code style="{_CODE}">\1</code>', html.escape(text))
+
+
+@dataclass(frozen=True, repr=False)
+class Solution:
+    """The source of a reference solution, shown folded: the function that the checks run."""
+
+    exercise: str
+    source: str
+
+    @classmethod
+    def of(cls, exercise_id: str, function) -> Solution:
+        """Read the source of a function, below the imports that it needs where it is pasted."""
+        source = inspect.getsource(function).rstrip()
+        used = {node.id for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Name)}
+        known = {"math": "import math", "np": "import numpy as np"}
+        imports = "\n".join(line for name, line in known.items() if name in used)
+        return cls(exercise_id, f"{imports}\n\n\n{source}".lstrip())
+
+    def __repr__(self):
+        return f"solution of {self.exercise}, folded: open it on the page"
+
+    def _repr_html_(self):
+        return (
+            f'<details class="cnn-check cnn-check-solution" style="{_CARD};max-width:66em;'
+            f'border-left-color:{MUTED};background:{PAPER}">'
+            f'<summary style="cursor:pointer">Solution of {html.escape(self.exercise)} '
+            "(try it yourself first)</summary>"
+            f'<pre tabindex="0" style="margin:.6em 0 0;overflow-x:auto;color:{INK};background:none;'
+            f'white-space:pre;font-size:.95em">{coloured(self.source)}</pre></details>'
+        )
+
+
+def coloured(source: str) -> str:
+    """Return Python code as HTML in the colours of JupyterLab's own code cells.
+
+    Four kinds of token, no more: what a release of Pygments calls them finely does not matter.
+    """
+    from pygments import lex, token
+    from pygments.lexers import PythonLexer
+
+    looks = {
+        token.Keyword: "color:#008000;font-weight:700",
+        token.Operator.Word: "color:#008000;font-weight:700",
+        token.String: "color:#BA2121",
+        token.Comment: "color:#3D7B7B;font-style:italic",
+        token.Number: "color:#006B4E",
+    }
+
+    def look(kind) -> str:
+        return next((style for parent, style in looks.items() if kind in parent), "")
+
+    tokens = ((look(kind), text) for kind, text in lex(source, PythonLexer(ensurenl=False)))
+    page = ""
+    for style, run in groupby(tokens, itemgetter(0)):
+        text = html.escape("".join(text for _, text in run))
+        page += f'<span style="{style}">{text}</span>' if style else text
+    return page

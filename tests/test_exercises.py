@@ -1,0 +1,664 @@
+"""The exercises: what a check reports, endless functions, and what holds for each of the course."""
+
+import html
+import itertools
+import re
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from course_utils.drawing.style import INK, MUTED, PAPER, tint
+from course_utils.exercises import (
+    Exercise,
+    _Case,
+    check,
+    exercises_of,
+    find,
+    running,
+    show_solution,
+)
+from course_utils.exercises.comparing import compare, short
+from course_utils.exercises.report import _HEADLINES
+from course_utils.lessons import LESSONS
+
+QUICK = 0.15  # seconds; enough for the honest functions below, which need microseconds
+HAS_TIMER = pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="no interval timers here")
+
+
+def double(n):
+    return 2 * n
+
+
+def total(values):
+    return sum(values)
+
+
+def three(a, b, c):
+    return a + b * c
+
+
+TWO_MORE, LEFT = "Twice, not two more.", "Nothing happened to `n`."
+DOUBLE = Exercise(
+    id="99.double",
+    title="Double a number",
+    solution=double,
+    fixed=((2,), (5,), (0,)),
+    random_case=lambda rng: (rng.randint(1, 100),),
+    wrong_ideas={TWO_MORE: lambda n: n + 2, LEFT: lambda n: n},
+    random_count=20,
+)
+TOTAL = Exercise(
+    "99.total",
+    "Add up a list",
+    total,
+    (([1, 2],), ([3],)),
+    lambda rng: ([rng.randint(0, 9) for _ in range(4)],),
+)
+THREE = Exercise("99.three", "Three", three, ((1, 2, 3),), lambda rng: (1, 1, 1))
+
+
+def in_thread(function):
+    """Run `function` in another thread, where no signal arrives, and return its result."""
+    results = []
+    thread = threading.Thread(target=lambda: results.append(function()))
+    thread.start()
+    thread.join(20)
+    assert results, "the thread did not come back"
+    return results[0]
+
+
+both_ways = pytest.mark.parametrize("way", [lambda f: f(), in_thread], ids=["main", "thread"])
+
+
+# ---------------------------------------------------------------- functions students may write
+
+
+def _prints(n):
+    print(2 * n)
+
+
+def _todo(n):
+    print("todo")
+    raise NotImplementedError("todo")
+
+
+def _careless(n):
+    half = n // 2
+    return half / (n - n)
+
+
+def _inverts_zeros(n):
+    return np.linalg.inv(np.zeros((n, n)))
+
+
+def _again(n):
+    return _again(n + 1)
+
+
+class _Odd(Exception):
+    def __str__(self):
+        raise RuntimeError
+
+
+def _raises(error):
+    def function(n):
+        raise error
+
+    return function
+
+
+def _drains(values):
+    result = 0
+    while values:
+        result += values.pop()
+    return result
+
+
+def _busy(n):
+    while True:
+        n += 1
+
+
+def _swallows_exception(n):
+    while True:
+        try:  # noqa: SIM105
+            n += 1
+        except Exception:
+            pass
+
+
+def _swallows_everything(n):
+    while True:
+        try:
+            n += abs(n)
+            n = n % 7
+        except:  # noqa: E722
+            pass
+
+
+def _sleeps_and_swallows_everything(n):
+    end = time.monotonic() + 10  # in a worker thread nothing else would end it
+    while time.monotonic() < end:
+        try:  # noqa: SIM105
+            time.sleep(0.05)
+        except BaseException:
+            pass
+
+
+def _sleeps(n):
+    time.sleep(2)
+
+
+def _prints_for_ever(n):
+    while True:
+        print(n)
+
+
+def _stuck_at_5(n):
+    while n == 5:
+        pass
+    return 2 * n
+
+
+def _chatty(n):
+    print("n is", n, "x" * 10_000 if n == 5 else "")
+    return 2 * n - (n == 5)
+
+
+# ------------------------------------------------------------------------------------ reports
+
+REPORTS = [  # function, state, what the fields of the report hold
+    (double, "passed", {"message": "All 23 inputs are right: 3 fixed and 20 random."}),
+    (lambda n: ..., "not attempted", {"message": "Write the function"}),
+    (lambda n: None, "not attempted", {"hint": ""}),
+    (_raises(NotImplementedError()), "not attempted", {}),
+    (_todo, "not attempted", {}),
+    (_prints, "failed", {"printed": "4", "hint": "`return` hands it", "call": "double(n=2)"}),
+    (
+        lambda n: 2 * n if n < 5 else None,
+        "failed",
+        {"call": "double(n=5)", "given": "None", "message": "Nothing was returned."},
+    ),
+    (
+        lambda n: 2 * n if n != 5 else 11,
+        "failed",
+        {"call": "double(n=5)", "expected": "10", "given": "11", "hint": ""},
+    ),
+    (lambda n: 2 * n + 0.5, "failed", {"given": "4.5"}),
+    (lambda n: n + 2, "failed", {"hint": TWO_MORE, "call": "double(n=5)"}),  # 2 + 2 is right
+    (lambda n: n, "failed", {"hint": LEFT}),
+    (abs, "failed", {"hint": LEFT}),  # no case is below 0
+    (lambda n: n + 2 if n < 6 else 3 * n, "failed", {"hint": ""}),
+    (lambda *all: 2 * all[0], "passed", {}),
+    (lambda n, times=2: times * n, "passed", {}),
+    (lambda n: float(2 * n), "passed", {"message": "returns a float, as in 4.0"}),
+    (lambda n: np.float32(2 * n), "passed", {"message": "returns a float"}),
+    (lambda n: np.int64(2 * n), "passed", {}),
+    (lambda n: torch.tensor(2 * n), "passed", {}),
+    (_careless, "raised", {"error": "ZeroDivisionError: division by zero"}),
+    (_careless, "raised", {"place": "return half / (n - n)"}),
+    (_inverts_zeros, "raised", {"error": "LinAlgError", "place": "return np.linalg.inv("}),
+    (_again, "raised", {"error": "RecursionError", "place": "return _again(n + 1)"}),
+    (_raises(_Odd()), "raised", {"error": "_Odd: (its text cannot be shown)"}),
+    (_raises(ValueError(f"bad {object()!r}")), "raised", {"error": "bad <object object>"}),
+    (lambda n: n + "1", "raised", {"error": "TypeError"}),
+    (lambda n: sys.exit(3), "raised", {"message": "`return` ends just the function"}),
+    (_raises(KeyboardInterrupt()), "interrupted", {"call": "double(n=2)"}),
+    (lambda n: [4], "wrong type", {"message": "a list, and the result should be an int"}),
+    (lambda n: "4", "wrong type", {"message": "a str", "given": "'4'"}),
+    (lambda n: True, "wrong type", {"message": "a bool"}),
+    (lambda n: 4 + 0j, "wrong type", {"message": "a complex"}),
+    (lambda n: np.array([4, 4]), "wrong type", {"message": "a NumPy array"}),
+    (lambda n: torch.ones(2), "wrong type", {"message": "a torch tensor"}),
+    (lambda: 4, "wrong signature", {"message": "The check calls double(n)"}),
+    (lambda n, m: 4, "wrong signature", {"message": "The check calls double(n)"}),
+    (4, "wrong signature", {"message": "check(double)"}),
+    (None, "wrong signature", {"message": "check(double)"}),
+]
+
+
+@pytest.mark.parametrize(("function", "state", "fields"), REPORTS)
+@both_ways
+def test_reports(function, state, fields, way):
+    report = way(lambda: DOUBLE.check(function))
+    assert report.state == state
+    for name, text in fields.items():
+        assert (text in getattr(report, name)) if text else getattr(report, name) == ""
+    assert "Traceback" not in repr(report) and "0x" not in repr(report)
+    assert ("✗" in repr(report)) == (state not in ("passed", "not attempted", "interrupted"))
+
+
+def test_how_many_are_right_and_where_the_error_arose():
+    right = sum(case != (5,) for case in DOUBLE.cases())
+    report = DOUBLE.check(lambda n: 2 * n if n != 5 else 11)
+    assert report.message.startswith(f"{right} of 23 inputs are right")
+    line = _careless.__code__.co_firstlineno + 2
+    assert DOUBLE.check(_careless).place == f"line {line}: return half / (n - n)"
+
+
+def test_parameters_in_another_order():
+    report = THREE.check(lambda c, a, b: a)
+    assert report.state == "wrong signature" and "another order: c, a, b" in report.message
+
+
+def test_changing_an_argument_is_reported_unless_it_is_allowed():
+    report = TOTAL.check(_drains)
+    assert report.state == "changed its input" and "`values`" in report.message
+    assert report.call == "total(values=[1, 2])" and TOTAL.fixed == (([1, 2],), ([3],))
+    assert replace(TOTAL, may_change_arguments=True).check(_drains).state == "passed"
+
+
+@pytest.mark.parametrize("make", [np.array, torch.tensor], ids=["numpy", "torch"])
+def test_arrays_and_tensors(make):
+    def half(x):
+        return x / 2
+
+    def in_place(x):
+        x /= 2
+        return x
+
+    fixed = ((make([2.0, 4.0]),), (make([float("nan")]),))
+    exercise = Exercise("99.half", "Halve", half, fixed, lambda rng: (make([rng.random()]),))
+    assert exercise.check(lambda x: x * 0.5).state == "passed"
+    assert exercise.check(lambda x: np.asarray(x) * 0.5 + 1e-9).state == "passed"
+    wrong = exercise.check(lambda x: x * 0.5001)
+    assert (wrong.state, wrong.expected.split("\n")[0]) == ("failed", "shape (2,)")
+    assert exercise.check(lambda x: [1.0, 2.0]).state == "wrong type"
+    assert exercise.check(lambda x: (x * 0.5)[None]).given.startswith("shape (1, 2)")
+    assert exercise.check(in_place).state == "changed its input"
+
+
+def test_an_idea_that_raises_never_matches_where_it_does():
+    ideas = {"No.": lambda n: 1 // n}
+    exercise = replace(DOUBLE, fixed=((0,), (1,), (2,)), wrong_ideas=ideas)
+    assert exercise.check(lambda n: 0 if n == 0 else 1 // n).hint == ""
+
+
+@given(st.integers(-3, 3), st.integers(-3, 3))
+@settings(max_examples=49, deadline=None)
+def test_only_the_right_line_passes(slope, offset):
+    report = DOUBLE.check(lambda n: slope * n + offset)
+    assert (report.state == "passed") == ((slope, offset) == (2, 0))
+    assert report.hint == {(1, 2): TWO_MORE, (1, 0): LEFT}.get((slope, offset), "")
+
+
+@both_ways
+def test_prints_do_not_reach_the_page_and_those_of_the_failing_input_are_cut(way, capsys):
+    report = way(lambda: DOUBLE.check(_chatty))
+    assert report.printed.startswith("n is 5 xxx") and len(report.printed) <= 400
+    assert capsys.readouterr().out == ""
+    print("still here")
+    assert capsys.readouterr().out == "still here\n"
+
+
+# ------------------------------------------------------------------------------------ endless
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        *(_busy, _swallows_exception, _swallows_everything, _sleeps_and_swallows_everything),
+        *(_sleeps, _prints_for_ever),
+    ],
+)
+@both_ways
+def test_an_endless_function_is_stopped(function, way):
+    report = way(lambda: DOUBLE.check(function, seconds=QUICK))
+    assert (report.state, report.call) == ("endless", "double(n=2)")
+    assert report.message.startswith("Stopped after 0.15 s")
+    if way is in_thread and function in (_sleeps, _sleeps_and_swallows_everything):
+        assert "goes on in the background" in report.message
+    if way is not in_thread:
+        assert "goes on in the background" not in report.message
+
+
+def test_endless_on_a_later_input():
+    report = DOUBLE.check(_stuck_at_5, seconds=QUICK)
+    assert (report.state, report.call) == ("endless", "double(n=5)")
+
+
+def test_a_stopped_worker_thread_is_gone():
+    before = threading.active_count()
+    assert in_thread(lambda: DOUBLE.check(_busy, seconds=QUICK)).state == "endless"
+    deadline = time.monotonic() + 5
+    while threading.active_count() > before and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert threading.active_count() == before
+
+
+@HAS_TIMER
+@pytest.mark.parametrize("timer", [True, False], ids=["timer", "worker thread"])
+def test_a_real_interrupt_from_the_keyboard(timer, monkeypatch):
+    monkeypatch.setattr(running, "_has_timer", lambda: timer)
+    interrupt = threading.Timer(0.1, lambda: signal.raise_signal(signal.SIGINT))
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        interrupt.start()
+        report = DOUBLE.check(_busy, seconds=10)
+    finally:
+        signal.signal(signal.SIGINT, before)
+        interrupt.join()
+    assert report.state == "interrupted"
+
+
+@pytest.fixture
+def alarm():
+    """A program that has a timer of its own: what it heard."""
+    rung = []
+    before = signal.signal(signal.SIGALRM, lambda *_: rung.append(True))
+    yield rung
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    signal.signal(signal.SIGALRM, before)
+
+
+@HAS_TIMER
+@pytest.mark.parametrize("function", [double, _busy, _todo, lambda n: 1 / 0])
+def test_signal_handler_and_timer_are_put_back(function, alarm):
+    mine = signal.getsignal(signal.SIGALRM)
+    signal.setitimer(signal.ITIMER_REAL, 30, 7)
+    DOUBLE.check(function, seconds=QUICK)
+    left, interval = signal.getitimer(signal.ITIMER_REAL)
+    assert signal.getsignal(signal.SIGALRM) is mine and not alarm
+    assert 0 < left < 30 and interval == 7
+
+
+@HAS_TIMER
+def test_a_timer_that_fell_due_meanwhile_rings_afterwards_and_none_is_left(alarm):
+    signal.setitimer(signal.ITIMER_REAL, QUICK / 3)
+    assert DOUBLE.check(_busy, seconds=QUICK).state == "endless"
+    time.sleep(0.02)
+    assert alarm == [True] and signal.getitimer(signal.ITIMER_REAL) == (0, 0)
+
+
+@HAS_TIMER
+def test_a_trace_function_is_put_back():
+    def mine(frame, event, argument):
+        return None
+
+    before = sys.gettrace()
+    sys.settrace(mine)
+    try:
+        state = DOUBLE.check(_sleeps_and_swallows_everything, seconds=QUICK).state
+        after = sys.gettrace()
+    finally:
+        sys.settrace(before)
+    assert (state, after) == ("endless", mine)
+
+
+@pytest.mark.parametrize("seconds", [0, -1, float("nan"), float("inf"), "3", None, True])
+def test_seconds_must_be_positive(seconds):
+    with pytest.raises(ValueError, match=r"seconds must be a finite number > 0, got"):
+        DOUBLE.check(double, seconds=seconds)
+
+
+def test_in_the_kernel_of_a_notebook():
+    """In a real kernel: the timer works there, and lines are counted from the top of the cell."""
+    import nbclient
+    import nbformat
+
+    cells = [
+        """
+        from course_utils.exercises import check
+        def count_edges(n, kernel, stride, padding):
+            while True:
+                n += 1
+        check(count_edges, seconds=0.2)
+        """,
+        """
+        def count_edges(n, kernel, stride, padding):
+            windows = 0
+            return n / windows
+        check(count_edges)
+        """,
+    ]
+    code = [nbformat.v4.new_code_cell(textwrap.dedent(cell).strip()) for cell in cells]
+    notebook = nbformat.v4.new_notebook(cells=code)
+    nbclient.NotebookClient(notebook, timeout=60, kernel_name="python3").execute()
+    texts = [cell.outputs[-1].data for cell in notebook.cells]
+    assert "did not come to an end" in texts[0]["text/plain"]
+    assert "line 3: return n / windows" in texts[1]["text/plain"]
+    assert all('class="cnn-check"' in data["text/html"] for data in texts)
+
+
+# --------------------------------------------------------------------------- values and pages
+
+
+@pytest.mark.parametrize(
+    ("expected", "given", "verdict"),
+    [
+        (13, 13.0, "same"),
+        (13, 13.0000001, "different"),
+        (2**60, float(2**60), "same"),
+        (2**60 + 1, float(2**60), "different"),
+        (13, float("inf"), "different"),
+        (13, None, "wrong type"),
+        (0.1, 0.1 + 1e-9, "same"),
+        (0.1, 0.11, "different"),
+        (0.5, np.float32(0.5), "same"),
+        (1e-9, np.float32(1e-9), "same"),
+        (1e-9, 1.001e-9, "different"),  # a small product is compared by its own size
+        (1e-9, 0.0, "different"),
+        (0.0, 1e-6, "same"),
+        (np.array([1e3, 1e-4]), np.array([1e3, 0.0]), "same"),  # float32 rounds at 1e3's size
+        (np.array([1e-9, 1e-12]), np.array([1e-9, 1e-11]), "different"),
+        (float("nan"), float("nan"), "same"),
+        ((1, 2), [1, 2], "same"),
+        ((1, 2), (1, 2, 3), "different"),
+        ((1, 2), (1, "2"), "wrong type"),
+        ((1, 2), 1, "wrong type"),
+        ([(1, 2), (3, 4)], [[1, 2], [3, 5]], "different"),
+        (True, True, "same"),
+        (True, 1, "wrong type"),
+        ("same", "same", "same"),
+        (None, 0, "wrong type"),
+        (np.eye(2), torch.eye(2), "same"),
+        (torch.eye(2), np.eye(2, dtype=bool), "same"),
+        (torch.eye(2), torch.eye(2, dtype=torch.bfloat16, requires_grad=True), "same"),
+        (np.eye(2), np.eye(3), "different"),
+        (np.eye(2), np.array([["a", "b"], ["c", "d"]]), "wrong type"),
+        (np.zeros((0, 2)), np.zeros((0, 2)), "same"),
+    ],
+)
+def test_compare(expected, given, verdict):
+    assert compare(expected, given) == verdict
+
+
+@given(st.recursive(st.integers() | st.booleans() | st.text(), st.lists, max_leaves=8))
+@settings(max_examples=60, deadline=None)
+def test_a_value_equals_itself_and_is_shown_on_one_short_line(value):
+    assert compare(value, value) == "same"
+    assert len(short(value)) <= 160 and "\n" not in short(value)
+
+
+def test_values_that_are_hard_to_show():
+    class Odd:
+        def __repr__(self):
+            raise RuntimeError
+
+    assert "cannot be shown" in short(10**5000)
+    assert "Odd" in short(Odd())
+    assert len(short(list(range(10**6)))) < 160
+    assert (short(object()), short(torch.tensor(3))) == ("<object object>", "3")
+
+
+EVERY_STATE = {
+    "not attempted": (DOUBLE, lambda n: None),
+    "passed": (DOUBLE, double),
+    "failed": (DOUBLE, lambda n: n + 2),
+    "wrong type": (DOUBLE, str),
+    "changed its input": (TOTAL, _drains),
+    "raised": (DOUBLE, lambda n: n // 0),
+    "endless": (DOUBLE, _busy),
+    "wrong signature": (DOUBLE, lambda: 4),
+    "interrupted": (DOUBLE, _raises(KeyboardInterrupt())),
+}
+
+
+@pytest.mark.parametrize("state", _HEADLINES)
+def test_every_state_is_the_same_each_time_and_readable(state):
+    exercise, function = EVERY_STATE[state]
+    first, second = (exercise.check(function, seconds=QUICK) for _ in range(2))
+    assert (first.state, repr(first)) == (state, repr(second))
+    page = first._repr_html_()
+    assert page == second._repr_html_() and 'role="status"' in page
+    symbol, words, colour = _HEADLINES[state]
+    assert symbol in page and words in page and words in repr(first)
+    ground = tint(colour, 0.07)
+    assert ground in page
+    for text, below in itertools.product((INK, MUTED), (ground, PAPER)):
+        assert _contrast(text, below) >= 4.5
+
+
+def _contrast(one, other):
+    """WCAG 2.1 contrast ratio of two colours `#RRGGBB`."""
+
+    def luminance(colour):
+        channels = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+        linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    light, dark = sorted((luminance(one), luminance(other)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
+@pytest.mark.parametrize(
+    ("function", "escaped"),
+    [
+        (lambda n: print("<b>x</b>") or "<script>1</script>", ["&lt;script&gt;", "&lt;b&gt;x"]),
+        (_raises(ValueError("<img src=x>")), ["&lt;img"]),
+        ("<i>", ["&lt;i&gt;"]),
+    ],
+)
+def test_what_a_student_returns_prints_or_raises_is_escaped(function, escaped):
+    page = DOUBLE.check(function)._repr_html_()
+    assert not re.search("<(script|b|img|i)[ >]", page)
+    assert all(text in page for text in escaped)
+
+
+# ------------------------------------------------------------------ the exercises of the course
+
+EXERCISES = [exercise for lesson in LESSONS for exercise in exercises_of(lesson)]
+IDEAS = [(exercise, hint) for exercise in EXERCISES for hint in exercise.wrong_ideas]
+every_exercise = pytest.mark.parametrize("exercise", EXERCISES, ids=lambda e: e.id)
+# Pieces of the solutions: a hint that holds one gives the answer away.
+GIVEN_AWAY = (
+    *("// stride", "2 * padding", "i * stride", "stride - padding", "row - dy", "2 * out"),
+    *("any(", "sum(", "len(", ".max()", "axis=", "+= 1", "*=", "** 2"),
+)
+GIVEN_AWAY_IN = {"01": ("jump",), "03": ("prod", "k - 1"), "06": ("sqrt",), "11": ("+ x",)}
+
+
+def test_every_lesson_has_exercises_of_its_number_and_names_find_them():
+    assert [lesson.number for lesson in LESSONS if not exercises_of(lesson)] == ["00"]
+    for lesson in LESSONS:
+        assert all(e.id.startswith(f"{lesson.number}.") for e in exercises_of(lesson))
+    assert len({exercise.id for exercise in EXERCISES}) == len(EXERCISES) >= 31
+    assert len({exercise.name for exercise in EXERCISES}) == len(EXERCISES)
+    assert len(IDEAS) >= 304
+    assert find("count_edges") is find("01.count-edges")
+
+
+@every_exercise
+def test_the_solution_passes_also_pasted_into_an_empty_notebook(exercise):
+    pasted = {}
+    exec(show_solution(exercise.id).source, pasted)
+    assert check(pasted[exercise.name]).state == "passed"
+    assert check(exercise.solution, exercise.id).state == "passed"
+    assert exercise.check(lambda *arguments: ...).state == "not attempted"
+    assert exercise.check(lambda *arguments: 1 // 0).state == "raised"
+    assert exercise.check(_endless, seconds=0.1).state == "endless"
+
+
+def _endless(*arguments):
+    while True:
+        pass
+
+
+def as_float32(value):
+    """What a student's torch code has: numbers and tensors of the default dtype."""
+    if isinstance(value, np.ndarray) and value.dtype == float:
+        return torch.as_tensor(value, dtype=torch.float32).numpy()
+    return float(np.float32(value)) if isinstance(value, float) else value
+
+
+@every_exercise
+def test_the_solution_passes_in_float32_and_on_tensors(exercise):
+    def single(*arguments):
+        result = exercise.solution(*map(as_float32, arguments))
+        if isinstance(result, tuple | list):
+            return type(result)(map(as_float32, result))
+        return as_float32(result)
+
+    def with_tensors(*arguments):
+        for argument in arguments:
+            assert not isinstance(argument, np.ndarray), "as `tensor.amax` would"
+        arrays = [a.double().numpy() if torch.is_tensor(a) else a for a in arguments]
+        result = exercise.solution(*arrays)
+        return torch.as_tensor(result).float() if isinstance(result, np.ndarray) else result
+
+    assert exercise.check(single).state == "passed"
+    assert exercise.check(with_tensors).state == "passed"
+
+
+@pytest.mark.parametrize(("exercise", "hint"), IDEAS, ids=[f"{e.id} {h[:40]}" for e, h in IDEAS])
+def test_each_wrong_idea_gets_its_own_hint(exercise, hint):
+    report = exercise.check(exercise.wrong_ideas[hint])
+    assert (report.state, report.hint) == ("failed", hint)
+    assert hint in repr(report) and hint.endswith((".", "?")) and len(hint) < 400
+    given_away = (*GIVEN_AWAY, *GIVEN_AWAY_IN.get(exercise.id[:2], ()))
+    assert not [text for text in given_away if text in hint]
+
+
+@every_exercise
+def test_ideas_are_told_apart_on_the_fixed_inputs_and_a_mixture_gets_no_hint(exercise):
+    cases = [_Case.prepare(exercise, arguments) for arguments in exercise.fixed]
+    results = [[case.expected for case in cases]]
+    results += [[case.ideas[hint] for case in cases] for hint in exercise.wrong_ideas]
+    for one, other in itertools.combinations(results, 2):
+        assert any(compare(a, b) != "same" for a, b in zip(one, other, strict=True))
+    ideas = list(exercise.wrong_ideas.values())
+    turns = itertools.cycle((ideas[0], ideas[-1]))
+    assert exercise.check(lambda *arguments: next(turns)(*arguments)).hint == ""
+
+
+def test_show_solution_is_folded_and_its_colours_change_no_character():
+    solution = show_solution("01.count-edges")
+    assert repr(solution) == "solution of 01.count-edges, folded: open it on the page"
+    assert solution.source.startswith("def count_edges(n, kernel, stride, padding):")
+    page = solution._repr_html_()
+    assert page.startswith("<details") and "<details open" not in page
+    code = html.unescape(re.sub(r"<[^>]+>", "", page.partition("<pre")[2].partition(">")[2]))
+    assert code == solution.source
+    assert '<span style="color:#008000;font-weight:700">def</span>' in page
+
+
+@pytest.mark.parametrize("wrong", ["01.count-arrows", "77.count-edges", "", None, 1, "count-edges"])
+def test_an_unknown_exercise_lists_those_there_are(wrong):
+    with pytest.raises(ValueError, match=r"exercise must be one of .*'01\.count-edges'.*, got"):
+        show_solution(wrong)
+
+
+def test_check_wants_the_function_and_not_its_result():
+    with pytest.raises(ValueError, match=r"as in check\(count_edges\), got 13"):
+        check(13)
+
+
+def test_nothing_heavy_is_loaded_and_only_the_lesson_asked_for():
+    code = (
+        "import sys; from course_utils.exercises import find\n"
+        "room = 'course_utils.lessons.sparse_connectivity.exercises'\n"
+        "assert room not in sys.modules; find('01.count-edges'); assert room in sys.modules\n"
+        "assert not [name for name in sys.modules if name.startswith('course_utils.lessons.a')]\n"
+        "assert not {'torch', 'numpy', 'matplotlib', 'ipywidgets'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
