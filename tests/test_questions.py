@@ -1,155 +1,357 @@
-"""Question files: a file that breaks the schema is refused, and the message says where."""
+"""The question files: their schema; each right answer is right, each known slip explained."""
+
+import html
+import math
+import re
+import subprocess
+import sys
+import tomllib
+from fractions import Fraction
+from itertools import combinations
 
 import pytest
 
+from course_utils.datasets.files import DATA
+from course_utils.geometry import edge_count, receptive_field
+from course_utils.quiz.marking import is_right, mark, same
 from course_utils.quiz.questions import find_question, load_questions, question_files
-
-COMMON = """
-[[question]]
-id = "07.a"
-kind = "{kind}"
-prompt = "How many?"
-hints = ["One."]
-explanation = "So."
-"""
-NUMBER = COMMON.format(kind="number") + 'answer = 25\nnudge = "Again."\n'
-NUMBER_WRONG = '[[question.wrong]]\nvalue = [5, 10]\nbecause = "No."\n'
-CHOICE = COMMON.format(kind="choice") + 'answer = "a"\n[question.options]\na = "A"\nb = "B"\n'
-CHOICE_WRONG = '[[question.wrong]]\nvalue = "b"\nbecause = "No."\n'
-CHOICES = CHOICE.replace('"choice"', '"choices"').replace('answer = "a"', 'answer = ["a"]')
-CHOICES_WRONG = CHOICE_WRONG + '[[question.wrong]]\nmissed = "a"\nbecause = "Look at A."\n'
-TEXT = COMMON.format(kind="text") + 'answer = "field"\nnudge = "Again."\n'
-TEXT_WRONG = '[[question.wrong]]\nvalue = "kernel"\nbecause = "No."\n'
-
-
-@pytest.fixture
-def write(tmp_path):
-    def write(text, name="07_lenet5.toml"):
-        path = tmp_path / name
-        path.write_text(text, encoding="utf-8")
-        return path
-
-    return write
-
-
-@pytest.mark.parametrize(
-    "text",
-    [NUMBER + NUMBER_WRONG, CHOICE + CHOICE_WRONG, CHOICES + CHOICES_WRONG, TEXT + TEXT_WRONG],
-    ids=["number", "choice", "choices", "text"],
+from course_utils.quiz.text import (
+    answer_text,
+    markup,
+    number_text,
+    plain,
+    static_html,
+    text_form,
 )
-def test_a_sound_file_of_each_kind_loads(write, text):
-    questions = load_questions(write(text))
-    assert list(questions) == ["07.a"]
-    assert questions["07.a"].prompt == "How many?"
-    assert questions["07.a"].wrong[0].because == "No."
+
+FILES = question_files()
+QUESTIONS = [q for path in FILES.values() for q in load_questions(path).values()]
 
 
-def refusals():
-    """(case, file text, the part of the message after "07_lenet5.toml, question 07.a, ")."""
-    n, nw = NUMBER, NUMBER_WRONG
-    yield "unknown key", n + "toleranc = 1\n" + nw, "key 'toleranc': unknown; allowed are answer"
-    yield "key of another kind", n + "accept = ['x']\n" + nw, "key 'accept': unknown"
-    yield "no prompt", n.replace('prompt = "How many?"', "") + nw, "key 'prompt': missing"
-    yield "empty", n.replace('"How many?"', '""') + nw, "key 'prompt': must not be empty"
-    yield "no hints", n.replace('["One."]', "[]") + nw, "key 'hints': must not be empty"
-    yield "no wrong answers", n, "key 'wrong': missing"
-    yield "no nudge", n.replace('nudge = "Again."', "") + nw, "key 'nudge': missing"
-    yield "wrong type", n.replace("25", '"25"') + nw, "key 'answer': must be a number, got '25'"
-    yield "bool for number", n.replace("25", "true") + nw, "key 'answer': must be a number"
-    yield "nan", n.replace("25", "nan") + nw, "key 'answer': must be finite"
-    yield "hint type", n.replace('["One."]', "[1]") + nw, "key 'hints': must hold non-empty"
-    yield "kind", n.replace('"number"', '"essay"') + nw, "key 'kind': must be one of number"
-    yield "tolerance", n + "tolerance = -1\n" + nw, "key 'tolerance': must be >= 0"
-    yield "fraction", n.replace("25", "2.5\ninteger = true") + nw, "key 'answer': must be a whole"
-    yield (
-        "wrong fraction",
-        n + "integer = true\n" + nw.replace("5,", "5.5,"),
-        "key 'wrong': must be",
-    )
-    yield "right is wrong", n + nw.replace("10", "25"), "key 'wrong': the right answer is listed"
-    yield "right within tolerance", n + "tolerance = 15\n" + nw, "key 'wrong': the right answer"
-    yield "wrong twice", n + nw.replace("10", "5"), "key 'wrong': listed twice: 5"
-    yield "twice over", n + nw + nw, "key 'wrong': listed twice: 5"
-    yield "no because", n + nw.replace('because = "No."', ""), "wrong answer 1, key 'because': miss"
-    yield "wrong key", n + nw + "x = 1", "wrong answer 1, key 'x': unknown"
-    yield "wrong value", n + nw.replace("10", "'10'"), "wrong answer 1, key 'value': must hold"
-    yield "wrong nan", n + nw.replace("10", "nan"), "wrong answer 1, key 'value': must be finite"
-    yield "missed", n + nw.replace("value", "missed"), "wrong answer 1, key 'missed': only for"
-    yield "not a table", n + "wrong = [5]", "wrong answer 1: must be a [[question.wrong]] table"
-    yield "id form", n.replace("07.a", "07.A b") + nw, None
-    c, cw = CHOICE, CHOICE_WRONG
-    yield "no such option", c.replace('"a"\n', '"z"\n') + cw, "key 'answer': must be among the opt"
-    yield "option listed as wrong", c + cw.replace('"b"', '"a"'), "key 'wrong': the right answer"
-    yield "unexplained", c.replace('b = "B"', 'b = "B"\nc = "C"') + cw, "key 'wrong': must explain"
-    yield "unknown option", c + cw.replace('"b"', '["b", "z"]'), "key 'wrong': must explain each of"
-    yield "one option", c.replace('b = "B"\n', "") + cw, "key 'options': must hold two options"
-    yield "same text", c.replace('"B"', '"A"') + cw, "key 'options': two options have the same text"
-    m, mw = CHOICES, CHOICES_WRONG
-    yield "missed unexplained", m + CHOICE_WRONG, "key 'wrong': must explain each of a once"
-    yield "answer of numbers", m.replace('["a"]', "[1]") + mw, "key 'answer': must hold non-empty"
-    t, tw = TEXT, TEXT_WRONG
-    yield "text right is wrong", t + tw.replace("kernel", "The Field"), "key 'wrong': the right"
-    yield "accept of numbers", t + "accept = [1]\n" + tw, "key 'accept': must hold non-empty"
-    yield "accept without letters", t + "accept = ['?']\n" + tw, "key 'accept': must hold words"
+def each(*kinds):
+    """Parametrize over the questions of these kinds; over all without any."""
+    chosen = [q for q in QUESTIONS if not kinds or q.kind in kinds]
+    return pytest.mark.parametrize("question", chosen, ids=[q.id for q in chosen])
+
+
+EACH = each()
+
+
+def raw(question, value):
+    """A value of a question file as the widget hands it to mark()."""
+    return str(value) if question.kind in ("number", "text") else value
+
+
+def known_wrong():
+    """(question, raw answer, the explanation it must get), for every foreseen wrong answer."""
+    for question in QUESTIONS:
+        for wrong in question.wrong:
+            for value in wrong.values:
+                if question.kind == "choices":
+                    right = set(question.answer)
+                    yield question, sorted(right ^ {value}), wrong.because
+                else:
+                    yield question, raw(question, value), wrong.because
+
+
+# The lecture's own questions, in its order, and where each is asked.
+LECTURE = {
+    "01.dense-arrows": "how many arrows we have?",
+    "01.conv-arrows": "how many arrows we have?",
+    "01.filter-and-stride": "filter size and stride?",
+    "01.stride-field": "larger stride of convolution filter → increase receptive field?",
+    "04.which-pooling": "what is type of pooling? Max or average pooling?",
+    "04.seagull-one": "Seagull = 1?",
+    "10.two-variants": "difference between those two variants?",
+    "10.lower-layers": "why output prediction from lower layers?",
+    "06.why-not-deeper": "why they did not develop some architecture with more layers?",
+    "09.why-not-deeper": "why they did not develop some architecture with more layers?",
+    "11.vgg-flops": "VGG-19 has much more FLOPs than 34-layer plain network and 34-layer ResNet?",
+}
+
+
+@pytest.mark.parametrize("name", LECTURE)
+def test_every_question_of_the_lecture_is_asked_in_its_words(name):
+    """That its notebook asks it, once, is held by test_lessons.py."""
+    (question,) = [q for q in QUESTIONS if q.id == name]
+    assert LECTURE[name] in question.lecture
+
+
+# key -> type, of each kind of question
+REQUIRED = {"id": str, "kind": str, "prompt": str, "explanation": str, "hints": list, "wrong": list}
+NUMBER = int | float
+OF_KIND = {
+    "number": ({"answer": NUMBER, "nudge": str}, {"tolerance": NUMBER, "integer": bool}),
+    "choice": ({"answer": str, "options": dict}, {}),
+    "choices": ({"answer": list, "options": dict}, {}),
+    "text": ({"answer": str, "nudge": str}, {"accept": list}),
+}
+
+
+def keys_problems(table, required, optional):
+    """Yield what is missing, unknown, empty or of another type in a table."""
+    yield from (f"{key} is missing" for key in required if key not in table)
+    for key, value in table.items():
+        kind = (required | optional).get(key)
+        if kind is None:
+            yield f"{key} is unknown"
+        elif (
+            not isinstance(value, kind)
+            or (isinstance(value, bool) and kind is not bool)
+            or value in ("", [], {})
+            or (isinstance(value, float) and not math.isfinite(value))
+        ):
+            yield f"{key} is {value!r}"
+
+
+def schema_problems(table):
+    """Yield what breaks the schema that course_utils/quiz/questions.py explains."""
+    kind = table.get("kind")
+    if kind not in OF_KIND:
+        yield f"kind is {kind!r}"
+        return
+    required, optional = OF_KIND[kind]
+    optional = optional | {"lecture": str} | ({"unit": str} if kind == "number" else {})
+    yield from keys_problems(table, REQUIRED | required, optional)
+    texts = [*table["hints"], *table.get("accept", []), *table.get("options", {}).values()]
+    yield from (f"{text!r} is no text" for text in texts if not str(text).strip())
+    single = NUMBER if kind == "number" else str
+    more = {"tolerance": NUMBER} if kind == "number" else {}
+    for wrong in table["wrong"]:
+        key = "missed" if "missed" in wrong and kind == "choices" else "value"
+        yield from keys_problems(wrong, {key: single | list, "because": str}, more)
+
+
+def tables():
+    for path in FILES.values():
+        yield from tomllib.loads(path.read_text(encoding="utf-8"))["question"]
+
+
+def test_every_file_is_named_as_its_notebook_and_keeps_to_the_schema():
+    assert sorted((DATA / "questions").iterdir()) == list(FILES.values())
+    found = {table.get("id"): list(schema_problems(table)) for table in tables()}
+    assert {name: problems for name, problems in found.items() if problems} == {}
+    assert len(found) == len(QUESTIONS) == len(list(tables())), "an id is used twice"
+    for path in FILES.values():
+        for name in load_questions(path):
+            assert re.fullmatch(rf"{path.name[:2]}\.[a-z0-9]+(-[a-z0-9]+)*", name)
 
 
 @pytest.mark.parametrize(
-    ("text", "message"), [r[1:] for r in refusals()], ids=[r[0] for r in refusals()]
-)
-def test_a_broken_file_is_refused_with_file_question_and_key(write, text, message):
-    with pytest.raises(ValueError) as caught:
-        load_questions(write(text))
-    if message is None:
-        assert "07_lenet5.toml, question 07.A b, key 'id': must look like" in str(caught.value)
-    else:
-        assert str(caught.value).startswith(f"07_lenet5.toml, question 07.a, {message}")
-
-
-def test_an_id_is_used_once(write):
-    with pytest.raises(ValueError, match=r"question 07\.a, key 'id': used twice"):
-        load_questions(write(NUMBER + NUMBER_WRONG + NUMBER + NUMBER_WRONG))
-
-
-def test_an_id_begins_with_the_number_of_its_file(write):
-    with pytest.raises(
-        ValueError, match=r"08_x\.toml, question 07\.a, key 'id': must begin with '08'"
-    ):
-        load_questions(write(NUMBER + NUMBER_WRONG, "08_x.toml"))
-
-
-@pytest.mark.parametrize("text", ["", "question = 3", 'title = "x"\n' + NUMBER + NUMBER_WRONG])
-def test_a_file_holds_questions_and_nothing_else(write, text):
-    with pytest.raises(ValueError, match=r"07_lenet5\.toml: must hold \[\[question\]\] tables"):
-        load_questions(write(text))
-
-
-def test_a_question_must_be_a_table(write):
-    with pytest.raises(ValueError, match=r"question number 1: must be a table"):
-        load_questions(write("question = [3]"))
-
-
-def test_broken_toml_names_the_file(write):
-    with pytest.raises(ValueError, match=r"07_lenet5\.toml: not valid TOML"):
-        load_questions(write("[[question"))
-
-
-def test_questions_are_found_by_id(write, tmp_path):
-    path = write(NUMBER + NUMBER_WRONG)
-    write("no question file", "notes.toml")
-    assert question_files(tmp_path) == {"07": path}
-    assert find_question("07.a", tmp_path).answer == 25
-
-
-@pytest.mark.parametrize(
-    ("question_id", "message"),
+    ("change", "problem"),
     [
-        ("07.b", r"question_id must be one of 07\.a, got '07\.b'"),
-        ("08.a", r"question_id must begin with the number of a notebook .*\(07\), got '08\.a'"),
-        ("", r"got ''"),
-        (7, r"got 7"),
+        ({"toleranc": 1}, "toleranc is unknown"),
+        ({"prompt": ""}, "prompt is ''"),
+        ({"answer": "25"}, "answer is '25'"),
+        ({"answer": True}, "answer is True"),
+        ({"tolerance": math.nan}, "tolerance is nan"),
+        ({"kind": "essay"}, "kind is 'essay'"),
+        ({"hints": [" "]}, "' ' is no text"),
+        ({"wrong": [{"value": 3}]}, "because is missing"),
+        ({"wrong": [{"missed": 3, "because": "No."}]}, "missed is unknown"),
     ],
 )
-def test_an_unknown_id_lists_what_there_is(write, tmp_path, question_id, message):
-    write(NUMBER + NUMBER_WRONG)
-    with pytest.raises(ValueError, match=message):
-        find_question(question_id, tmp_path)
+def test_what_breaks_the_schema_is_found(change, problem):
+    good = next(table for table in tables() if table["kind"] == "number")
+    assert list(schema_problems(good)) == []
+    assert problem in list(schema_problems(good | change))
+
+
+@each("number", "text")
+def test_right_and_wrong_never_overlap(question):
+    wrong = [value for wrong in question.wrong for value in wrong.values]
+    assert not [value for value in wrong if is_right(question, value)]
+    assert not [(a, b) for a, b in combinations(wrong, 2) if same(question, a, b)]
+    if question.integer:
+        assert all(value == int(value) for value in (question.answer, *wrong))
+
+
+@each("choice", "choices")
+def test_every_option_is_explained_once(question):
+    keys = {key for key, _ in question.options}
+    right = {question.answer} if question.kind == "choice" else set(question.answer)
+    picked = [value for wrong in question.wrong if not wrong.missed for value in wrong.values]
+    missed = [value for wrong in question.wrong if wrong.missed for value in wrong.values]
+    assert len(dict(question.options).values()) == len(keys) >= 2 and right <= keys
+    assert sorted(picked) == sorted(keys - right)
+    assert sorted(missed) == sorted(right if question.kind == "choices" else set())
+
+
+def test_an_unknown_id_lists_what_there_is():
+    with pytest.raises(ValueError, match=r"question_id must be one of 01\.dense-arrows, .*'01\.x'"):
+        find_question("01.x")
+    for unknown in ("99.x", "", 7):
+        with pytest.raises(ValueError, match=r"must begin with the number of a notebook \(00, "):
+            find_question(unknown)
+
+
+@EACH
+def test_the_right_answer_is_right(question):
+    answer = raw(question, question.answer)
+    verdict = mark(question, answer)
+    assert verdict.correct
+    assert verdict.message == question.explanation
+
+
+@each("text")
+def test_every_accepted_form_is_right(question):
+    assert question.accept
+    for form in (question.answer, *question.accept):
+        for written in (form, form.upper(), f" the  {form}.", f"\u200b{form.replace(' ', '-')}"):
+            assert mark(question, written).correct, written
+
+
+def superscript(number):
+    return str(number).translate(str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹"))
+
+
+def unusual(value, unit):
+    """Forms in which a student may write a number; each is this number and no other."""
+    exact = Fraction(str(value))
+    yield from (f"{value} {unit}.", f"= {value}{unit}", f"\u200b{value}\ufeff", f"  {value}  ")
+    yield from (f"({value})", f"{value} * 1", f"{value}×1", f"{exact * 3}/3", f"≈{value}")
+    yield str(value).translate(str.maketrans("0123456789.-", "０１２３４５６７８９．−"))
+    yield f"{exact * 100} / 10{superscript(2)}"
+    yield f"{Fraction(value) / 1000 if exact.denominator == 1 else exact / 1000} · 10³"
+    if exact.denominator == 1:
+        yield from (f"{value:,}".replace(",", by) for by in (",", " ", "\u202f", "'", "_"))
+        yield f"{value},0"
+    elif len(str(value).split(".")[1]) != 3:
+        yield str(value).replace(".", ",")
+
+
+@each("number")
+def test_a_right_number_is_right_in_unusual_forms(question):
+    for written in unusual(question.answer, question.unit):
+        verdict = mark(question, written)
+        assert verdict.correct, (written, verdict.message)
+
+
+@each("number")
+def test_a_known_slip_is_known_in_unusual_forms(question):
+    for wrong in question.wrong:
+        for value in wrong.values:
+            for written in unusual(value, question.unit):
+                assert mark(question, written).message == wrong.because, written
+
+
+@pytest.mark.parametrize(
+    ("question", "answer", "because"),
+    [
+        pytest.param(
+            *case, id=f"{case[0].id}={'+'.join(case[1]) if isinstance(case[1], list) else case[1]}"
+        )
+        for case in known_wrong()
+    ],
+)
+def test_a_known_wrong_answer_gets_its_own_explanation(question, answer, because):
+    verdict = mark(question, answer)
+    assert not verdict.correct
+    assert verdict.attempt
+    assert verdict.message == because
+
+
+@each("number", "text")
+def test_an_unforeseen_wrong_answer_gets_a_useful_reply(question):
+    verdict = mark(question, "987654321987" if question.kind == "number" else "quite another word")
+    assert verdict.message == question.nudge
+    assert len(plain(question.nudge)) > 30
+
+
+@each("choice", "choices")
+def test_whatever_is_ticked_gets_a_reply_of_its_own(question):
+    keys = [key for key, _ in question.options]
+    sizes = [1] if question.kind == "choice" else range(1, len(keys) + 1)
+    right = {question.answer} if question.kind == "choice" else set(question.answer)
+    for ticked in (set(some) for size in sizes for some in combinations(keys, size)):
+        verdict = mark(question, min(ticked) if question.kind == "choice" else sorted(ticked))
+        slips = [
+            w for w in question.wrong if set(w.values) & (right - ticked if w.missed else ticked)
+        ]
+        assert verdict.correct is (ticked == right)
+        assert verdict.attempt
+        if not verdict.correct:
+            left = verdict.message
+            for wrong in slips:
+                left = left.replace(wrong.because, "")
+            assert left.strip() == "" != verdict.message
+
+
+@EACH
+def test_explanations_differ_so_that_each_answers_one_idea(question):
+    texts = [wrong.because for wrong in question.wrong] + [question.explanation, question.nudge]
+    assert len(set(texts)) == len(texts)
+
+
+@each("number", "text")
+def test_hints_do_not_give_the_answer_away(question):
+    if question.kind == "number":
+        answers = {number_text(question.answer), f"{question.answer:g}", str(question.answer)}
+    else:
+        answers = {question.answer}
+    for answer in answers:
+        for hint in question.hints:
+            found = re.search(rf"(?<![\w.,]){re.escape(answer)}(?![\w,]|\.\d)", plain(hint), re.I)
+            assert not found, hint
+
+
+@EACH
+def test_no_markup_is_left_over(question):
+    texts = [question.prompt, question.explanation, question.nudge, *question.hints]
+    texts += [wrong.because for wrong in question.wrong]
+    for text in texts:
+        assert not re.search(r"`|\$|(?<!\w)\*|\*(?!\w)", plain(text)), text
+        assert not re.search(r"&lt;|</?(?!code|em|br|su[bp]|var)\w", markup(text)), text
+    for _, text in question.options:
+        assert not re.search(r"[`*$]", text), text
+
+
+@EACH
+def test_prose_style(question):
+    for text in [question.prompt, question.explanation, question.nudge, *question.hints]:
+        assert "!" not in text
+        assert "  " not in plain(text)
+    assert plain(question.prompt).count("\n") <= 3
+
+
+@EACH
+def test_what_is_shown_without_a_kernel_is_the_whole_question(question):
+    text, page = text_form(question), static_html(question)
+    assert question.id in text and plain(question.prompt) in text
+    assert all(words in text and html.escape(words) in page for _, words in question.options)
+    shown = [question.prompt, *question.hints, question.explanation]
+    shown += [wrong.because for wrong in question.wrong]
+    assert [words for words in shown if markup(words) not in page] == []
+    assert page.index("<summary>") > page.index(markup(question.prompt))
+    assert html.escape(answer_text(question)) in page[page.index("Answer and explanation") :]
+
+
+def test_what_is_shown_is_the_same_in_another_process():
+    """nbval compares it; sets, for one, come in another order there."""
+    forms = "".join(text_form(q) + static_html(q) for q in QUESTIONS)
+    program = (
+        "from course_utils.quiz.questions import load_questions, question_files\n"
+        "from course_utils.quiz.text import static_html, text_form\n"
+        "for path in question_files().values():\n"
+        "    for q in load_questions(path).values():\n"
+        "        print(text_form(q) + static_html(q), end='')\n"
+    )
+    command = [sys.executable, "-X", "utf8", "-c", program]
+    done = subprocess.run(command, check=True, capture_output=True, encoding="utf-8")
+    assert done.stdout == forms
+
+
+@pytest.mark.parametrize(
+    ("question_id", "computed"),
+    [
+        ("01.dense-arrows", 5 * 5),
+        ("01.conv-arrows", edge_count(5, 3, padding=1)),
+        ("01.jacobian-nonzeros", edge_count(5, 3, padding=1)),
+        ("01.bigger-kernel", edge_count(5, 5, padding=2)),
+        ("01.deeper-field", receptive_field([(3, 1)] * 3)),
+        ("01.edge-detector", 2 * (320 * 280) * (319 * 280) / (319 * 280 * 3)),
+    ],
+)
+def test_answers_are_what_the_course_computes(question_id, computed):
+    question = {q.id: q for q in QUESTIONS}[question_id]
+    assert question.answer == pytest.approx(computed, abs=0.05)

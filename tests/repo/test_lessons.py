@@ -1,91 +1,67 @@
 """What lies ready for a lesson is used in it: every question is asked, every exercise checked."""
 
 import ast
-import importlib
 from pathlib import Path
 
 import nbformat
 import pytest
-from files import NOTEBOOKS, ROOT
+from files import NOTEBOOKS
 
+from course_utils.exercises import exercises_of
 from course_utils.lessons import LESSONS
 from course_utils.quiz.questions import load_questions, question_files
 
 
-def code(path: Path) -> str:
-    """Return the code of a notebook, cell after cell."""
+def text_of(path: Path, kind: str) -> str:
+    """Return the code or the markdown of a notebook, cell after cell."""
     notebook = nbformat.read(path, as_version=4)
-    return "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "code")
+    return "\n".join(cell.source for cell in notebook.cells if cell.cell_type == kind)
 
 
-def prose(path: Path) -> str:
-    """Return the text of a notebook, cell after cell."""
-    notebook = nbformat.read(path, as_version=4)
-    return "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
+def first_arguments(source: str, function: str) -> list[str]:
+    """Return the first argument of every call of a function: a constant or a name."""
+    calls = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)]
+    calls = [c.args[0] for c in calls if isinstance(c.func, ast.Name) and c.func.id == function]
+    return [getattr(a, "value", getattr(a, "id", None)) for a in calls]
 
 
-def calls(source: str) -> list[tuple[str, list]]:
-    """Return (name of the function, its literal arguments) of every call, in the order of lines."""
-    found = []
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name | ast.Attribute):
-            name = node.func.id if isinstance(node.func, ast.Name) else node.func.attr
-            arguments = [a.value for a in node.args if isinstance(a, ast.Constant)]
-            found.append((node.lineno, name, arguments))
-    return [(name, arguments) for _, name, arguments in sorted(found, key=lambda call: call[0])]
-
-
-def asked(source: str) -> list[str]:
-    """Return the ids that a source hands to `ask`."""
-    return [arguments[0] for name, arguments in calls(source) if name == "ask"]
-
-
-def test_calls_are_read_in_order():
-    source = "ask('01.b')\nshow(ask('01.a'))\nother('01.c')"
-    assert asked(source) == ["01.b", "01.a"]
-
-
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_every_question_of_the_lesson_is_asked_once(path):
-    own = question_files().get(path.stem[:2])
-    assert own is not None and own.stem == path.stem, f"{path.stem} has no question file"
-    assert sorted(asked(code(path))) == sorted(load_questions(own))
-
-
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_every_exercise_of_the_lesson_is_checked_and_has_its_solution(path):
-    if not (ROOT / "course_utils" / "exercises" / f"{path.stem[3:]}.py").exists():
-        assert path.stem.startswith("00"), f"{path.stem} has no exercises"
-        return
-    module = importlib.import_module(f"course_utils.exercises.{path.stem[3:]}")
-    source = code(path)
-    called = [name for name, _ in calls(source)]
-    shown = {node.value for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Constant)}
-    checks = [name for name in called if name.startswith("check_") and name != "check_design"]
-    assert "show_solution" in called
-    assert {exercise.id for exercise in module.EXERCISES} <= shown
-    assert sorted(checks) == sorted(name for name in vars(module) if name.startswith("check_"))
-    assert len(module.EXERCISES) >= 2
+every_lesson = pytest.mark.parametrize("lesson", LESSONS, ids=lambda lesson: lesson.slug)
+PATHS = {path.stem: path for path in NOTEBOOKS}
 
 
 def test_every_lesson_has_its_notebook_and_the_start_links_it():
-    assert [path.stem for path in NOTEBOOKS] == [lesson.slug for lesson in LESSONS]
-    start = prose(NOTEBOOKS[0])
+    assert list(PATHS) == [lesson.slug for lesson in LESSONS]
+    start = text_of(NOTEBOOKS[0], "markdown")
     for lesson in LESSONS[1:]:
         assert f"[{lesson.number} {lesson.title}]({lesson.slug}.ipynb)" in start
 
 
-@pytest.mark.parametrize("path", NOTEBOOKS[1:], ids=lambda path: path.stem)
-def test_a_lesson_says_where_it_stands(path):
+@every_lesson
+def test_every_question_of_the_lesson_is_asked_once(lesson):
+    own = question_files()[lesson.number]
+    assert own.stem == lesson.slug
+    asked = first_arguments(text_of(PATHS[lesson.slug], "code"), "ask")
+    assert sorted(asked) == sorted(load_questions(own))
+
+
+@every_lesson
+def test_every_exercise_of_the_lesson_is_checked_and_has_its_solution(lesson):
+    source = text_of(PATHS[lesson.slug], "code")
+    exercises = exercises_of(lesson)
+    assert len(exercises) >= 2 or lesson.number == "00"
+    assert sorted(first_arguments(source, "check")) == sorted(e.name for e in exercises)
+    words = {node.value for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Constant)}
+    assert {exercise.id for exercise in exercises} <= words
+    assert not exercises or "show_solution(" in source
+
+
+@pytest.mark.parametrize("number", range(1, len(LESSONS)))
+def test_a_lesson_says_where_it_stands(number):
     """Its heading is that of the list; it names the lesson before, links the one after."""
-    number = next(i for i, lesson in enumerate(LESSONS) if lesson.slug == path.stem)
     before, lesson = LESSONS[number - 1], LESSONS[number]
-    text = prose(path)
-    assert text.startswith(f"# {lesson.title}: {lesson.topic}\n")
-    place = (
-        f"**Lesson {number} of {len(LESSONS) - 1}**, after [{before.title}]({before.slug}.ipynb)."
-    )
-    assert place in text
     after = LESSONS[(number + 1) % len(LESSONS)]  # the last leads back to the start
-    ending = text[text.index("**Next:**") :]
-    assert f"({after.slug}.ipynb)" in ending
+    text = text_of(PATHS[lesson.slug], "markdown")
+    assert text.startswith(f"# {lesson.title}: {lesson.topic}\n")
+    place = f"**Lesson {number} of {len(LESSONS) - 1}**, after [{before.title}]({before.slug}"
+    assert place in text
+    assert f"({after.slug}.ipynb)" in text[text.index("**Next:**") :]

@@ -12,7 +12,6 @@ from files import NOTEBOOKS
 LINES = 20  # a code cell's most lines
 MEDIAN_LINES = 5
 IN_A_ROW = 3  # code cells with no prose between them
-CELLS = (20, 60)  # of a lesson; 00 is no lesson
 PROSE = (0.4, 0.75)  # part of the cells that is prose: "half", give or take
 SIZE = 1.5e6  # bytes
 SLIDE_TYPES = {"slide", "subslide", "fragment", "skip", "notes"}
@@ -76,8 +75,6 @@ def style_problems(notebook, is_lesson: bool) -> Iterator[str]:
     prose = sum(c.cell_type == "markdown" for c in notebook.cells) / max(len(notebook.cells), 1)
     if is_lesson and not PROSE[0] <= prose <= PROSE[1]:
         yield f"{prose:.0%} of the cells are prose, {PROSE[0]:.0%} to {PROSE[1]:.0%} are wanted"
-    if is_lesson and not CELLS[0] <= len(notebook.cells) <= CELLS[1]:
-        yield f"{len(notebook.cells)} cells, {CELLS[0]} to {CELLS[1]} are wanted"
 
 
 def opening_problems(notebook, is_lesson: bool) -> Iterator[str]:
@@ -239,27 +236,13 @@ def problems(notebook, is_lesson: bool = True) -> list[str]:
     ]
 
 
-def test_there_are_notebooks():
-    assert [path.name[:3] for path in NOTEBOOKS][:2] == ["00_", "01_"]
-
-
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
 def test_notebook(path):
     # Not nbformat.read: it repairs ids that occur twice before anyone sees them.
     notebook = nbformat.v4.reads(path.read_text(encoding="utf-8"))
     assert (notebook.nbformat, notebook.nbformat_minor) == (4, 5)
     assert problems(notebook, is_lesson=not path.name.startswith("00_")) == []
-
-
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
-def test_notebook_is_small(path):
     assert path.stat().st_size < SIZE
-
-
-def test_notebooks_are_the_lessons_of_the_course():
-    from course_utils.lessons import LESSONS
-
-    assert {path.stem for path in NOTEBOOKS} <= {lesson.slug for lesson in LESSONS}
 
 
 # The rules themselves, on made notebooks
@@ -305,7 +288,6 @@ BROKEN = {
     "median code cell": lambda cells, m: [c.update(source="x = 1\n" * 6) for c in cells[3::2]],
     "in a row": lambda cells, m: [cells.insert(4, cells[3].copy()) for _ in range(3)],
     "are prose": lambda cells, m: cells.extend([cells[2].copy() for _ in range(24)]),
-    "20 to 60": lambda cells, m: cells.__delitem__(slice(10, None)),
     "does not open": lambda cells, m: cells[0].update(source="## Second level"),
     "exactly one": lambda cells, m: cells[2].update(source="# Another"),
     "no goals": lambda cells, m: cells[1].update(source="Hello."),
@@ -346,23 +328,3 @@ BROKEN = {
 def test_broken_rule_is_found(words):
     found = problems(made(BROKEN[words]))
     assert any(words in line for line in found), found
-
-
-def test_reasons_and_notes_that_are_fine():
-    def change(cells, metadata):
-        cells[3].metadata = {"tags": ["nbval-ignore-output"]}
-        cells[3].source = "train()  # seconds differ: not compared"
-        cells[2].metadata = {"slideshow": {"slide_type": "notes"}}
-        cells[
-            2
-        ].source = "<details><summary>For the lecturer</summary>\n\nAsk them first.\n\n</details>"
-
-    assert problems(made(change)) == []
-
-
-def test_pictures_are_no_paths():
-    def change(cells, metadata):
-        html = '<img src="data:image/png;base64,iVBO/home/x/tmp/AAA=">'
-        cells[3].outputs[0].data["text/html"] = html
-
-    assert problems(made(change)) == []
