@@ -183,10 +183,10 @@ def check_data() -> list[Check]:
 
 def _check_file(name: str) -> Check:
     try:
-        entry = data_files.verify(name)
+        size = len(data_files.read_verified(name))
     except data_files.DataFileError as error:
         return Check(f"Data file {name}", remedy=str(error))
-    return Check(f"Data file {name}, {entry.bytes:,} bytes, checksum as in the manifest")
+    return Check(f"Data file {name}, {size:,} bytes, checksum as in the manifest")
 
 
 def check_answers() -> Check:
