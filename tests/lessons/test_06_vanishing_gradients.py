@@ -63,18 +63,20 @@ def number(words):
 
 @functools.cache
 def autograd(depth, activation, init, batch_norm, skip, seed=0):
-    """The same stack in PyTorch, double precision: the gradient relative to the last layer's."""
+    """The same stack in PyTorch, double precision: relative gradient, flat share of each layer."""
     inputs, top, weights = (torch.from_numpy(a) for a in draws(seed))
-    outputs = [inputs.clone().requires_grad_()]
+    outputs, flat = [inputs.clone().requires_grad_()], []
     for weight in weights[:depth]:
         z = nn.functional.linear(outputs[-1], INITS[init] * weight)
         if batch_norm:
             z = nn.functional.batch_norm(z, None, None, training=True)
         value = TORCH[activation](z)
+        (slope,) = torch.autograd.grad(value.sum(), z, retain_graph=True)
+        flat.append(float((slope.abs() < 0.01).double().mean()))
         outputs.append(outputs[-1] + value if skip else value)
     gradients = torch.autograd.grad((outputs[-1] * top).sum(), outputs)
     rms = [float(g.square().mean().sqrt()) for g in gradients]
-    return np.array(rms) / rms[-1]
+    return np.array(rms) / rms[-1], np.array(flat)
 
 
 @pytest.mark.parametrize(("activation", "init", "batch_norm", "skip"), SETTINGS)
@@ -83,13 +85,13 @@ def test_every_setting_equals_autograd_and_the_product_of_its_factors(
 ):
     for depth in (1, 12):
         measured = backprop(depth, activation, init, batch_norm=batch_norm, skip=skip)
-        expected = autograd(depth, activation, init, batch_norm, skip)
-        np.testing.assert_allclose(measured.gradient, expected, rtol=1e-4)
+        gradient, flat = autograd(depth, activation, init, batch_norm, skip)
+        np.testing.assert_allclose(measured.gradient, gradient, rtol=1e-4)
+        np.testing.assert_allclose(measured.flat, flat, atol=1e-3)
     if not skip:
         products = np.cumprod((measured.slopes * measured.weights)[::-1])[::-1]
         np.testing.assert_allclose(measured.gradient[:-1], products, rtol=1e-9)
     assert measured.slopes.max() <= {"sigmoid": 0.25, "gelu": 1.13}.get(activation, 1) + 1e-12
-    assert measured.flat.min() >= 0 and measured.flat.max() <= 1
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -269,7 +271,7 @@ def test_slopes_are_drawn_as_given():
 
 def says_what_autograd_says(depth, activation, init, batch_norm, skip):
     shown = view(depth, activation, init, batch_norm, skip)
-    expected = autograd(depth, activation, init, batch_norm, skip)
+    expected, flat = autograd(depth, activation, init, batch_norm, skip)
     titles = re.findall(r"<title>.*?: (.*?)</title>", shown.html)
     for title, value in zip(titles, expected, strict=True):
         assert number(title) == pytest.approx(value, rel=0.052)
@@ -279,6 +281,8 @@ def says_what_autograd_says(depth, activation, init, batch_norm, skip):
     assert what == words[verdict(expected[0])]
     assert left in shown.alt and f"{depth} layers" in shown.alt
     assert ("batch norm" in shown.says) == batch_norm
+    percent = float(re.search(r"(\d+) % of all slopes are below 0.01\.$", shown.says)[1])
+    assert percent == pytest.approx(100 * flat.mean(), abs=0.55)
     if skip:
         assert "its shortcut adds 1" in shown.says
     else:
@@ -311,7 +315,7 @@ def test_the_panel_in_the_lesson():
     panel = VanishingGradients()
     assert panel.says.startswith("The gradient vanishes: the input gets 1.9 × 10⁻¹³ of")
     assert "slopes 0.23 × weights 0.99" in panel.says
-    off = 0.25**20 / autograd(20, "sigmoid", "small", False, False)[0]
+    off = 0.25**20 / autograd(20, "sigmoid", "small", False, False)[0][0]
     assert round(math.log10(off)) == 22  # as the notebook says
     panel.move(init="small", batch_norm=True)
     assert "stays alive" in panel.says
