@@ -156,9 +156,10 @@ class Explorer:
         open_ = {name: self._named(name).smallest for name, v in start.items() if callable(v)}
         self.state = start | open_
         self._check(**{name: v for name, v in self.state.items() if name not in open_})
-        self._follow_limits()
-        for name in open_:
+        for name in open_:  # in the order shown: the range of one may depend on the one before
+            self.largest |= self.limits(**self.state)
             self.state[name] = start[name](self.largest[name])
+        self._follow_limits()
         for name, largest in self.largest.items():
             if start[name] != self.state[name] and name not in open_:
                 raise ValueError(f"{name} must be at most {largest}, got {start[name]!r}")

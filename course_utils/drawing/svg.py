@@ -97,6 +97,11 @@ def share(part: float, total: float) -> str:
     return "< 0.1 %" if percent < 0.1 else f"{min(percent, 99.9):.1f} %"
 
 
+def plural(count: int, word: str) -> str:
+    """Return a count with its noun: 1 arrow, 13 arrows."""
+    return f"{count} {word}" if count == 1 else f"{count} {word}s"
+
+
 def font(size: float) -> float:
     """Return a text size for the mode in force (`style.study()` or `style.present()`)."""
     return size * text_scale()

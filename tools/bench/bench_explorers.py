@@ -27,8 +27,10 @@ def update_times(change: Callable[[int], None], updates: int = UPDATES) -> list[
 
 def measure() -> Iterator[Row]:
     """Yield median and p95 of an update for each explorer, at first sizes and at the largest."""
-    from course_utils.lessons.sparse_connectivity.explorer import SparseConnectivity
-    from course_utils.lessons.sparse_connectivity.field_explorer import ReceptiveField
+    from course_utils.lessons.sparse_connectivity.explorer import (
+        ReceptiveField,
+        SparseConnectivity,
+    )
     from course_utils.lessons.sparse_connectivity.field_figures import _at_rest
 
     arrows = SparseConnectivity()
@@ -36,23 +38,25 @@ def measure() -> Iterator[Row]:
     cone = ReceptiveField()
     tall = ReceptiveField(layers=5, kernel=5)
 
-    def move(control, *values):
+    def move(panel, name, *values):
+        panel.widget()  # it is part of what an update costs
+
         def change(number):
-            control.value = values[number % len(values)]
+            panel.move(**{name: values[number % len(values)]})
 
         return change
 
     def restack(number):
         _at_rest.cache_clear()  # every new stack is drawn afresh, as when its slider moves on
-        cone.kernel.value = (3, 5)[number % 2]
+        cone.move(kernel=(3, 5)[number % 2])
 
     cases = [
-        ("sparse connectivity, kernel slider", move(arrows.kernel, 3, 5), GOAL, ""),
-        ("sparse connectivity, unit slider", move(arrows.unit, 1, 2), GOAL, ""),
-        ("sparse connectivity, 216 arrows", move(crowded.unit, 3, 9), None, "largest picture"),
+        ("sparse connectivity, kernel slider", move(arrows, "kernel", 3, 5), GOAL, ""),
+        ("sparse connectivity, unit slider", move(arrows, "unit", 1, 2), GOAL, ""),
+        ("sparse connectivity, 216 arrows", move(crowded, "unit", 3, 9), None, "largest picture"),
         ("receptive field, kernel slider", restack, GOAL, "nothing kept from before"),
-        ("receptive field, unit slider", move(cone.unit, 5, 9), GOAL, ""),
-        ("receptive field, 5 layers", move(tall.unit, 5, 9), None, "largest picture"),
+        ("receptive field, unit slider", move(cone, "unit", 5, 9), GOAL, ""),
+        ("receptive field, 5 layers", move(tall, "unit", 5, 9), None, "largest picture"),
     ]
     for name, change, goal, note in cases:
         times = update_times(change)
