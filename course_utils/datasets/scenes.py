@@ -21,9 +21,7 @@ import numpy as np
 
 from course_utils.checks import real, whole
 
-KINDS = ("nothing", "boat", "kite", "balloon", "buoy", "rock", "parasol")
-"""What `Beach.kind` numbers: the objects that are no gulls."""
-
+KINDS = ("nothing", "boat", "kite", "balloon", "buoy", "rock", "parasol")  # what is no gull
 MARGIN = 0.2  # a gull's centre keeps this distance from every edge, in parts of the side
 
 _PALETTES = np.array(  # of each light: zenith, low sky, far sea, near sea, colour of the light
@@ -57,8 +55,8 @@ class Beach(NamedTuple):
     y where the sea begins, where the sand begins. glow (N,): x of the bright place over the
     horizon. waves (N,): phase of the waves.
     clouds (N, 2, 5, 4): x, y, width and height of each cloud's puffs; width 0 is no puff.
-    kind, object_x, object_y, object_span, object_flip (N, 3): the other objects, see KINDS; flip is
-    1 or -1.
+    kind (its number in KINDS), object_x, object_y, object_span, object_flip (N, 3): the other
+    objects; flip is 1 or -1.
     present (N,): whether there is a gull. x, y (N,): its centre. span (N,): half its wing span.
     yaw, pitch, roll (N,): how it is turned, in radians. inner, outer (N,): how far the two parts of
     its wings are raised, in radians.
@@ -244,14 +242,13 @@ def _sky(beach, palette, size):
 
 def _paint_clouds(images, beach, palette, size):
     """Heaps of puffs: white above, grey below, soft at the rim, nothing below the horizon."""
-    line = _rows(size)
     rows = int(np.ceil(size * beach.horizon.max()))  # clouds stand in the sky only
-    y = line[:rows]
+    x, y = _rows(size), _rows(size)[:rows]
     for cloud in beach.clouds.transpose(1, 2, 3, 0):  # (puffs, 4, N)
         body = np.zeros((images.shape[0], rows, size), np.float32)
         for px, py, width, height in cloud:
             width, height = np.maximum(width, 1e-6), np.maximum(height, 1e-6)
-            across = ((line[None] - px[:, None]) / width[:, None]) ** 2
+            across = ((x[None] - px[:, None]) / width[:, None]) ** 2
             up = ((y[None] - py[:, None]) / height[:, None]) ** 2
             body += np.maximum(0, 1 - across[:, None, :] - up[:, :, None])
         alpha = np.minimum(body * 1.6, 1) * 0.92
