@@ -8,13 +8,16 @@ units are numbered from 0.
     receptive_fields, receptive_field       a stack of layers, no borders
     layer_sizes, cone                       a stack of layers on n inputs, borders included
 
+A number out of range, and a kernel that does not fit, is a ValueError that names it.
+
 Sources: V. Dumoulin and F. Visin, "A guide to convolution arithmetic for deep learning", 2016,
 relationship 6 (output size; dilation as in section 5.1). A. Araujo, W. Norris and J. Sim,
 "Computing Receptive Fields of Convolutional Neural Networks", Distill, 2019 (receptive fields).
 """
 
-import operator
 from typing import NamedTuple
+
+from course_utils.checks import whole
 
 
 class Layer(NamedTuple):
@@ -41,34 +44,15 @@ class ReceptiveField(NamedTuple):
     start: int
 
 
-def _integer(name, value, minimum):
-    """`value` as an int, or ValueError. Floats and booleans are refused: 3.0 hides a mistake."""
-    try:
-        if isinstance(value, bool):
-            raise TypeError
-        number = operator.index(value)
-    except TypeError:
-        raise ValueError(f"{name} must be an integer >= {minimum}, got {value!r}") from None
-    if number < minimum:
-        raise ValueError(f"{name} must be an integer >= {minimum}, got {number}")
-    return number
-
-
-def _checked(n, kernel, stride, padding, dilation):
-    n = _integer("n", n, 1)
-    kernel = _integer("kernel", kernel, 1)
-    stride = _integer("stride", stride, 1)
-    padding = _integer("padding", padding, 0)
-    dilation = _integer("dilation", dilation, 1)
-    extent = dilation * (kernel - 1) + 1
-    padded = n + 2 * padding
-    if extent > padded:
-        dilated = f" with dilation {dilation} covers {extent} units and" if dilation > 1 else ""
-        raise ValueError(
-            f"kernel {kernel}{dilated} is larger than the padded input: "
-            f"{n} + 2 * {padding} = {padded} units; allowed is a kernel that covers <= {padded}"
-        )
-    return n, kernel, stride, padding, dilation
+def _layer(name, row):
+    """One row of numbers as a checked Layer."""
+    kernel, stride, padding, dilation = row
+    return Layer(
+        whole(f"{name}kernel", kernel, 1),
+        whole(f"{name}stride", stride, 1),
+        whole(f"{name}padding", padding, 0),
+        whole(f"{name}dilation", dilation, 1),
+    )
 
 
 def output_size(n, kernel, stride=1, padding=0, dilation=1):
@@ -76,38 +60,40 @@ def output_size(n, kernel, stride=1, padding=0, dilation=1):
 
     floor((n + 2 * padding - dilation * (kernel - 1) - 1) / stride) + 1
 
-    `padding` zeros are added at *each* end. Raises ValueError for an argument that is not an
-    integer in its range and for a (dilated) kernel larger than the padded input.
+    `padding` zeros are added at *each* end.
     """
-    n, kernel, stride, padding, dilation = _checked(n, kernel, stride, padding, dilation)
-    return (n + 2 * padding - dilation * (kernel - 1) - 1) // stride + 1
+    n = whole("n", n, 1)
+    kernel, stride, padding, dilation = _layer("", (kernel, stride, padding, dilation))
+    extent, padded = dilation * (kernel - 1) + 1, n + 2 * padding
+    if extent > padded:
+        dilated = f" with dilation {dilation} covers {extent} units and" if dilation > 1 else ""
+        raise ValueError(
+            f"kernel {kernel}{dilated} is larger than the padded input: "
+            f"{n} + 2 * {padding} = {padded} units; allowed is a kernel that covers <= {padded}"
+        )
+    return (padded - extent) // stride + 1
 
 
 def edges(n, kernel, stride=1, padding=0, dilation=1):
     """The arrows of a layer: a list of (input, output) pairs, ordered by output, then input.
 
     Output o reads the inputs ``o * stride + tap * dilation - padding`` for each tap of the
-    kernel; those that fall on padding are no units and have no arrow. Raises ValueError as
-    `output_size` does.
+    kernel; those that fall on padding are no units and have no arrow.
     """
-    n, kernel, stride, padding, dilation = _checked(n, kernel, stride, padding, dilation)
-    pairs = []
-    for output in range(output_size(n, kernel, stride, padding, dilation)):
-        for tap in range(kernel):
-            position = output * stride + tap * dilation - padding
-            if 0 <= position < n:
-                pairs.append((position, output))
-    return pairs
+    return [
+        (position, output)
+        for output in range(output_size(n, kernel, stride, padding, dilation))
+        for tap in range(kernel)
+        if 0 <= (position := output * stride + tap * dilation - padding) < n
+    ]
 
 
 def edge_count(n, kernel, stride=1, padding=0, dilation=1):
     """``len(edges(...))`` without listing them: for each tap, the outputs whose input exists.
 
     Tap t reads a real input when 0 <= o * stride + t * dilation - padding <= n - 1, which bounds
-    the output o on both sides. The work grows with the kernel, not with n. Raises ValueError as
-    `output_size` does.
+    the output o on both sides. The work grows with the kernel, not with n.
     """
-    n, kernel, stride, padding, dilation = _checked(n, kernel, stride, padding, dilation)
     outputs = output_size(n, kernel, stride, padding, dilation)
     count = 0
     for tap in range(kernel):
@@ -118,8 +104,11 @@ def edge_count(n, kernel, stride=1, padding=0, dilation=1):
     return count
 
 
-def _stack(layers, lengths, form):
-    """`layers` as Layer tuples, each argument checked; `lengths` are the tuple lengths allowed."""
+def _stack(layers, lengths=(2, 3, 4)):
+    """Layers as checked Layer tuples. A row of three has no padding, as receptive fields need."""
+    forms = {2: "(kernel, stride)", 3: "(kernel, stride, dilation)"}
+    forms[4] = "(kernel, stride, padding, dilation)"
+    form = " or ".join(forms[length] for length in lengths)
     try:
         rows = [tuple(layer) for layer in layers]
     except TypeError:
@@ -128,18 +117,8 @@ def _stack(layers, lengths, form):
     for index, row in enumerate(rows):
         if len(row) not in lengths:
             raise ValueError(f"layers[{index}] must be {form}, got {row!r}")
-        if len(row) == 3:
-            kernel, stride, dilation = row
-            row = (kernel, stride, 0, dilation)
-        layer = Layer(*row)
-        stack.append(
-            Layer(
-                _integer(f"layers[{index}] kernel", layer.kernel, 1),
-                _integer(f"layers[{index}] stride", layer.stride, 1),
-                _integer(f"layers[{index}] padding", layer.padding, 0),
-                _integer(f"layers[{index}] dilation", layer.dilation, 1),
-            )
-        )
+        row = (*row[:2], 0, row[2]) if len(row) == 3 else row
+        stack.append(_layer(f"layers[{index}] ", Layer(*row)))
     return stack
 
 
@@ -154,12 +133,11 @@ def receptive_fields(layers):
         start -= padding * jump
         jump  *= stride
     A layer's own stride enters after its own size: it enlarges the fields of the layers above it
-    only. Raises ValueError for a layer of another length or a number out of range.
+    only.
     """
-    form = "(kernel, stride), (kernel, stride, dilation) or (kernel, stride, padding, dilation)"
     size, jump, start = 1, 1, 0
     fields = []
-    for layer in _stack(layers, (2, 3, 4), form):
+    for layer in _stack(layers):
         size += layer.dilation * (layer.kernel - 1) * jump
         start -= layer.padding * jump
         jump *= layer.stride
@@ -170,7 +148,7 @@ def receptive_fields(layers):
 def receptive_field(layers):
     """Size of the receptive field at the last layer of a stack; 1 for an empty stack.
 
-    The same as ``receptive_fields(layers)[-1].size``; arguments and errors as there.
+    The same as ``receptive_fields(layers)[-1].size``; arguments as there.
     """
     fields = receptive_fields(layers)
     return fields[-1].size if fields else 1
@@ -179,12 +157,11 @@ def receptive_field(layers):
 def layer_sizes(n, layers):
     """Units on each level of a stack: ``[n, after the first layer, ...]``, so one more than layers.
 
-    layers: Layer or (kernel, stride, padding, dilation) each, from the input upwards. Raises
-    ValueError for a bad number, and names the layer whose kernel no longer fits.
+    layers: Layer or (kernel, stride, padding, dilation) each, from the input upwards. The error
+    for a kernel that no longer fits names its layer.
     """
-    sizes = [_integer("n", n, 1)]
-    stack = _stack(layers, (4,), "(kernel, stride, padding, dilation)")
-    for index, layer in enumerate(stack):
+    sizes = [whole("n", n, 1)]
+    for index, layer in enumerate(_stack(layers, (4,))):
         try:
             sizes.append(output_size(sizes[-1], *layer))
         except ValueError as error:
@@ -203,22 +180,14 @@ def cone(unit, layers, n, *, level=None):
     Returns a list of sorted tuples of unit numbers; entry i belongs to level i, so the last entry
     is ``(unit,)`` and entry 0 holds the inputs. The sets are exact: clipped at the borders, and
     with the gaps that a stride or a dilation leaves. An entry is empty when a unit sees padding
-    only. The interval of an entry is its first and last number.
-
-    Raises ValueError for a unit or level that does not exist, and as `layer_sizes` does.
+    only.
     """
     sizes = layer_sizes(n, layers)
-    level = len(sizes) - 1 if level is None else _integer("level", level, 0)
-    if level >= len(sizes):
-        raise ValueError(f"level must be an integer from 0 to {len(sizes) - 1}, got {level}")
-    unit = _integer("unit", unit, 0)
-    if unit >= sizes[level]:
-        raise ValueError(f"unit must be an integer from 0 to {sizes[level] - 1}, got {unit}")
-
-    stack = [Layer(*layer) for layer in layers]
-    levels = [(unit,)]
+    top = len(sizes) - 1
+    level = top if level is None else whole("level", level, 0, top)
+    levels = [(whole("unit", unit, 0, sizes[level] - 1),)]
     for below in range(level - 1, -1, -1):
-        layer = stack[below]
+        layer = Layer(*layers[below])
         seen = {
             above * layer.stride + tap * layer.dilation - layer.padding
             for above in levels[0]

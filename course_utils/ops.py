@@ -6,14 +6,16 @@ They are slow on purpose and equal to PyTorch's operations, which the tests hold
 
 Arrays have no batch axis: a signal is (n,), an image or a stack of feature maps is (C, H, W).
 Integers are computed as int64, so that 8-bit images cannot overflow; floats keep their type.
+A wrong shape, a number out of range and a kernel that does not fit are ValueErrors that say so.
 """
-
-import operator
 
 import numpy as np
 
+from course_utils.checks import whole
+from course_utils.geometry import output_size
 
-def _numbers(name, values, shape):
+
+def _numbers(name, values, *shape):
     """`values` as an array of real numbers whose axes are those that `shape` names, none empty."""
     try:
         array = np.asarray(values.detach() if hasattr(values, "detach") else values)
@@ -22,41 +24,17 @@ def _numbers(name, values, shape):
     if array.dtype.kind not in "iuf":
         raise ValueError(f"{name} must hold real numbers, got dtype {array.dtype}")
     if array.ndim != len(shape) or array.size == 0:
-        wanted = "(" + ", ".join(shape) + ("," if len(shape) == 1 else "") + ")"
+        wanted = f"({', '.join(shape)}{',' if len(shape) == 1 else ''})"
         raise ValueError(f"{name} must have shape {wanted}, none of them 0, got {array.shape}")
     return array if array.dtype.kind == "f" else array.astype(np.int64)
 
 
-def _integer(name, value, minimum):
-    try:
-        if isinstance(value, bool):
-            raise TypeError
-        number = operator.index(value)
-    except TypeError:
-        raise ValueError(f"{name} must be an integer >= {minimum}, got {value!r}") from None
-    if number < minimum:
-        raise ValueError(f"{name} must be an integer >= {minimum}, got {number}")
-    return number
-
-
-def _steps(stride, padding, dilation=1):
-    return (
-        _integer("stride", stride, 1),
-        _integer("padding", padding, 0),
-        _integer("dilation", dilation, 1),
-    )
-
-
-def _outputs(n, kernel, stride, padding, dilation=1):
-    """floor((n + 2p - d(k - 1) - 1) / s) + 1; ValueError if the kernel does not fit."""
-    extent = dilation * (kernel - 1) + 1
-    padded = n + 2 * padding
-    if extent > padded:
-        raise ValueError(
-            f"kernel covers {extent} units ({kernel} taps, dilation {dilation}), larger than the "
-            f"padded input: {n} + 2 * {padding} = {padded}; allowed is <= {padded}"
-        )
-    return (padded - extent) // stride + 1
+def _filters(w, channels):
+    """Filters (M, C, kh, kw) that fit an image with this many channels."""
+    w = _numbers("w", w, "M", "C", "kh", "kw")
+    if w.shape[1] != channels:
+        raise ValueError(f"w must have {channels} channels as x has, got {w.shape[1]}")
+    return w
 
 
 def conv1d(x, w, *, stride=1, padding=0, dilation=1):
@@ -64,14 +42,10 @@ def conv1d(x, w, *, stride=1, padding=0, dilation=1):
 
     x (n,), w (k,) -> (n_out,) with n_out = floor((n + 2p - d(k - 1) - 1) / s) + 1.
     `padding` zeros stand at each end. Equals torch.nn.functional.conv1d with one channel.
-    Raises ValueError for a wrong shape, a number out of range, a kernel that does not fit.
     """
-    x = _numbers("x", x, ("n",))
-    w = _numbers("w", w, ("k",))
-    stride, padding, dilation = _steps(stride, padding, dilation)
+    x, w = _numbers("x", x, "n"), _numbers("w", w, "k")
+    y = np.zeros(output_size(len(x), len(w), stride, padding, dilation), np.result_type(x, w))
     padded = np.pad(x, padding)
-
-    y = np.zeros(_outputs(len(x), len(w), stride, padding, dilation), np.result_type(x, w))
     for o in range(len(y)):
         for t in range(len(w)):
             y[o] += w[t] * padded[o * stride + t * dilation]
@@ -83,17 +57,13 @@ def conv2d(x, w, *, stride=1, padding=0, dilation=1):
 
     x (C, H, W), w (M, C, kh, kw) -> (M, Ho, Wo); `stride`, `padding` and `dilation` hold for both
     axes. Each output is the sum of one patch times one filter, entry by entry, over channels,
-    rows and columns. Equals torch.nn.functional.conv2d without a bias. Raises ValueError for a
-    wrong shape, channels that differ, a number out of range, a kernel that does not fit.
+    rows and columns. Equals torch.nn.functional.conv2d without a bias.
     """
-    x = _numbers("x", x, ("C", "H", "W"))
-    w = _numbers("w", w, ("M", "C", "kh", "kw"))
-    stride, padding, dilation = _steps(stride, padding, dilation)
-    filters, channels, kh, kw = w.shape
-    if channels != x.shape[0]:
-        raise ValueError(f"w must have {x.shape[0]} channels as x has, got {channels}")
-    rows = _outputs(x.shape[1], kh, stride, padding, dilation)
-    columns = _outputs(x.shape[2], kw, stride, padding, dilation)
+    x = _numbers("x", x, "C", "H", "W")
+    w = _filters(w, x.shape[0])
+    filters, _, kh, kw = w.shape
+    rows = output_size(x.shape[1], kh, stride, padding, dilation)
+    columns = output_size(x.shape[2], kw, stride, padding, dilation)
     padded = np.pad(x, ((0, 0), (padding, padding), (padding, padding)))
 
     y = np.zeros((filters, rows, columns), np.result_type(x, w))
@@ -108,19 +78,21 @@ def conv2d(x, w, *, stride=1, padding=0, dilation=1):
     return y
 
 
-def _pooling(x, kernel, stride, padding):
-    """Checked arguments of a pooling layer and its number of output rows and columns."""
-    x = _numbers("x", x, ("C", "H", "W"))
-    kernel = _integer("kernel", kernel, 1)
-    stride, padding, _ = _steps(kernel if stride is None else stride, padding)
-    if padding > kernel // 2:
-        raise ValueError(
-            f"padding must be an integer from 0 to {kernel // 2}, at most half the kernel "
-            f"{kernel}, got {padding}"
-        )
-    rows = _outputs(x.shape[1], kernel, stride, padding)
-    columns = _outputs(x.shape[2], kernel, stride, padding)
-    return x, kernel, stride, padding, rows, columns
+def _pooled(x, kernel, stride, padding, pool, dtype):
+    """Apply `pool` to each window of a map padded with NaN or zeros; see `max_pool2d`."""
+    kernel = whole("kernel", kernel, 1)
+    stride = kernel if stride is None else stride
+    padding = whole("padding", padding, 0, kernel // 2)
+    rows = output_size(x.shape[1], kernel, stride, padding)
+    columns = output_size(x.shape[2], kernel, stride, padding)
+    y = np.empty((x.shape[0], rows, columns), dtype)
+    for c in range(x.shape[0]):
+        for i in range(rows):
+            for j in range(columns):
+                top, left = i * stride - padding, j * stride - padding
+                window = x[c, max(top, 0) : top + kernel, max(left, 0) : left + kernel]
+                y[c, i, j] = pool(window)
+    return y
 
 
 def max_pool2d(x, kernel, *, stride=None, padding=0):
@@ -128,35 +100,21 @@ def max_pool2d(x, kernel, *, stride=None, padding=0):
 
     kernel: side of the square window; stride: None means windows side by side (stride = kernel);
     padding: at most kernel // 2. Padding never wins: a window that reaches over the border takes
-    the largest of the values that exist. Equals torch.nn.functional.max_pool2d. Raises ValueError
-    for a wrong shape, a number out of range, a window that does not fit.
+    the largest of the values that exist. Equals torch.nn.functional.max_pool2d.
     """
-    x, kernel, stride, padding, rows, columns = _pooling(x, kernel, stride, padding)
-    y = np.empty((x.shape[0], rows, columns), x.dtype)
-    for c in range(x.shape[0]):
-        for i in range(rows):
-            for j in range(columns):
-                top, left = i * stride - padding, j * stride - padding
-                window = x[c, max(top, 0) : top + kernel, max(left, 0) : left + kernel]
-                y[c, i, j] = window.max()
-    return y
+    x = _numbers("x", x, "C", "H", "W")
+    return _pooled(x, kernel, stride, padding, np.max, x.dtype)
 
 
 def avg_pool2d(x, kernel, *, stride=None, padding=0):
     """The mean of each window. x (C, H, W) -> (C, Ho, Wo), each channel by itself; a float array.
 
-    Arguments and errors as for `max_pool2d`. Padded zeros count as values: each sum is divided by
+    Arguments as for `max_pool2d`. Padded zeros count as values: each sum is divided by
     kernel * kernel. Equals torch.nn.functional.avg_pool2d with its default settings.
     """
-    x, kernel, stride, padding, rows, columns = _pooling(x, kernel, stride, padding)
-    padded = np.pad(x, ((0, 0), (padding, padding), (padding, padding)))
-    y = np.empty((x.shape[0], rows, columns), x.dtype if x.dtype.kind == "f" else np.float64)
-    for c in range(x.shape[0]):
-        for i in range(rows):
-            for j in range(columns):
-                top, left = i * stride, j * stride
-                y[c, i, j] = padded[c, top : top + kernel, left : left + kernel].mean()
-    return y
+    x = _numbers("x", x, "C", "H", "W")
+    dtype = x.dtype if x.dtype.kind == "f" else np.float64
+    return _pooled(x, kernel, stride, padding, lambda window: window.sum() / kernel**2, dtype)
 
 
 def toeplitz(w, input_shape, *, stride=1, padding=0, dilation=1):
@@ -168,57 +126,33 @@ def toeplitz(w, input_shape, *, stride=1, padding=0, dilation=1):
 
     For stride 1 the entries are constant along every diagonal, which is what "Toeplitz" means
     (Goodfellow, Bengio and Courville 2016, section 9.1). Padding adds no columns: its zeros would
-    add nothing. Raises ValueError for a wrong shape, channels that differ, a number out of range,
-    a kernel that does not fit.
+    add nothing.
     """
-    w = np.asarray(w)
-    stride, padding, dilation = _steps(stride, padding, dilation)
-    if w.ndim == 1:
-        return _toeplitz1d(_numbers("w", w, ("k",)), input_shape, stride, padding, dilation)
-    if w.ndim == 4:
-        w = _numbers("w", w, ("M", "C", "kh", "kw"))
-        return _toeplitz2d(w, input_shape, stride, padding, dilation)
-    raise ValueError(f"w must have shape (k,) or (M, C, kh, kw), got {w.shape}")
-
-
-def _input_shape(input_shape, names):
-    """`input_shape` as a tuple of sizes; for a signal a single number will do."""
-    form = "(" + ", ".join(names) + ("," if len(names) == 1 else "") + ")"
     shape = (input_shape,) if np.ndim(input_shape) == 0 else tuple(input_shape)
-    if len(shape) != len(names):
-        raise ValueError(f"input_shape must be {form}, got {input_shape!r}")
-    return [
-        _integer(f"input_shape {name}", size, 1) for name, size in zip(names, shape, strict=True)
-    ]
+    if np.ndim(w) == 1 and len(shape) == 1:
+        return _toeplitz1d(_numbers("w", w, "k"), shape[0], stride, padding, dilation)
+    if len(shape) != 3:
+        raise ValueError(f"input_shape must be n for w (k,), else (C, H, W), got {input_shape!r}")
+    channels, height, width = shape
+    w = _filters(w, channels)
+    rows = output_size(height, w.shape[2], stride, padding, dilation)
+    columns = output_size(width, w.shape[3], stride, padding, dilation)
+    # (filter, output row, output column, channel, input row, input column)
+    blocks = np.zeros((len(w), rows, columns, channels, height, width), w.dtype)
+    for m, c, t in np.ndindex(w.shape[:3]):
+        block = _toeplitz1d(w[m, c, t], width, stride, padding, dilation)
+        for i in range(rows):
+            h = i * stride + t * dilation - padding
+            if 0 <= h < height:
+                blocks[m, i, :, c, h, :] = block
+    return blocks.reshape(len(w) * rows * columns, channels * height * width)
 
 
-def _toeplitz1d(w, input_shape, stride, padding, dilation):
-    (n,) = _input_shape(input_shape, ("n",))
-    matrix = np.zeros((_outputs(n, len(w), stride, padding, dilation), n), w.dtype)
+def _toeplitz1d(w, n, stride, padding, dilation):
+    matrix = np.zeros((output_size(n, len(w), stride, padding, dilation), n), w.dtype)
     for o in range(len(matrix)):
         for t in range(len(w)):
             column = o * stride + t * dilation - padding
             if 0 <= column < n:
                 matrix[o, column] = w[t]
     return matrix
-
-
-def _toeplitz2d(w, input_shape, stride, padding, dilation):
-    filters, channels, kh, kw = w.shape
-    maps, height, width = _input_shape(input_shape, ("C", "H", "W"))
-    if channels != maps:
-        raise ValueError(f"w must have {maps} channels as input_shape has, got {channels}")
-    rows = _outputs(height, kh, stride, padding, dilation)
-    columns = _outputs(width, kw, stride, padding, dilation)
-
-    # (filter, output row, output column, channel, input row, input column)
-    blocks = np.zeros((filters, rows, columns, channels, height, width), w.dtype)
-    for m in range(filters):
-        for c in range(channels):
-            for t in range(kh):
-                block = _toeplitz1d(w[m, c, t], width, stride, padding, dilation)
-                for i in range(rows):
-                    h = i * stride + t * dilation - padding
-                    if 0 <= h < height:
-                        blocks[m, i, :, c, h, :] = block
-    return blocks.reshape(filters * rows * columns, channels * height * width)

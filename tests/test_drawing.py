@@ -188,11 +188,3 @@ def test_bars_stand_side_by_side_with_their_numbers_on_top():
     assert [t.get_text() for t in ax.texts] == ["1 %", "2 %", "3 %", "4.5 %"]
     assert [t.get_text() for t in ax.get_xticklabels()] == ["x", "y"] and ax.get_legend()
     assert plots.bars(["x"], {"a": [1]}).get_legend() is None
-
-
-def test_a_waterfall_counts_layers_from_the_input_on_a_logarithmic_scale():
-    ax = plots.draw_waterfall({"plain-3": [1e-3, 1e-2, 1], "residual": [1, 1]})
-    assert ax.get_yscale() == "log"
-    assert [(line.get_linestyle(), list(line.get_xdata())) for line in ax.lines] == [
-        ("--", [1, 2, 3]), ("-", [1, 2]),
-    ]  # fmt: skip

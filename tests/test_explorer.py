@@ -221,7 +221,6 @@ PANELS = {
     name: f"course_utils.lessons.{path.parent.name}.{path.stem}"
     for path, source in sorted(ROOMS.items())
     for name in re.findall(r"^class (\w+)\(Explorer\)", source, re.M)
-    if "course_utils.old_explorer" not in source
 }
 CORNERS, RANDOM = 40, 25  # states of each panel that are tried
 

@@ -95,12 +95,9 @@ def keys_problems(table, required, optional):
         kind = (required | optional).get(key)
         if kind is None:
             yield f"{key} is unknown"
-        elif (
-            not isinstance(value, kind)
-            or (isinstance(value, bool) and kind is not bool)
-            or value in ("", [], {})
-            or (isinstance(value, float) and not math.isfinite(value))
-        ):
+            continue
+        odd = not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool)
+        if odd or value in ("", [], {}) or value != value:
             yield f"{key} is {value!r}"
 
 

@@ -2,30 +2,24 @@
 
 Files come from ``data/`` and are verified each time they are read; the scenes are drawn anew; the
 one photograph comes with matplotlib.
-PyTorch is imported inside the functions: it takes about a second, and checking the data should not
-have to wait for it.
+PyTorch and NumPy are imported inside the functions: checking the data and asking a question should
+not have to wait for them.
 """
 
 from __future__ import annotations
 
 import io
-import operator
-from numbers import Integral, Real
 from typing import TYPE_CHECKING, NamedTuple
 
-import numpy as np
-
-from course_utils.datasets import scenes
+from course_utils.checks import one_of, real, whole
 from course_utils.datasets.files import read_verified
-from course_utils.downloads.cifar import cifar10 as cifar10
-from course_utils.downloads.idx import fashion_mnist as fashion_mnist
-from course_utils.downloads.idx import mnist as mnist
-from course_utils.downloads.idx import read_idx as read_idx
+from course_utils.downloads import cifar10 as cifar10
+from course_utils.downloads import fashion_mnist as fashion_mnist
+from course_utils.downloads import mnist as mnist
+from course_utils.downloads import read_idx as read_idx
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-_LARGEST = 256  # pixels; 1,797 images of 256 x 256 floats are 471 MB
 
 
 def digits(size=8, *, test_fraction=0.25, seed=0, interpolation="bilinear"):
@@ -47,15 +41,16 @@ def digits(size=8, *, test_fraction=0.25, seed=0, interpolation="bilinear"):
     Raises ValueError for an argument out of range; DataFileError if the file is missing or
     altered.
     """
-    size = _image_size(size)
-    if interpolation not in ("bilinear", "nearest"):
-        raise ValueError(f"interpolation must be 'bilinear' or 'nearest', got {interpolation!r}")
+    import numpy as np
+    import torch
+
+    size = whole("size", size, 8, 256)  # 1,797 images of 256 x 256 floats are 471 MB
+    if size % 8:
+        raise ValueError(f"size must be a multiple of 8 from 8 to 256, got {size}")
+    one_of("interpolation", interpolation, ("bilinear", "nearest"))
     with np.load(io.BytesIO(read_verified("digits.npz")), allow_pickle=False) as arrays:
         scans, classes = arrays["images"], arrays["labels"]
     in_test = _stratified(classes, test_fraction, seed)
-
-    import torch
-
     images = torch.from_numpy(scans).float().div(16).unsqueeze(1)  # (N, 1, 8, 8)
     labels = torch.from_numpy(classes).long()
     if size != 8:
@@ -95,13 +90,15 @@ def seagulls(count=1000, *, size=32, centred=False, share=0.5, seed=0):
 
     Raises ValueError for an argument out of range.
     """
+    import numpy as np
+    import torch
+
+    from course_utils.datasets import scenes
+
     beach = scenes.sample(count, seed=seed, centred=centred, share=share)
     images = scenes.draw(beach, size)
     position = np.stack([beach.x, beach.y], axis=1) * size - 0.5
     position[~beach.present] = np.nan
-
-    import torch
-
     presence = torch.from_numpy(beach.present).long()
     return Seagulls(torch.from_numpy(images), presence, torch.from_numpy(position))
 
@@ -118,8 +115,9 @@ def photograph(size=224):
     Raises ValueError for a size out of range; FileNotFoundError, with a remedy, where matplotlib
     was installed without its sample data.
     """
-    if isinstance(size, bool) or not isinstance(size, Integral) or not 32 <= size <= 512:
-        raise ValueError(f"size must be an integer from 32 to 512, got {size!r}")
+    import torch
+
+    size = whole("size", size, 32, 512)
     from matplotlib import cbook, image
 
     try:
@@ -130,41 +128,18 @@ def photograph(size=224):
             "this matplotlib has no sample data, so the photograph grace_hopper.jpg is missing: "
             "install the matplotlib of the Python Package Index"
         ) from error
-
-    import torch
-
     square = torch.from_numpy(pixels[16:528].copy()).permute(2, 0, 1)[None] / 255
-    image = torch.nn.functional.interpolate(
-        square, (int(size),) * 2, mode="bilinear", antialias=True
-    )
+    image = torch.nn.functional.interpolate(square, (size, size), mode="bilinear", antialias=True)
     return image.clamp(0, 1)  # the weights of a mean may add up to a hair more than 1
-
-
-def _image_size(size):
-    problem = f"size must be a multiple of 8 from 8 to {_LARGEST}, got {size!r}"
-    try:
-        number = operator.index(size)
-    except TypeError:
-        raise ValueError(problem) from None
-    if isinstance(size, bool) or not 8 <= number <= _LARGEST or number % 8:
-        raise ValueError(problem)
-    return number
 
 
 def _stratified(classes, test_fraction, seed):
     """A mask (N,) that is true for the test part: the same share of every class, at random."""
-    if isinstance(test_fraction, bool) or not isinstance(test_fraction, Real):
-        raise ValueError(f"test_fraction must be a number in (0, 1), got {test_fraction!r}")
-    if not 0 < test_fraction < 1:
-        raise ValueError(f"test_fraction must be a number in (0, 1), got {test_fraction!r}")
-    try:
-        if isinstance(seed, bool):
-            raise TypeError
-        # RandomState and not default_rng: NumPy promises never to change its stream (NEP 19).
-        random = np.random.RandomState(operator.index(seed))
-    except (TypeError, ValueError):
-        allowed = "an integer from 0 to 2**32 - 1"
-        raise ValueError(f"seed must be {allowed}, got {seed!r}") from None
+    import numpy as np
+
+    test_fraction = real("test_fraction", test_fraction, 0, 1, open_ends=True)
+    # RandomState and not default_rng: NumPy promises never to change its stream (NEP 19).
+    random = np.random.RandomState(whole("seed", seed, 0, 2**32 - 1))
     mask = np.zeros(len(classes), dtype=bool)
     for label in np.unique(classes):
         members = np.flatnonzero(classes == label)

@@ -53,24 +53,17 @@ def _remedy(name, problem):
     )
 
 
-def _entry(name):
-    files = manifest()
-    if name not in files:
-        raise ValueError(f"name must be one of {', '.join(sorted(files))}, got {name!r}")
-    return files[name]
-
-
 def read_verified(name):
     """The bytes of a data file, after its SHA-256 was compared with the manifest.
 
-    Raises ValueError for a name that is not in the manifest; DataFileError when the file is
-    missing or altered, with what was found and how to get it back.
+    Raises DataFileError when the file is missing or altered, with what was found and how to get it
+    back.
     """
-    entry = _entry(name)
+    entry = manifest()[name]
     try:
-        content = (DATA / entry.name).read_bytes()
+        content = (DATA / name).read_bytes()
     except FileNotFoundError:
-        problem = f"is missing: there is no {DATA / entry.name}"
+        problem = f"is missing: there is no {DATA / name}"
         raise DataFileError(_remedy(name, problem)) from None
     found = hashlib.sha256(content).hexdigest()
     if found != entry.sha256:
@@ -80,9 +73,3 @@ def read_verified(name):
         )
         raise DataFileError(_remedy(name, problem))
     return content
-
-
-def verify(name):
-    """Check a data file and return its manifest entry; errors as `read_verified`."""
-    read_verified(name)
-    return _entry(name)

@@ -146,22 +146,3 @@ def bars(
     if len(series) > 1:
         ax.legend()
     return ax
-
-
-def draw_waterfall(norms: Mapping[str, Sequence[float]], *, ax: Axes | None = None) -> Axes:
-    """Draw a number per layer, such as the norm of its gradient, on a logarithmic scale.
-
-    Args:
-        norms: name -> one number above 0 per layer, the layer next to the input first. Depths may
-            differ: the horizontal axis is the layer's number. A name that begins with "plain" is
-            drawn dashed.
-    """
-    ax = ax or new_axes(8.5, 3.9)
-    for place, (name, values) in enumerate(norms.items()):
-        dashes = "--" if name.startswith("plain") else "-"
-        layers = range(1, len(values) + 1)
-        ax.semilogy(layers, values, dashes, color=CYCLE[place % len(CYCLE)], label=name)
-    ax.set(xlabel="convolution, from the input (left) to the scores", ylabel="gradient norm")
-    ax.grid(axis="y")
-    ax.legend(loc="center left", bbox_to_anchor=(1, 0.5))
-    return ax

@@ -94,8 +94,3 @@ def study() -> None:
             "svg.hashsalt": "cnn-architectures",  # matplotlib's SVG ids are random without it
         }
     )
-
-
-def text_scale() -> float:
-    """Return 1: there is one size. It goes with its last caller."""
-    return 1.0

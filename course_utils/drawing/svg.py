@@ -222,8 +222,3 @@ def share(part: float, total: float) -> str:
 def plural(count: int, word: str) -> str:
     """Return a count with its noun: 1 arrow, 13 arrows."""
     return f"{count} {word}" if count == 1 else f"{count} {word}s"
-
-
-def font(size: float) -> float:
-    """Return the size: there is one for reading. It goes with its last caller."""
-    return size

@@ -1,7 +1,4 @@
-"""The lessons of the course in their order: the one list that map, README and tests share.
-
-Floor 0, standard library only.
-"""
+"""The lessons of the course in their order: the one list that map, README and tests share."""
 
 from __future__ import annotations
 
@@ -11,13 +8,12 @@ from typing import NamedTuple
 class Lesson(NamedTuple):
     """One notebook.
 
-    Attributes:
-        slug: the name of the notebook without its ending, as in `01_sparse_connectivity`. The same
-            word names its questions, its exercises, its figures and its tests.
-        title: what the notebook has you do, the first half of its heading.
-        topic: what it is about, the second half.
-        part: `"start"`, `"ideas"`, `"architectures"` or `"synthesis"`.
-        gist: the lesson in one short sentence.
+    slug: the name of the notebook without its ending, as in `01_sparse_connectivity`. It also names
+        the lesson's questions and tests, and without its number the folder of its code here.
+    title: what the notebook has you do, the first half of its heading.
+    topic: what it is about, the second half.
+    part: `"start"`, `"ideas"`, `"architectures"` or `"synthesis"`.
+    gist: the lesson in one short sentence.
     """
 
     slug: str

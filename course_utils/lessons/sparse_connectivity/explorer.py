@@ -1,127 +1,81 @@
-"""Count the arrows: a layer as arrows and as a matrix, dense or sparse, driven by sliders.
-
-panel = SparseConnectivity(n=5, kernel=3, padding=1)
-panel                       # 13 arrows
-panel.stride.value = 2      # as if the slider were moved
-panel.says                  # the sentence under the picture
-"""
+"""The two panels of lesson 01: the arrows of one layer, and the receptive field of a stack."""
 
 from __future__ import annotations
 
 from collections import Counter
 
-from course_utils.drawing.svg import MINUS, TIMES
-from course_utils.geometry import edge_count, output_size
-from course_utils.lessons.sparse_connectivity.figures import connections, edge_diagram, neighbours
-from course_utils.old_explorer import Explorer, View, choice, slider
+from course_utils import geometry
+from course_utils.drawing.svg import ELLIPSIS, MINUS, TIMES, plural
+from course_utils.explorer import Choice, Explorer, Slider, View
+from course_utils.lessons.sparse_connectivity.field_figures import pyramid
+from course_utils.lessons.sparse_connectivity.figures import Connections, connections, edge_diagram
 
-LAYERS = ("convolution", "fully connected")
-SIDES = ("outputs", "inputs")
+DENSE = "fully connected"
+LAYERS = {"Convolution": "convolution", "Dense": DENSE}
+SIDES = {"An output": "outputs", "An input": "inputs"}
+INPUTS = 21
+"""Units at the bottom of the pyramid: odd, so that one stands in the middle."""
+EVERY_LAYER = 0
+"""The value of the control `at` that gives every layer the stride."""
+STRIDED = {"Every layer": EVERY_LAYER} | {f"Layer {k} only": k for k in range(1, 6)}
+
+
+def middle(count: int) -> int:
+    """Return the unit in the middle of a row, counted from 1."""
+    return (count + 1) // 2
 
 
 class SparseConnectivity(Explorer):
-    """Explorer of one layer in one dimension.
+    """Count the arrows: one layer as arrows and as a matrix, dense or sparse."""
 
-    Args (each the first value of a control):
-        n: inputs, 3 to 12. kernel: 1 to 7. stride: 1 to 4. padding: zeros per end, 0 to 3.
-        dilation: 1 to 3.
-        layer: `"convolution"` or `"fully connected"`: all arrows between the same units.
-        side: where the highlighted unit is, `"outputs"` or `"inputs"`.
-        unit: its number, from 1; None: the one in the middle.
-
-    Raises:
-        ValueError: for a first value outside its range.
-    """
-
-    def __init__(
-        self,
-        n: int = 5,
-        kernel: int = 3,
-        stride: int = 1,
-        padding: int = 1,
-        dilation: int = 1,
-        layer: str = "convolution",
-        side: str = "outputs",
-        unit: int | None = None,
-    ) -> None:
-        controls = {
-            "n": slider("Inputs", n, 3, 12),
-            "kernel": slider("Kernel", kernel, 1, 7),
-            "stride": slider("Stride", stride, 1, 4),
-            "padding": slider("Padding", padding, 0, 3),
-            "dilation": slider("Dilation", dilation, 1, 3),
-            "layer": choice(
-                "Layer", layer, [("Convolution", LAYERS[0]), ("Dense", LAYERS[1])], buttons=True
-            ),
-            "side": choice(
-                "Highlight", side, [("An output", SIDES[0]), ("An input", SIDES[1])], buttons=True
-            ),
-        }
-        there = _units(n, kernel, stride, padding, dilation, side)
-        if there is None:  # refused as soon as it is drawn; any range will do until then
-            there = max(unit or 1, n)
-        unit = (there + 1) // 2 if unit is None else unit
-        controls["unit"] = slider("Unit", unit, 1, there)
-        super().__init__(view, controls, limits=limits)
-
-
-def view(
-    n: int,
-    kernel: int,
-    stride: int,
-    padding: int,
-    dilation: int,
-    layer: str,
-    side: str,
-    unit: int,
-) -> View:
-    """Draw one state of the explorer and say how its count comes about.
-
-    Raises:
-        ValueError: if the dilated kernel of a convolution is larger than the padded input, and as
-            `edge_diagram`.
-    """
-    reason = refusal(n, kernel, padding, dilation)
-    dense = layer == LAYERS[1]
-    if reason and not dense:
-        raise ValueError(reason)
-    if reason:  # a dense layer has no kernel: draw one of n outputs
-        kernel, stride, padding, dilation = 1, 1, 0, 1
-    diagram = edge_diagram(
-        n,
-        kernel,
-        stride=stride,
-        padding=padding,
-        dilation=dilation,
-        dense=dense,
-        side=side,
-        unit=unit,
+    controls = (
+        Slider("n", "Inputs", 3, 12, start=5),
+        Slider("kernel", "Kernel", 1, 7, start=3),
+        Slider("stride", "Stride", 1, 4, start=1),
+        Slider("padding", "Padding", 0, 3, start=1),
+        Slider("dilation", "Dilation", 1, 3, start=1),
+        Choice("layer", "Layer", LAYERS, start="convolution", buttons=True),
+        Choice("side", "Highlight", SIDES, start="outputs", buttons=True),
+        Slider("unit", "Unit", 1, 18, start=middle),
     )
-    says = explain(n, kernel, stride, padding, dilation, dense)
-    if reason:
-        says = f"{says.partition('. ')[0]}. A convolution with these settings does not exist."
-    wiring = connections(n, kernel, stride=stride, padding=padding, dilation=dilation, dense=dense)
-    chosen = neighbours(wiring, "s" if side == SIDES[0] else "x", unit - 1)
-    return View(diagram.svg, f"{says} {chosen}", diagram.alt)
+
+    @staticmethod
+    def limits(n, kernel, stride, padding, dilation, layer, side, unit) -> dict[str, int]:
+        """Return how many units there are on that side; nothing where the layer is impossible."""
+        if side == "inputs":
+            return {"unit": n}
+        if not too_wide(n, kernel, padding, dilation):
+            return {"unit": geometry.output_size(n, kernel, stride, padding, dilation)}
+        return {"unit": n} if layer == DENSE else {}
+
+    @staticmethod
+    def view(n, kernel, stride, padding, dilation, layer, side, unit) -> View:
+        """Draw the layer and say how its count comes about."""
+        reason, dense = too_wide(n, kernel, padding, dilation), layer == DENSE
+        if reason and not dense:
+            raise ValueError(reason)
+        if reason:  # a dense layer has no kernel: draw one of n outputs
+            kernel, stride, padding, dilation = 1, 1, 0, 1
+        shape = n, kernel, stride, padding, dilation
+        picked = f"{'s' if side == 'outputs' else 'x'}{unit}"
+        diagram = edge_diagram(*shape, dense, picked)
+        sparse = connections(*shape)
+        m, count = sparse.outputs, len(sparse.pairs)
+        if dense:
+            says = f"Every output reads all {n} inputs: {m} {TIMES} {n} = "
+            says += f"{plural(m * n, 'arrow')}, one weight each. "
+            says += (
+                "A convolution with these settings does not exist."
+                if reason
+                else f"The convolution between the same units has {count}."
+            )
+        else:
+            says = count_arrows(sparse, kernel, padding)
+        says += " " + connections(*shape, dense).neighbours(picked)
+        return View(diagram.svg, says, diagram.alt)
 
 
-def limits(n, kernel, stride, padding, dilation, layer, side, unit) -> dict[str, int]:
-    """Return the largest unit number there is; nothing where the layer is impossible."""
-    there = _units(n, kernel, stride, padding, dilation, side)
-    if there is None and layer == LAYERS[1]:
-        there = n  # as `view` draws it
-    return {} if there is None else {"unit": there}
-
-
-def _units(n, kernel, stride, padding, dilation, side) -> int | None:
-    if side == SIDES[1]:
-        return n
-    if refusal(n, kernel, padding, dilation):
-        return None
-    return output_size(n, kernel, stride, padding, dilation)
-
-
-def refusal(n: int, kernel: int, padding: int, dilation: int) -> str:
+def too_wide(n: int, kernel: int, padding: int, dilation: int) -> str:
     """Say why no output exists, or return an empty string where at least one does."""
     reach, room = dilation * (kernel - 1) + 1, n + 2 * padding
     if reach <= room:
@@ -130,64 +84,151 @@ def refusal(n: int, kernel: int, padding: int, dilation: int) -> str:
     zeros = f"{2 * padding} zeros of padding" if padding else "no padding"
     smaller = " a smaller dilation," if dilation > 1 else ""
     return (
-        f"A kernel of {kernel}{spread} spans {_plural(reach, 'place')}, but there are only {room} "
+        f"A kernel of {kernel}{spread} spans {plural(reach, 'place')}, but there are only {room} "
         f"({n} inputs, {zeros}). Choose a smaller kernel,{smaller} more padding or more inputs."
     )
 
 
-def explain(n: int, kernel: int, stride: int, padding: int, dilation: int, dense: bool) -> str:
-    """Say how many arrows there are, how the number comes about, and what share of dense it is.
-
-    Raises:
-        ValueError: as `geometry.output_size`.
-    """
-    m = output_size(n, kernel, stride, padding, dilation)
-    count = edge_count(n, kernel, stride, padding, dilation)
-    full = n * m
-    if dense:
-        return (
-            f"Every output reads all {n} inputs: "
-            f"{m} {TIMES} {n} = {_plural(full, 'arrow')}, one weight each. "
-            f"The convolution between the same units has {count}."
-        )
-    wiring = connections(n, kernel, stride=stride, padding=padding, dilation=dilation)
-    lost = len(wiring.lost)
-    if lost:
-        sum_ = f"{kernel} {TIMES} {m} {MINUS} {lost} = {_plural(count, 'arrow')}"
+def count_arrows(wiring: Connections, kernel: int, padding: int) -> str:
+    """Say how many arrows there are, how the number comes about, and what share of dense it is."""
+    n, m, count = wiring.inputs, wiring.outputs, len(wiring.pairs)
+    product = f"{kernel} {TIMES} {m}"
+    if wiring.lost:
+        product += f" {MINUS} {len(wiring.lost)}"
         reason = _losses(wiring.lost)
     else:
-        sum_ = f"{kernel} {TIMES} {m} = {_plural(count, 'arrow')}"
         reason = "no arrow starts at a zero of the padding" if padding else "no output loses one"
-    share = f"{100 * count / full:.0f} %"
     return (
-        f"{sum_}: {reason}. Dense: {m} {TIMES} {n} = {full}, so {share} are left. "
-        f"One weight per arrow, none shared: {_plural(count, 'weight')} against {full}."
+        f"{product} = {plural(count, 'arrow')}: {reason}. "
+        f"Dense: {m} {TIMES} {n} = {n * m}, so {100 * count / (n * m):.0f} % are left. "
+        f"One weight per arrow, none shared: {plural(count, 'weight')} against {n * m}."
     )
 
 
 def _losses(lost: list[tuple[int, int]]) -> str:
     """Say which outputs reach into the padding, and how many arrows that costs each of them."""
     per_output = Counter(j for _, j in lost)
-    counts = sorted(set(per_output.values()))
-    if len(per_output) == 1:
-        ((unit, missing),) = per_output.items()
-        return f"s{unit + 1} loses {_word(missing)} to the padding"
-    each = (
-        f"{_word(counts[0])} each"
-        if len(counts) == 1
-        else f"{_word(counts[0])} to {_word(counts[-1])} each"
+    few, most = min(per_output.values()), max(per_output.values())
+    words = {1: "one", 2: "two", 3: "three"}
+    amount = words.get(few, str(few))
+    if few < most:
+        amount += f" to {words.get(most, str(most))}"
+    names = [f"s{j + 1}" for j in sorted(per_output)]
+    if len(names) == 1:
+        return f"{names[0]} loses {amount} to the padding"
+    who = f"{', '.join(names[:-1])} and {names[-1]}"
+    if len(names) > 4:
+        who = f"{len(names)} outputs near the ends"
+    return f"{who} lose {amount} each to the padding"
+
+
+class ReceptiveField(Explorer):
+    """Stack equal layers over 21 inputs and watch the cone grow.
+
+    Each layer is padded with `dilation * (kernel - 1) // 2` zeros per end, which keeps the number
+    of units where the stride is 1 and the kernel is odd.
+    """
+
+    controls = (
+        Slider("layers", "Layers", 1, 5, start=3),
+        Slider("kernel", "Kernel", 1, 5, start=3),
+        Slider("stride", "Stride", 1, 3, start=1),
+        Choice("at", "Stride in", STRIDED, start=EVERY_LAYER),
+        Slider("dilation", "Dilation", 1, 3, start=1),
+        Slider("level", "Pick layer", 1, 5, start=lambda last: last),
+        Slider("unit", "Pick unit", 1, INPUTS, start=middle),
     )
-    if len(per_output) <= 4:
-        names = [f"s{j + 1}" for j in sorted(per_output)]
-        who = ", ".join(names[:-1]) + f" and {names[-1]}"
-    else:
-        who = f"{len(per_output)} outputs near the ends"
-    return f"{who} lose {each} to the padding"
+
+    @staticmethod
+    def limits(layers, kernel, stride, at, dilation, level, unit) -> dict[str, int]:
+        """Return how many layers and units there are to choose from."""
+        here = stack(layers, kernel, stride, at, dilation)
+        if at > layers or does_not_fit(here):
+            return {"level": layers}
+        sizes = geometry.layer_sizes(INPUTS, here)
+        return {"level": layers, "unit": sizes[min(level, layers)]}
+
+    @staticmethod
+    def view(layers, kernel, stride, at, dilation, level, unit) -> View:
+        """Draw the stack and say what the chosen unit sees."""
+        if at > layers:
+            raise ValueError(
+                f"There is no layer {at} to give a stride to: the stack has "
+                f"{plural(layers, 'layer')}. Choose a lower layer for the stride, or add layers."
+            )
+        here = stack(layers, kernel, stride, at, dilation)
+        if reason := does_not_fit(here):
+            raise ValueError(reason)
+        diagram = pyramid(INPUTS, here, level, unit)
+        says = f"{_growth(here, level)} {_seen(here, level, unit)}"
+        if stride > 1:
+            says += f" {_effect_of_stride(here, stride, at)}"
+        return View(diagram.svg, says, diagram.alt)
 
 
-def _word(count: int) -> str:
-    return {1: "one", 2: "two", 3: "three"}.get(count, str(count))
+def stack(layers: int, kernel: int, stride: int, at: int, dilation: int) -> list[geometry.Layer]:
+    """Return the layers of a state, from the input upwards; `at` 0 strides all of them."""
+    padding = dilation * (kernel - 1) // 2
+    return [
+        geometry.Layer(kernel, stride if at in (EVERY_LAYER, number) else 1, padding, dilation)
+        for number in range(1, layers + 1)
+    ]
 
 
-def _plural(count: int, word: str) -> str:
-    return f"{count} {word}" if count == 1 else f"{count} {word}s"
+def does_not_fit(here: list[geometry.Layer]) -> str:
+    """Say which layer of a stack cannot be built; nothing where all can."""
+    size = INPUTS
+    for number, layer in enumerate(here, start=1):
+        reach, room = layer.dilation * (layer.kernel - 1) + 1, size + 2 * layer.padding
+        if reach > room:
+            return (
+                f"Layer {number} cannot be built: its kernel spans {reach} places, and below it "
+                f"there are only {room} ({plural(size, 'unit')}, {2 * layer.padding} zeros of "
+                "padding). Choose fewer layers, a smaller kernel or a smaller stride."
+            )
+        size = geometry.output_size(size, *layer)
+    return ""
+
+
+def _growth(here: list[geometry.Layer], level: int) -> str:
+    """Say how large the field is and how that comes about."""
+    fields = geometry.receptive_fields(here[:level])
+    jumps = [1, *(field.jump for field in fields[:-1])]
+    terms = [
+        f"{layer.dilation * (layer.kernel - 1)} {TIMES} {jump}"
+        for layer, jump in zip(here, jumps, strict=False)
+    ]
+    return (
+        f"The receptive field in layer {level} is 1 + {' + '.join(terms)} = "
+        f"{plural(fields[-1].size, 'input')}: each layer adds (kernel {MINUS} 1) {TIMES} dilation "
+        "steps, each as long as the jump below."
+    )
+
+
+def _seen(here: list[geometry.Layer], level: int, unit: int) -> str:
+    inputs = geometry.cone(unit - 1, here, INPUTS, level=level)[0]
+    if not inputs:
+        return f"Unit {unit} sees padding only."
+    first, last = inputs[0] + 1, inputs[-1] + 1
+    says = f"Unit {unit} sees x{first}" + (f"{ELLIPSIS}x{last}" if last > first else "")
+    if gaps := last - first + 1 - len(inputs):
+        says += f", but skips {plural(gaps, 'input')} between"
+    size, jump, start = geometry.receptive_fields(here)[level - 1]
+    left = start + (unit - 1) * jump
+    if outside := max(0, -left) + max(0, left + size - INPUTS):
+        verb = "lies" if outside == 1 else "lie"
+        says += f"; {outside} of its {size} places {verb} beyond the ends"
+    return says + "."
+
+
+def _effect_of_stride(here: list[geometry.Layer], stride: int, at: int) -> str:
+    """Answer the lecture's question with the numbers of this stack."""
+    if at == EVERY_LAYER:
+        if len(here) == 1:
+            return f"Its own stride of {stride} does not enlarge it: only layers above would gain."
+        return f"A stride of {stride} never enlarges the field of its own layer, only those above."
+    own = geometry.receptive_field(here[:at])
+    says = f"The stride of layer {at} leaves its own field at {own}"
+    if at == len(here):
+        return f"{says}; there is no layer above it that could gain."
+    return f"{says}; every layer above it adds {stride} times as much as without."

@@ -12,19 +12,10 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
-from course_utils.drawing.style import (
-    COLOUR_MAP,
-    FAINT,
-    HIGHLIGHT,
-    INK,
-    INPUT,
-    MUTED,
-    OUTPUT,
-    text_scale,
-    tint,
-)
-from course_utils.drawing.svg import ELLIPSIS, WIDTH, Diagram, font, frame, number, text
-from course_utils.geometry import Layer, layer_sizes, receptive_fields
+from course_utils.drawing.plots import new_axes
+from course_utils.drawing.style import COLOUR_MAP, FAINT, HIGHLIGHT, INK, INPUT, MUTED, OUTPUT, tint
+from course_utils.drawing.svg import ELLIPSIS, WIDTH, Diagram, frame, group, number, path, text
+from course_utils.geometry import Layer, ReceptiveField, edges, layer_sizes, receptive_fields
 
 if TYPE_CHECKING:
     import numpy as np
@@ -35,118 +26,120 @@ _TOP, _BOTTOM = 92, 306  # heights of the last layer and of the input
 _LEFT, _RIGHT = 124, 812  # the units stay between
 _FIELD, _JUMP = 898, 980  # right edges of the two columns of numbers
 
+_CHOSEN = ":not(:has(.u:hover)) .on"  # the choice steps back while one points elsewhere
+_CSS = {
+    " .u circle": "stroke-width:2px",
+    " .i circle": f"fill:{tint(INPUT, 0.12)};stroke:{INPUT}",
+    " .o circle": f"fill:{tint(OUTPUT, 0.14)};stroke:{OUTPUT}",
+    f"{_CHOSEN} circle": f"fill:{tint(HIGHLIGHT, 0.3)};stroke:{HIGHLIGHT};stroke-width:2.6px",
+    f"{_CHOSEN} text": "font-weight:700",
+    f"{_CHOSEN}.top circle": f"fill:{HIGHLIGHT}",
+    # The cone of the unit under the pointer, which then stands in for the chosen one.
+    " path.b": f"fill:none;stroke:{HIGHLIGHT};stroke-width:2.4px",
+    " text.b": "font-weight:700;text-anchor:middle",
+    " .v": "visibility:hidden;pointer-events:none",
+    " .u:hover .v": "visibility:visible",
+    " .u:hover circle": f"fill:{HIGHLIGHT};stroke:{HIGHLIGHT}",
+    " .v .a": f"fill:{HIGHLIGHT};fill-opacity:.26;stroke:{HIGHLIGHT};stroke-width:2px",
+    ":has(.u:hover) .p": "visibility:hidden",
+}
 
-def pyramid(
-    n: int,
-    layers: Sequence[Sequence[int]],
-    *,
-    level: int | None = None,
-    unit: int | None = None,
-) -> Diagram:
+
+def pyramid(n: int, layers: Sequence[Layer], level: int, unit: int) -> Diagram:
     """Draw a stack of layers and the cone of one unit, down to the inputs it sees.
 
     Pointing at any other unit shows its cone instead, without a kernel.
 
     Args:
         n: number of inputs.
-        layers: (kernel, stride, padding, dilation) each, from the input upwards.
-        level: layer of the chosen unit, 1 for the lowest; 0 is the input; None: the last layer.
-        unit: its number there, counted from 1 as in the picture; None: the one in the middle.
-
-    Raises:
-        ValueError: as `geometry.layer_sizes`; for a level or a unit that is not there.
+        layers: from the input upwards.
+        level: layer of the chosen unit, 1 for the lowest; 0 is the input.
+        unit: its number there, counted from 1 as in the picture.
     """
-    stack = [Layer(*layer) for layer in layers]
-    sizes = layer_sizes(n, stack)
-    level = len(stack) if level is None else level
-    if not 0 <= level <= len(stack):
-        raise ValueError(f"level must be an integer from 0 to {len(stack)}, got {level!r}")
-    unit = (sizes[level] + 1) // 2 if unit is None else unit
-    if not 1 <= unit <= sizes[level]:
-        raise ValueError(
-            f"unit must be an integer from 1 to {sizes[level]} (the units of layer {level}), "
-            f"got {unit!r}"
-        )
-    fields = [(1, 1), *((field.size, field.jump) for field in receptive_fields(stack))]
-
-    rest = _at_rest(n, tuple(stack), text_scale())
-    chosen = rest.masks[level][unit - 1]
-    parts = [
-        _headings(level, unit, fields[level][0]),
-        _labels(stack, fields, rest.heights, level),
-        rest.links,
-        _chosen(chosen, stack, rest.places, rest.heights, rest.radius),
-        _units(rest.units, chosen),
+    fields = [ReceptiveField(1, 1, 0), *receptive_fields(layers)]
+    rest = _at_rest(n, tuple(layers))
+    cone = rest.cones[level][unit - 1]
+    name = f"Unit {unit} of layer {level}" if level else f"Input {unit}"
+    body = [
+        text(20, 36, f"{name}: receptive field {fields[level].size}", 21, bold=True),
+        text(_FIELD, 58, "field", 15, anchor="end", fill=MUTED),
+        text(_JUMP, 58, "jump", 15, anchor="end", fill=MUTED),
     ]
-    return frame(
-        "".join(parts),
-        height=_HEIGHT,
-        alt=_describe(sizes, fields, chosen, level, unit),
-        kind="cnn-pyramid",
-        css=_CSS,
+    strides = [1, *(layer.stride for layer in layers)]
+    for row, (y, field, stride) in enumerate(zip(rest.heights, fields, strides, strict=True)):
+        body.append(_label(row, y, field, stride, mine=row == level))
+    links = "".join(segment for *_, segment in rest.segments)
+    body.append(path(links, class_="links", stroke=FAINT, stroke_width=1))
+    body.append(_chosen(cone, rest))
+    for (row, k), drawn in rest.units.items():
+        on = row <= level and cone[row] >> k & 1
+        lit = (" on top" if row == level else " on") if on else ""
+        body.append(f'<g class="u {"o" if row else "i"}{lit}">{drawn}</g>')
+    alt = (
+        f"Pyramid of {len(layers)} layer{'s' * (len(layers) != 1)} over {n} inputs. {name} has a "
+        f"receptive field of {fields[level].size}; {_sees(cone[0], n)}. "
+        f"Receptive fields from layer 1 upwards: {', '.join(str(f.size) for f in fields[1:])}."
     )
+    css = "".join(f".cnn-pyramid{what}{{{look}}}" for what, look in _CSS.items())
+    return frame("".join(body), height=_HEIGHT, alt=alt, kind="cnn-pyramid", css=css)
 
 
 class _Rest(NamedTuple):
-    """What of a pyramid does not depend on the chosen unit."""
+    """What of a pyramid does not depend on the chosen unit.
+
+    cones: cones[level][unit][row] are the units of that row that the unit sees, one bit each.
+    segments: (row below, unit there, unit above, path data) of each connection.
+    units: (row, unit) -> its drawing.
+    """
 
     heights: list[float]
     places: list[list[float]]
     radius: float
-    masks: list[list[list[int]]]
-    links: str
-    units: list[list[str]]
+    cones: list[list[list[int]]]
+    segments: list[tuple[int, int, int, str]]
+    units: dict[tuple[int, int], str]
 
 
 @lru_cache(maxsize=16)
-def _at_rest(n: int, stack: tuple[Layer, ...], scale: float) -> _Rest:
-    """Draw what stays while the choice moves. Kept, so that moving it costs next to nothing.
-
-    `scale` is the text scale in force: it is no argument of the drawing, but decides its sizes.
-    """
-    sizes = layer_sizes(n, stack)
+def _at_rest(n: int, layers: tuple[Layer, ...]) -> _Rest:
+    """Draw what stays while the choice moves. Kept, so that moving it costs next to nothing."""
+    sizes = layer_sizes(n, layers)
     pitch = (_RIGHT - _LEFT) / n
-    radius = min(0.31 * pitch, 14)
-    step = (_BOTTOM - _TOP) / max(len(stack), 1)
+    step = (_BOTTOM - _TOP) / len(layers)
     heights = [_BOTTOM - row * step for row in range(len(sizes))]
-    places = _places(stack, sizes, pitch)
-    masks = _masks(stack, sizes)
-    links = _links(stack, sizes, places, heights)
-    units = _unit_bodies(masks, places, heights, radius)
-    return _Rest(heights, places, radius, masks, links, units)
-
-
-_ROOT = ".cnn-pyramid"
-_CHOSEN = f"{_ROOT}:not(:has(.u:hover)) .on"  # the choice steps back while one points elsewhere
-_LIT = f"fill:{tint(HIGHLIGHT, 0.3)};stroke:{HIGHLIGHT};stroke-width:2.6px"
-_CSS = "".join(
-    [
-        f"{_ROOT} .u circle{{stroke-width:2px}}",
-        f"{_ROOT} .i circle{{fill:{tint(INPUT, 0.12)};stroke:{INPUT}}}",
-        f"{_ROOT} .o circle{{fill:{tint(OUTPUT, 0.14)};stroke:{OUTPUT}}}",
-        f"{_CHOSEN} circle{{{_LIT}}}",
-        f"{_CHOSEN} text{{font-weight:700}}",
-        f"{_CHOSEN}.top circle{{fill:{HIGHLIGHT}}}",
-        # The cone of the unit under the pointer, which then stands in for the chosen one.
-        f"{_ROOT} path.b{{fill:none;stroke:{HIGHLIGHT};stroke-width:2.4px}}",
-        f"{_ROOT} text.b{{font-weight:700;text-anchor:middle}}",
-        f"{_ROOT} .v{{visibility:hidden;pointer-events:none}}",
-        f"{_ROOT} .u:hover .v{{visibility:visible}}",
-        f"{_ROOT} .u:hover circle{{fill:{HIGHLIGHT};stroke:{HIGHLIGHT}}}",
-        f"{_ROOT} .v .a{{fill:{HIGHLIGHT};fill-opacity:.26;stroke:{HIGHLIGHT};stroke-width:2px}}",
-        f"{_ROOT}:has(.u:hover) .p{{visibility:hidden}}",
+    places = [  # each unit stands above the middle of what it reads
+        [_LEFT + (start + unit * jump + size / 2) * pitch for unit in range(count)]
+        for (size, jump, start), count in zip(
+            [(1, 1, 0), *receptive_fields(layers)], sizes, strict=True
+        )
     ]
-)
+    cones, segments = [[[1 << unit] for unit in range(n)]], []
+    for row, layer in enumerate(layers):
+        seen = [[0] * (row + 1) for _ in range(sizes[row + 1])]
+        ends = f" {heights[row]:.0f}L", f" {heights[row + 1]:.0f}"
+        for below, unit in edges(sizes[row], *layer):
+            seen[unit] = [a | b for a, b in zip(seen[unit], cones[row][below], strict=True)]
+            data = f"M{places[row][below]:.0f}{ends[0]}{places[row + 1][unit]:.0f}{ends[1]}"
+            segments.append((row, below, unit, data))
+        cones.append([[*rows, 1 << unit] for unit, rows in enumerate(seen)])
+    rest = _Rest(heights, places, min(0.31 * pitch, 14), cones, segments, {})
+    for row, size in enumerate(sizes):
+        rest.units.update({(row, k): _unit(row, k, rest) for k in range(size)})
+    return rest
 
 
-def _describe(sizes, fields, chosen, level, unit) -> str:
-    layers = len(sizes) - 1
-    name = f"Unit {unit} of layer {level}" if level else f"Input {unit}"
-    return (
-        f"Pyramid of {layers} layer{'s' * (layers != 1)} over {sizes[0]} inputs. {name} has a "
-        f"receptive field of {fields[level][0]}; {_sees(chosen[0], sizes[0])}. "
-        f"Receptive fields from layer 1 upwards: {', '.join(str(f[0]) for f in fields[1:])}."
-    )
+def _unit(row: int, k: int, rest: _Rest) -> str:
+    """Draw a unit with the cone that shows while the pointer is on it."""
+    x, y, cone = rest.places[row][k], rest.heights[row], rest.cones[row][k]
+    name = f"layer {row}, unit" if row else "input"
+    drawn = f"<title>{name} {k + 1}: {_sees(cone[0], len(rest.places[0]))}</title>"
+    if row and cone[0]:
+        outline = f'<path class="a" d="{_outline(cone, rest)}"/>'
+        drawn += f'<g class="v">{outline}{_caption(cone[0], rest)}</g>'
+    drawn += f'<circle cx="{x:.1f}" cy="{number(y)}" r="{number(rest.radius)}"/>'
+    if not row:
+        drawn += text(x, y + rest.radius + 18, str(k + 1), 15, anchor="middle")
+    return drawn
 
 
 def _span(mask: int) -> tuple[int, int]:
@@ -168,241 +161,85 @@ def _sees(mask: int, n: int) -> str:
     return f"sees {skipping}x{first + 1}{ELLIPSIS}x{last + 1}"
 
 
-def _places(stack, sizes, pitch) -> list[list[float]]:
-    """Horizontal unit centres per level: each unit stands above the middle of what it reads."""
-    start, jump, places = 0.0, 1, []
-    for row, size in enumerate(sizes):
-        if row:
-            kernel, stride, padding, dilation = stack[row - 1]
-            start += (dilation * (kernel - 1) / 2 - padding) * jump
-            jump *= stride
-        places.append([_LEFT + (0.5 + start + unit * jump) * pitch for unit in range(size)])
-    return places
+def _label(row: int, y: float, field: ReceptiveField, stride: int, mine: bool) -> str:
+    """Name a layer at the left and give its numbers at the right."""
+    fill = INK if mine else MUTED
+    name = f"layer {row}" if row else "inputs x"
+    label = text(20, y - 3 if stride > 1 else y + 5, name, 15, bold=mine, fill=fill)
+    if stride > 1:
+        label += text(20, y + 13, f"stride {stride}", 14, fill=MUTED)
+    if row:
+        for x, value in ((_FIELD, field.size), (_JUMP, field.jump)):
+            label += text(x, y + 7, str(value), 19, anchor="end", bold=mine, fill=fill)
+    return label
 
 
-def _headings(level: int, unit: int, field: int) -> str:
-    name = f"Unit {unit} of layer {level}" if level else f"Input {unit}"
-    size, small = font(21), font(15)
-    return (
-        text(20, 36, f"{name}: receptive field {field}", size, bold=True)
-        + text(_FIELD, 58, "field", small, anchor="end", fill=MUTED)
-        + text(_JUMP, 58, "jump", small, anchor="end", fill=MUTED)
-    )
-
-
-def _labels(stack, fields, heights, level) -> str:
-    """Name each layer at the left and give its numbers at the right."""
-    size, small, parts = font(15), max(14.0, font(13)), []
-    for row, y in enumerate(heights):
-        mine = row == level
-        fill = INK if mine else MUTED
-        name = f"layer {row}" if row else "inputs x"
-        stride = stack[row - 1].stride if row else 1
-        lift = 3 if stride > 1 else -5
-        parts.append(text(20, y - lift, name, size, bold=mine, fill=fill))
-        if stride > 1:
-            parts.append(text(20, y + small - 1, f"stride {stride}", small, fill=MUTED))
-        if row:
-            big = font(19)
-            for x, value in ((_FIELD, fields[row][0]), (_JUMP, fields[row][1])):
-                parts.append(text(x, y + 7, str(value), big, anchor="end", bold=mine, fill=fill))
-    return "".join(parts)
-
-
-def _links(stack, sizes, places, heights) -> str:
-    """All connections as one faint path."""
-    data = []
-    for row, layer in enumerate(stack):
-        low, high = heights[row], heights[row + 1]
-        for unit, x in enumerate(places[row + 1]):
-            first = unit * layer.stride - layer.padding
-            for tap in range(layer.kernel):
-                below = first + tap * layer.dilation
-                if 0 <= below < sizes[row]:
-                    data.append(f"M{places[row][below]:.0f} {low:.0f}L{x:.0f} {high:.0f}")
-    return (
-        f'<path class="links" d="{"".join(data)}" stroke="{FAINT}" stroke-width="1" fill="none"/>'
-    )
-
-
-def _outline(masks, places, heights, margin) -> str:
+def _outline(cone: list[int], rest: _Rest) -> str:
     """Path of a cone: down its left side from the unit, then up its right side."""
-    left, right = [], []
-    for mask, row, y in zip(masks, places, heights, strict=False):
+    left, right, margin = [], [], rest.radius + 3
+    for mask, row, y in zip(cone, rest.places, rest.heights, strict=False):
         first, last = _span(mask)
         left.append(f"{row[first] - margin:.0f} {y:.0f}")
         right.append(f"{row[last] + margin:.0f} {y:.0f}")
     return "M" + "L".join(left[::-1] + right) + "Z"
 
 
-def _caption(mask, places, radius) -> str:
+def _caption(mask: int, rest: _Rest) -> str:
     """Bracket the inputs seen, and say which: the line under the pyramid."""
-    inputs = places[0]
-    content, size = _sees(mask, len(inputs)), font(16)
-    half = 0.31 * size * len(content)
+    inputs, radius = rest.places[0], rest.radius
+    content, size = _sees(mask, len(inputs)), 16
     y = _BOTTOM + radius + 27
     if not mask:
         return text(_LEFT, y + size + 6, content, size, bold=True)
     first, last = _span(mask)
     x1, x2 = inputs[first] - radius, inputs[last] + radius
+    half = 0.31 * size * len(content)
     middle = min(max((x1 + x2) / 2, 20 + half), WIDTH - 20 - half)
     return (
         f'<path class="b" d="M{x1:.0f} {y - 5:.0f}v5H{x2:.0f}v-5"/>'
-        f'<text class="b" x="{middle:.0f}" y="{y + size + 6:.0f}" '
-        f'font-size="{number(size)}">{content}</text>'
+        f'<text class="b" x="{middle:.0f}" y="{y + size + 6:.0f}" font-size="{size}">'
+        f"{content}</text>"
     )
 
 
-def _chosen(masks, stack, places, heights, radius) -> str:
+def _chosen(cone: list[int], rest: _Rest) -> str:
     """Draw the cone of the chosen unit: a shade, the arrows inside it, and the bracket below."""
-    caption = _caption(masks[0], places, radius)
-    if not all(masks):  # a unit that sees padding only has no cone down to the input
-        return f'<g class="p">{caption}</g>'
-    data = []
-    for row in range(len(masks) - 1):
-        layer = stack[row]
-        for unit in _bits(masks[row + 1]):
-            for tap in range(layer.kernel):
-                below = unit * layer.stride + tap * layer.dilation - layer.padding
-                if below >= 0 and masks[row] >> below & 1:
-                    data.append(
-                        f"M{places[row][below]:.1f} {heights[row]:.1f}"
-                        f"L{places[row + 1][unit]:.1f} {heights[row + 1]:.1f}"
-                    )
-    return (
-        f'<g class="p"><path class="shade" d="{_outline(masks, places, heights, radius + 3)}" '
-        f'fill="{tint(HIGHLIGHT, 0.14)}"/>'
-        f'<path class="rays" d="{"".join(data)}" stroke="{HIGHLIGHT}" stroke-width="2.2" '
-        f'fill="none" stroke-linecap="round"/>{caption}</g>'
-    )
+    caption = _caption(cone[0], rest)
+    if not all(cone):  # a unit that sees padding only has no cone down to the input
+        return group(caption, class_="p")
+    rays = [
+        segment
+        for row, below, unit, segment in rest.segments
+        if row + 1 < len(cone) and cone[row] >> below & cone[row + 1] >> unit & 1
+    ]
+    shade = path(_outline(cone, rest), class_="shade", fill=tint(HIGHLIGHT, 0.14))
+    look = {"stroke": HIGHLIGHT, "stroke_width": 2.2, "stroke_linecap": "round"}
+    return group([shade, path("".join(rays), class_="rays", **look), caption], class_="p")
 
 
-def _masks(stack, sizes) -> list[list[list[int]]]:
-    """masks[level][unit][row]: the units of that row that the unit sees, one bit each.
-
-    Bits instead of sets: every cone of a stack in a fraction of a millisecond.
-    """
-    masks = [[[1 << unit] for unit in range(sizes[0])]]
-    for row, layer in enumerate(stack):
-        here = []
-        for unit in range(sizes[row + 1]):
-            seen = [0] * (row + 1)
-            for tap in range(layer.kernel):
-                below = unit * layer.stride + tap * layer.dilation - layer.padding
-                if 0 <= below < sizes[row]:
-                    seen = [a | b for a, b in zip(seen, masks[row][below], strict=True)]
-            here.append([*seen, 1 << unit])
-        masks.append(here)
-    return masks
-
-
-def _bits(mask: int) -> list[int]:
-    return [k for k in range(mask.bit_length()) if mask >> k & 1]
-
-
-def _unit_bodies(masks, places, heights, radius) -> list[list[str]]:
-    """Each unit with the cone that shows while the pointer is on it, but for its class."""
-    bodies, n = [], len(masks[0])
-    r = number(radius)
-    for row, (here, y) in enumerate(zip(masks, heights, strict=True)):
-        name = f"layer {row}, unit" if row else "input"
-        cy, line = number(y), []
-        for unit, x in enumerate(places[row]):
-            mask, inside, label = here[unit][0], "", ""
-            if row and mask:
-                outline = _outline(here[unit], places, heights, radius + 3)
-                caption = _caption(mask, places, radius)
-                inside = f'<g class="v"><path class="a" d="{outline}"/>{caption}</g>'
-            elif not row:
-                label = text(x, y + radius + 18, str(unit + 1), 15, anchor="middle")
-            line.append(
-                f"<title>{name} {unit + 1}: {_sees(mask, n)}</title>{inside}"
-                f'<circle cx="{x:.1f}" cy="{cy}" r="{r}"/>{label}</g>'
-            )
-        bodies.append(line)
-    return bodies
-
-
-def _units(bodies, chosen) -> str:
-    parts, top = [], len(chosen) - 1
-    for row, line in enumerate(bodies):
-        kind = "u o" if row else "u i"
-        lit = chosen[row] if row <= top else 0
-        for unit, body in enumerate(line):
-            on = (" on top" if row == top else " on") if lit >> unit & 1 else ""
-            parts.append(f'<g class="{kind}{on}">{body}')
-    return "".join(parts)
-
-
-def draw_effective_field(
-    values: np.ndarray,
-    *,
-    theoretical: int | tuple[int, int] | None = None,
-    centre: tuple[float, float] | None = None,
-    ax: Axes | None = None,
-) -> Axes:
+def draw_effective_field(values: np.ndarray, *, theoretical: int, ax: Axes | None = None) -> Axes:
     """Draw how strongly each pixel reaches one unit, with the theoretical field as a square.
 
     Args:
         values: (H, W), the mean absolute gradient of the unit with respect to the pixel, relative
             to its maximum: 0 to 1. As `probing.effective_receptive_field` returns it.
-        theoretical: side of the theoretical receptive field in pixels, or (height, width); None
-            draws no square. The part outside the picture is cut off.
-        centre: (row, column) of the middle of that square, in pixels; None: of the picture.
-        ax: where to draw; None: a new figure.
-
-    Returns:
-        The axes, with a labelled colour bar beside them.
-
-    Raises:
-        ValueError: for values that are not a finite, non-negative matrix, and for a field side
-            below 1.
+        theoretical: side of the theoretical receptive field in pixels. Its square stands in the
+            middle of the picture; what lies outside is cut off.
     """
-    import numpy as np
-    from matplotlib import pyplot
     from matplotlib.patches import Rectangle
     from matplotlib.transforms import offset_copy
 
-    values = np.asarray(values, dtype=float)
-    if values.ndim != 2 or values.size == 0:
-        raise ValueError(f"values must have shape (H, W), got {values.shape}")
-    if not np.isfinite(values).all() or values.min() < 0:
-        raise ValueError(
-            f"values must be finite and >= 0, got a range of {values.min()} to {values.max()}"
-        )
-    if ax is None:
-        tall = pyplot.rcParams["figure.figsize"][1] * 1.15
-        _, ax = pyplot.subplots(figsize=(1.3 * tall, tall))  # the map is square, the bar beside it
-    height, width = values.shape
-    image = ax.imshow(values, cmap=COLOUR_MAP, vmin=0, vmax=max(values.max(), 1e-12))
+    ax = ax or new_axes(5.8305, 4.485)  # the map is square, the bar beside it
+    image = ax.imshow(values, cmap=COLOUR_MAP, vmin=0, vmax=values.max())
     bar = ax.figure.colorbar(image, ax=ax, shrink=0.9)
     bar.set_label("mean |gradient|, relative")
     bar.outline.set_visible(False)
-    if theoretical is not None:
-        tall, wide = (
-            (theoretical, theoretical) if isinstance(theoretical, int) else tuple(theoretical)
-        )
-        if min(tall, wide) < 1:
-            raise ValueError(f"theoretical must be >= 1 pixel, got {theoretical!r}")
-        row, column = ((height - 1) / 2, (width - 1) / 2) if centre is None else centre
-        ax.add_patch(
-            Rectangle(
-                (column - wide / 2, row - tall / 2),
-                wide,
-                tall,
-                fill=False,
-                edgecolor=HIGHLIGHT,
-                linewidth=2.5,
-                label=f"theoretical field, {tall} \u00d7 {wide}",
-            )
-        )
-        drop = -3.1 * pyplot.rcParams["font.size"]  # below the label of the axis, in points
-        below = offset_copy(ax.transAxes, ax.figure, 0, drop, units="points")
-        ax.legend(
-            loc="upper center", bbox_to_anchor=(0.5, 0), bbox_transform=below, borderaxespad=0
-        )
-    ax.set_xlabel("column")
-    ax.set_ylabel("row")
-    for spine in ax.spines.values():
-        spine.set_visible(False)
+    corner = [(side - 1 - theoretical) / 2 for side in reversed(values.shape)]
+    label = f"theoretical field, {theoretical} \u00d7 {theoretical}"
+    look = {"fill": False, "edgecolor": HIGHLIGHT, "linewidth": 2.5}
+    ax.add_patch(Rectangle(corner, theoretical, theoretical, label=label, **look))
+    below = offset_copy(ax.transAxes, ax.figure, 0, -34.1, units="points")  # the axis' own label
+    ax.legend(loc="upper center", bbox_to_anchor=(0.5, 0), bbox_transform=below, borderaxespad=0)
+    ax.set(xlabel="column", ylabel="row")
+    ax.spines[:].set_visible(False)
     return ax

@@ -1,0 +1,457 @@
+"""Full data sets: from a server that fails in every way; files that lie are refused."""
+
+import gzip
+import hashlib
+import io
+import re
+import socket
+import ssl
+import struct
+import subprocess
+import sys
+import tarfile
+import threading
+import time
+from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from course_utils import downloads
+from course_utils.downloads import (
+    CIFAR10,
+    FASHION_MNIST,
+    MNIST,
+    DownloadError,
+    read_files,
+    read_idx,
+)
+
+# Signed by itself, for 127.0.0.1, until 2126. It protects nothing.
+SELF_SIGNED = (Path(__file__).parent / "self_signed.pem").read_text(encoding="utf-8")
+STALL = 5.0  # seconds; the tests wait 0.3
+
+
+class Server:
+    """Serves `files`; `behaviour` says how: good, or a fault. Notes the paths asked for."""
+
+    def __init__(self, certificate=None):
+        self.files, self.behaviour, self.requests = {}, "good", []
+        self.release = threading.Event()
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self):
+                outer.requests.append(self.path)
+                outer.answer(self)
+
+            def log_message(self, *arguments):
+                pass
+
+        self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.http.daemon_threads = True
+        self.scheme = "http"
+        if certificate is not None:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(certificate)
+            self.http.socket = context.wrap_socket(self.http.socket, server_side=True)
+            self.scheme = "https"
+        threading.Thread(target=self.http.serve_forever, args=(0.02,), daemon=True).start()
+
+    @property
+    def address(self):
+        return f"{self.scheme}://127.0.0.1:{self.http.server_port}/"
+
+    def answer(self, handler):
+        sent, how = self.files.get(handler.path.lstrip("/"), b""), self.behaviour
+        if how.isdigit():
+            handler.send_error(int(how))
+            return
+        if how == "corrupts":
+            sent = sent[:-1] + bytes([sent[-1] ^ 1])
+        elif how == "longer":
+            sent = sent + b"x" * 10**6
+        elif how == "shorter":  # and the header says so: only the checksum can tell
+            sent = sent[:-7]
+        handler.send_response(200)
+        handler.send_header("Content-Length", str(len(sent)))
+        handler.end_headers()
+        if how in ("truncates", "stalls", "dies"):  # the header promises more than is sent
+            handler.wfile.write(sent[: len(sent) // 2])
+            handler.wfile.flush()
+        if how == "stalls":
+            self.release.wait(STALL)
+        elif how == "dies":  # the connection is reset, as when a machine goes down
+            time.sleep(0.05)
+            linger = struct.pack("ii", 1, 0)
+            handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+            handler.connection.close()
+            handler.wfile = handler.rfile  # nothing is left to flush
+        elif how != "truncates":
+            handler.wfile.write(sent)
+
+    def close(self):
+        self.release.set()
+        self.http.shutdown()
+        self.http.server_close()
+
+
+@pytest.fixture(autouse=True)
+def _direct(monkeypatch):
+    """No proxy and no certificates of the machine on which the tests run; short waits."""
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+    monkeypatch.delenv("REQUESTS_CA_BUNDLE", raising=False)
+    monkeypatch.delenv("CURL_CA_BUNDLE", raising=False)
+    monkeypatch.setattr(downloads, "TIMEOUT", (0.3, 0.3))
+
+
+@pytest.fixture
+def serve(tmp_path_factory):
+    """Start servers; they are closed at the end."""
+    made = []
+
+    def start(safe=False):
+        certificate = None
+        if safe:
+            certificate = tmp_path_factory.mktemp("tls") / "self_signed.pem"
+            certificate.write_text(SELF_SIGNED)
+        made.append(Server(certificate))
+        made[-1].files = FILES
+        return made[-1]
+
+    yield start
+    for server in made:
+        server.close()
+
+
+def idx_bytes(values, code=0x08):
+    """The IDX file of an array, as its specification has it."""
+    lengths = np.array(values.shape, ">u4").tobytes()
+    return bytes([0, 0, code, values.ndim]) + lengths + values.tobytes()
+
+
+RANDOM = np.random.RandomState(0)
+ARRAYS = [
+    RANDOM.randint(0, 256, (60, 28, 28)).astype(np.uint8),
+    RANDOM.randint(0, 10, 60).astype(np.uint8),
+    RANDOM.randint(0, 256, (20, 28, 28)).astype(np.uint8),
+    RANDOM.randint(0, 10, 20).astype(np.uint8),
+]
+FILES = {
+    name: gzip.compress(idx_bytes(array), mtime=0)
+    for name, array in zip(downloads._NAMES, ARRAYS, strict=True)
+}
+
+
+def digest(content):
+    return (hashlib.sha256(content).hexdigest(), len(content))
+
+
+def small(*mirrors):
+    """A data set like MNIST, with 60 and 20 images."""
+    files = {name: digest(content) for name, content in FILES.items()}
+    page = "https://example.org/small"
+    return replace(MNIST, name="Small", folder="small", files=files, mirrors=mirrors, page=page)
+
+
+def get(folder, *mirrors, download=True):
+    return read_files(small(*mirrors), download=download, folder=folder)
+
+
+FAULTS = {
+    "truncates": "broke off|sent another file",
+    "shorter": "sent another file",
+    "corrupts": "sent another file",
+    "longer": r"sends more than the [\d,]+ bytes of the file",
+    "404": "answered 404 Not Found",
+    "503": "answered 503 Service Unavailable",
+    "stalls": "did not answer, or sent nothing for 0.3 s",
+    "dies": "broke off",
+}
+
+
+def test_a_good_server(serve, tmp_path, capfd):
+    assert get(tmp_path / "new" / "folder", serve().address) == list(FILES.values())
+    there = {path.name: path.read_bytes() for path in (tmp_path / "new" / "folder").iterdir()}
+    assert there == FILES and capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_fault_is_a_clear_error_and_another_mirror_or_try_works(serve, tmp_path, fault):
+    server = serve()
+    server.behaviour = fault
+    with pytest.raises(DownloadError, match=FAULTS[fault]) as caught:
+        get(tmp_path, server.address)
+    for words in (server.address, "download=True", "data/small", "https://example.org/s", *FILES):
+        assert words in str(caught.value)
+    assert list(tmp_path.iterdir()) == [], "nothing partial is left behind"
+    assert len(get(tmp_path / "two", server.address, serve().address)) == 4
+    server.release.set()
+    server.behaviour = "good"
+    assert len(get(tmp_path, server.address)) == 4
+
+
+NOBODY = "http://127.0.0.1:9"  # nothing listens there
+
+
+@pytest.mark.parametrize(
+    ("environment", "words"),
+    [
+        (
+            {},
+            "no safe connection: certificate verify failed: self-signed certificate; in a network "
+            "with certificates of its own REQUESTS_CA_BUNDLE must name their file",
+        ),
+        (
+            {"REQUESTS_CA_BUNDLE": "/nowhere/ca.pem"},
+            "trusted is what the environment names, REQUESTS_CA_BUNDLE=/nowhere/",
+        ),
+        ({"CURL_CA_BUNDLE": __file__}, "trusted is what the environment names, CURL_CA_BUNDLE="),
+        (
+            {"https_proxy": NOBODY},
+            "the environment (http_proxy, https_proxy) says to go through the proxy http://127.0",
+        ),
+        ({"all_proxy": "http://me:secret@127.0.0.1:9"}, "through the proxy 127.0.0.1:9. Try"),
+    ],
+)
+def test_the_cause_is_named_and_not_the_network(serve, tmp_path, monkeypatch, environment, words):
+    server = serve(safe=True)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(DownloadError) as caught:
+        get(tmp_path, server.address)
+    message = str(caught.value)
+    assert f"{server.address}: " in message and words in message, message
+    assert not any(w in message for w in ("is there a network", "cannot be written", "secret"))
+    assert server.requests == [] and list(tmp_path.iterdir()) == []
+
+
+def test_no_network_no_folder_and_no_permission_to_download(serve, tmp_path):
+    with pytest.raises(DownloadError, match="is there a network") as caught:
+        get(tmp_path, f"{NOBODY}/", "http://127.0.0.1:10/")
+    assert str(caught.value).count("cannot be reached") == 2
+    server = serve()
+    (tmp_path / "taken").write_text("a file where the folder should be")
+    with pytest.raises(DownloadError, match="could not be stored.*taken"):
+        get(tmp_path / "taken", server.address)
+    with pytest.raises(DownloadError, match="is not complete: train-images.* is missing"):
+        get(tmp_path, server.address, download=False)
+    with pytest.raises(ValueError, match="download must be one of True, False, got 'yes'"):
+        get(tmp_path, server.address, download="yes")
+
+
+def test_what_is_there_is_kept_compared_and_replaced_only_by_the_right_file(serve, tmp_path):
+    server, name = serve(), downloads._NAMES[0]
+    get(tmp_path, server.address)
+    assert len(server.requests) == 4
+    assert get(tmp_path, server.address, download=False) == get(tmp_path, server.address)
+    assert len(server.requests) == 4, "what is there is not fetched again"
+    (tmp_path / name).write_bytes(b"mine")
+    with pytest.raises(DownloadError, match=rf"{name} is damaged or another file \(4 bytes, "):
+        get(tmp_path, server.address, download=False)
+    server.behaviour = "503"
+    with pytest.raises(DownloadError, match="answered 503"):
+        get(tmp_path, server.address)
+    assert (tmp_path / name).read_bytes() == b"mine"
+    server.behaviour = "good"
+    get(tmp_path, server.address)
+    assert (tmp_path / name).read_bytes() == FILES[name]
+
+
+def test_an_interrupt_leaves_nothing_behind(serve, tmp_path, monkeypatch):
+    def stop(progress, count):
+        raise KeyboardInterrupt
+
+    server = serve()
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(downloads._Progress, "update", stop)
+        get(tmp_path, server.address)
+    assert list(tmp_path.iterdir()) == []
+    assert len(get(tmp_path, server.address)) == 4
+
+
+def test_progress_is_one_line_where_somebody_looks(serve, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
+    get(tmp_path, serve().address)
+    assert "\rtrain-images-idx3-ubyte.gz: 0.0 of 0.0 MB\n" in capsys.readouterr().out
+
+
+def test_importing_it_loads_nothing_large():
+    code = (
+        "import sys, course_utils.datasets; print([m for m in "
+        "('torch', 'numpy', 'pooch', 'requests', 'ipywidgets') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+# -------------------------------------------------------------------------------------- IDX
+
+CODES = {"u1": 0x08, "i1": 0x09, ">i2": 0x0B, ">i4": 0x0C, ">f4": 0x0D, ">f8": 0x0E}
+
+
+@given(kind=st.sampled_from(list(CODES)), data=st.data(), pack=st.booleans())
+@settings(max_examples=100, deadline=None)
+def test_what_is_written_is_read(tmp_path_factory, kind, data, pack):
+    shapes = hnp.array_shapes(min_dims=1, max_dims=4, min_side=0, max_side=5)
+    values = data.draw(hnp.arrays(np.dtype(kind), shapes))
+    content = idx_bytes(values, CODES[kind])
+    path = tmp_path_factory.mktemp("idx") / "any name"
+    path.write_bytes(gzip.compress(content) if pack else content)
+    found = read_idx(path)
+    assert found.dtype == np.dtype(kind).newbyteorder("=") and found.flags.writeable
+    assert np.array_equal(found, values, equal_nan=np.dtype(kind).kind == "f")
+
+
+GOOD = idx_bytes(np.zeros((2, 3), np.uint8))
+HUGE = bytes([0, 0, 8, 3]) + b"\xff" * 12 + bytes(6)
+BAD = {
+    "empty": (b"", "begins with two zero bytes.*it begins with nothing"),
+    "wrong magic": (b"\x01" + GOOD[1:], "it begins with 01 00 08 02"),
+    "a web page": (b"<html>not found</html>", "it begins with 3c 68 74 6d"),
+    "unknown type": (GOOD[:2] + b"\x0a" + GOOD[3:], "a type among 08, 09"),
+    "no axes": (bytes([0, 0, 8, 0]), "a length for each of its 0 axes"),
+    "lengths cut off": (GOOD[:9], "each of its 2 axes, it is cut off"),
+    "one number short": (GOOD[:-1], "2 x 3 numbers are 6 bytes, it holds 5"),
+    "one number more": (GOOD + b"\0", "2 x 3 numbers are 6 bytes, it holds 7"),
+    "lies about its size": (HUGE, "4294967295 x 4294967295 x 4294967295 numbers are"),
+    "wrong type for its size": (GOOD[:2] + b"\x0d" + GOOD[3:], "are 24 bytes, it holds 6"),
+    "gzip that is cut off": (gzip.compress(RANDOM.bytes(200))[:-20], "be complete gzip data"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_an_idx_file_that_lies_is_refused(tmp_path, case):
+    content, message = BAD[case]
+    (tmp_path / "bad").write_bytes(content)
+    with pytest.raises(ValueError, match=message) as caught:
+        read_idx(tmp_path / "bad")
+    assert str(tmp_path / "bad") in str(caught.value)
+
+
+def test_gzip_that_would_fill_the_memory_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(downloads, "_UNPACKED", 1000)
+    (tmp_path / "big").write_bytes(gzip.compress(bytes(1001)))
+    with pytest.raises(ValueError, match="must hold at most 1,000 bytes unpacked"):
+        read_idx(tmp_path / "big")
+
+
+# ------------------------------------------------------------------------------- the data sets
+
+
+@pytest.mark.parametrize("size", [28, 32])
+def test_digits_as_tensors(tmp_path, monkeypatch, size):
+    monkeypatch.setattr(downloads, "MNIST", small())
+    for name, content in FILES.items():
+        (tmp_path / name).write_bytes(content)
+    parts = downloads.mnist(size, folder=tmp_path)
+    for (images, labels), (pixels, classes) in zip(parts, (ARRAYS[:2], ARRAYS[2:]), strict=True):
+        assert images.dtype == torch.float32 and labels.dtype == torch.int64
+        assert images.shape == (len(pixels), 1, size, size)
+        margin = (size - 28) // 2
+        inner = images[:, 0, margin : size - margin, margin : size - margin]
+        assert np.array_equal((inner * 255).round().numpy(), pixels)
+        assert images.sum() == pytest.approx(inner.sum()) and labels.tolist() == classes.tolist()
+
+
+@pytest.mark.parametrize("size", [0, 27, 28.5, "28", True, None])
+def test_a_bad_size_is_named(size):
+    for load in (downloads.mnist, downloads.fashion_mnist):
+        with pytest.raises(ValueError, match="size must be one of 28, 32, got"):
+            load(size)
+
+
+@pytest.mark.parametrize(
+    ("load", "words"),
+    [
+        (downloads.mnist, ("11.6 MB", "data/mnist", "train-images-idx3-ubyte.gz")),
+        (downloads.fashion_mnist, ("30.9 MB", "data/fashion_mnist", "t10k-labels")),
+        (downloads.cifar10, ("170.1 MB", "data/cifar10", "cifar-10-binary.tar.gz")),
+    ],
+)
+def test_without_the_files_the_message_says_what_to_do(tmp_path, load, words):
+    with pytest.raises(DownloadError) as caught:
+        load(folder=tmp_path)
+    assert all(word in str(caught.value) for word in (*words, "download=True"))
+
+
+def batch(seed, count=6):
+    random = np.random.RandomState(seed)
+    rows = random.randint(0, 256, (count, 3073)).astype(np.uint8)
+    rows[:, 0] = random.randint(0, 10, count)
+    return rows
+
+
+def archive(batches, folder="cifar-10-batches-bin/"):
+    target = io.BytesIO()
+    with tarfile.open(fileobj=target, mode="w:gz") as tar:
+        for name, content in {"../../evil.bin": b"x", **batches}.items():
+            entry = tarfile.TarInfo(folder + name)
+            entry.size = len(content)
+            tar.addfile(entry, io.BytesIO(content))
+    return target.getvalue()
+
+
+CIFAR = {f"data_batch_{i + 1}.bin": batch(i).tobytes() for i in range(5)}
+CIFAR["test_batch.bin"] = batch(5).tobytes()
+
+
+@pytest.fixture
+def cifar(tmp_path, monkeypatch):
+    """Load an archive as if it were the published one."""
+
+    def load(content):
+        files = {"cifar-10-binary.tar.gz": digest(content)}
+        monkeypatch.setattr(downloads, "CIFAR10", replace(CIFAR10, files=files))
+        monkeypatch.chdir(tmp_path)
+        (tmp_path / "cifar-10-binary.tar.gz").write_bytes(content)
+        return downloads.cifar10(folder=tmp_path)
+
+    return load
+
+
+def test_cifar_as_tensors_in_the_order_of_names(cifar, tmp_path):
+    (images, labels), (_, test_labels) = cifar(archive(dict(reversed(CIFAR.items()))))
+    rows = np.concatenate([batch(seed) for seed in range(5)])
+    assert images.shape == (30, 3, 32, 32) and images.dtype == torch.float32
+    assert labels.tolist() == rows[:, 0].tolist() and labels.dtype == torch.int64
+    assert (images[7, 1, 0, 31] * 255).round() == rows[7, 1 + 1024 + 31]  # green, first row, last
+    assert (images[-1, 2, 31, 0] * 255).round() == rows[-1, 1 + 2048 + 31 * 32]  # blue, last row
+    assert test_labels.tolist() == batch(5)[:, 0].tolist()
+    assert [path.name for path in tmp_path.iterdir()] == ["cifar-10-binary.tar.gz"]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"hello", "must be a tar.gz file"),
+        (archive(CIFAR)[:-4000], "must be a tar.gz file"),
+        (archive(CIFAR, "elsewhere/"), "must hold cifar-10-batches-bin/data_batch_1.bin"),
+        (archive(dict(list(CIFAR.items())[1:])), "must hold"),
+    ],
+)
+def test_an_archive_that_lies_is_refused(cifar, content, message):
+    with pytest.raises(ValueError, match=message):
+        cifar(content)
+
+
+def test_another_file_under_that_name_is_refused(tmp_path):
+    (tmp_path / "cifar-10-binary.tar.gz").write_bytes(archive(CIFAR))
+    with pytest.raises(DownloadError, match="is damaged or another file"):
+        downloads.cifar10(folder=tmp_path)
+
+
+@pytest.mark.parametrize("collection", [MNIST, FASHION_MNIST, CIFAR10], ids=lambda c: c.name)
+def test_the_addresses_and_checksums_are_whole(collection):
+    assert len(collection.mirrors) >= 2
+    assert all(re.fullmatch(r"https?://\S+/", mirror) for mirror in collection.mirrors)
+    for sha256, size in collection.files.values():
+        assert re.fullmatch("[0-9a-f]{64}", sha256) and size > 0
