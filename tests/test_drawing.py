@@ -98,13 +98,6 @@ def test_a_box_is_a_tint_with_an_outline_of_its_colour():
     assert made.get("stroke-width") == "4"
 
 
-def test_a_subscript_stays_legible():
-    element = ET.fromstring(svg.text(0, 0, svg.indexed("x", 12, 16), 16))
-    assert element.text == "x" and element[0].text == "12"
-    assert float(element[0].get("font-size")) >= 0.85 * 16
-    assert svg.indexed_width(12, 16) > svg.indexed_width(1, 16) > 16 * 0.6
-
-
 def test_an_arrow_ends_at_its_tip_with_two_equal_barbs_and_a_line_stops_before_units():
     points = svg.arrow(0, 0, 30, 40, 10).replace("M", "L").split("L")[1:]
     tail, tip, barb, tip_again, other = [tuple(map(float, point.split())) for point in points]

@@ -25,8 +25,6 @@ TIMES = "\u00d7"
 MINUS = "\u2212"
 ELLIPSIS = "\u2026"
 
-_SUBSCRIPT = 0.85  # large enough to be read from afar; the drop below the line marks it
-
 
 @dataclass(frozen=True)
 class Diagram:
@@ -149,19 +147,6 @@ def text(
     return (
         f'<text x="{number(x)}" y="{number(y)}" font-size="{number(size)}"{extra}>{content}</text>'
     )
-
-
-def indexed(letter: str, index: int, size: float) -> str:
-    """Return `letter` with a subscript, for the inside of a `<text>` of that size.
-
-    The subscript keeps 85 % of the size, so that it stays legible from the last row.
-    """
-    return letter + element("tspan", str(index), dy=size * 0.25, font_size=size * _SUBSCRIPT)
-
-
-def indexed_width(index: int, size: float) -> float:
-    """Estimate how wide one letter with this subscript is drawn."""
-    return size * (0.6 + 0.64 * _SUBSCRIPT * len(str(index)))
 
 
 # Path data
