@@ -15,14 +15,7 @@ from course_utils.datasets.files import DATA
 from course_utils.geometry import edge_count, receptive_field
 from course_utils.quiz.marking import Verdict, is_right, mark, same
 from course_utils.quiz.questions import find_question, load_questions, question_files
-from course_utils.quiz.text import (
-    answer_text,
-    markup,
-    number_text,
-    plain,
-    static_html,
-    text_form,
-)
+from course_utils.quiz.text import answer_text, markup, number_text, plain, static_html, text_form
 
 FILES = question_files()
 QUESTIONS = [q for path in FILES.values() for q in load_questions(path).values()]
@@ -274,7 +267,6 @@ def test_what_is_shown_without_a_kernel_is_the_whole_question(question):
 
 def test_what_is_shown_is_the_same_in_another_process():
     """nbval compares it; sets, for one, come in another order there."""
-    forms = "".join(text_form(q) + static_html(q) for q in QUESTIONS)
     program = (
         "from course_utils.quiz.questions import load_questions, question_files\n"
         "from course_utils.quiz.text import static_html, text_form\n"
@@ -284,7 +276,7 @@ def test_what_is_shown_is_the_same_in_another_process():
     )
     command = [sys.executable, "-X", "utf8", "-c", program]
     done = subprocess.run(command, check=True, capture_output=True, encoding="utf-8")
-    assert done.stdout == forms
+    assert done.stdout == "".join(text_form(q) + static_html(q) for q in QUESTIONS)
 
 
 def test_answers_are_what_the_course_computes():
