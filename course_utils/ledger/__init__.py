@@ -27,14 +27,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import prod
 from operator import index
 
 from torch import Tensor, nn
 from torch.nn.modules.lazy import LazyModuleMixin
 
-from course_utils.ledger.forward import Follower, Step, follow, hooks_of
+from course_utils.ledger.forward import Follower, Row, follow, hooks_of
 from course_utils.ledger.table import CONVENTION, as_html, as_text
 
 __all__ = ["CONVENTION", "GROUPS", "HOW_TO_OWN", "Ledger", "Row", "hooks_of", "ledger"]
@@ -45,38 +45,6 @@ HOW_TO_OWN = (
 )
 GROUPS = ("convolution", "linear", "normalisation", "other")  # where parameters and MACs sit
 COSTS = ("parameters", "macs", "activations")
-
-
-@dataclass(frozen=True)
-class Row:
-    """A layer: a call of a module without children, or an operation in a module's own forward. Or
-    the sum over the `layers` of a block, with the output of the last of them.
-
-    `name`: dotted path; `call`: 2 for the second call of the same module, and so on.
-    `kind`: class of the module, or name of the operation. `category`: "convolution", "linear",
-    "normalisation", "pooling", "activation", "product of activations" or "other".
-    `output_shape`: without the batch; None if the layer was not used in this forward pass.
-    `receptive_field`, `stride`: in inputs; one number if equal along all axes, else one per axis;
-    None where there is no spatial axis or it is not known. `block`: the part of the network.
-    """
-
-    name: str
-    kind: str
-    output_shape: tuple[int, ...] | None = None
-    parameters: int = 0
-    macs: int = 0
-    activations: int = 0
-    receptive_field: int | tuple[int, ...] | None = None
-    stride: int | tuple[int, ...] | None = None
-    block: str = ""
-    category: str = "other"
-    call: int = 1
-    layers: int = 1
-
-    @property
-    def label(self) -> str:
-        """The name, with the number of the call where it is not the first."""
-        return self.name if self.call == 1 else f"{self.name} (call {self.call})"
 
 
 class Ledger:
@@ -143,19 +111,8 @@ def ledger(
     """
     _check_model(model)
     shape = _checked_shape(input_shape)
-    try:
-        followed = follow(model, shape)
-    except Exception as error:
-        inside = None
-        with suppress(Exception):  # the first error is the one to show
-            inside = follow(model, shape[1:])
-        if inside is None:
-            raise
-        raise ValueError(
-            f"input_shape must be without the batch axis, got {shape}; the model runs on one image "
-            f"of {shape[1:]}"
-        ) from error
-    rows = _rows(model, followed.steps)
+    followed = follow(model, shape)
+    rows = _rows(model, followed)
     unowned = describe_unowned(followed.unowned.values()) if followed.unowned else ""
     notes = _notes(model, followed, rows)
     return Ledger(name or type(model).__name__, shape, rows, notes, unowned)
@@ -202,74 +159,56 @@ def _checked_shape(input_shape: Sequence[int]) -> tuple[int, ...]:
     )
 
 
-def _rows(model: nn.Module, steps: list[Step]) -> list[Row]:
+def _rows(model: nn.Module, followed: Follower) -> list[Row]:
     """One row per step, then one for each leaf module that has parameters and was not used.
 
     A parameter is counted in the first call of the leaf module that has it; else in the first
     operation that used it; else its module is listed as unused.
     """
-    owners = {step.name: step for step in reversed(steps) if step.leaf}
-    users = {parameter: step for step in reversed(steps) for parameter in step.weights}
-    counts, unused = Counter(), Counter()
+    owners = {step.path: step.row for step in reversed(followed.steps) if step.leaf}
+    users = {name: step.row for step in reversed(followed.steps) for name in step.weights}
+    found, counts, unused = [(step.row, step.path) for step in followed.steps], Counter(), Counter()
     for path, parameter in model.named_parameters():
         owner = path.rpartition(".")[0].partition(".parametrizations")[0]
-        if step := owners.get(owner) or users.get(path):
-            counts[id(step)] += parameter.numel()
+        if row := owners.get(owner) or users.get(path):
+            counts[id(row)] += parameter.numel()
         else:
             unused[owner] += parameter.numel()
-    for path in unused:
+    for path, number in unused.items():
         kind = type(model.get_submodule(path)).__name__
-        steps = [*steps, step := Step(path, kind, path, leaf=True)]
-        counts[id(step)] = unused[path]
-    rows, nested = [], _nested(model)
-    for step in steps:
-        row = Row(
-            step.name or type(model).__name__,
-            step.kind,
-            step.output_shape,
-            counts[id(step)],
-            step.macs.total(),
-            step.activations,
-            _one_or_all([field.size for field in step.fields or ()]),
-            _one_or_all([field.stride for field in step.fields or ()]),
-            category=step.category,
-            call=step.call,
-        )
-        block = _block_of(row, step.module, nested, rows[-1] if rows else None)
-        rows.append(replace(row, block=block))
+        named = {"Conv": "convolution", "Norm": "normalisation", "Linear": "linear"}
+        category = next((what for part, what in named.items() if part in kind), "other")
+        found.append((row := Row(path, kind, category=category), path))
+        counts[id(row)] = number
+    rows = []
+    for row, path in found:
+        block = _block_of(row, path, model, rows[-1] if rows else None)
+        name = row.name or type(model).__name__
+        rows.append(replace(row, name=name, parameters=counts[id(row)], block=block or name))
     return rows
 
 
-def _one_or_all(values: list):
-    return (values[0] if len(set(values)) == 1 else tuple(values)) if values else None
-
-
-def _nested(model: nn.Module) -> set[str]:
-    """Paths of containers that hold nothing but containers."""
-    containers = (nn.Sequential, nn.ModuleList, nn.ModuleDict)
-    return {
-        path
-        for path, module in model.named_modules()
-        if isinstance(module, containers)
-        and len(module)
-        and all(isinstance(child, containers) for child in module.children())
-    }
-
-
-def _block_of(row: Row, path: str, nested: set[str], before: Row | None) -> str:
-    """Name the block of a row: a child of the model, or a stage where a child is in `nested`.
+def _block_of(row: Row, path: str, model: nn.Module, before: Row | None) -> str:
+    """Name the block of a row: a child of the model, or a stage in a child that holds nothing but
+    containers.
 
     What the model's own forward does (an addition, a ReLU) belongs to the block before it. So does
     a child that is no more than an activation or a normalisation, or hands on what it gets.
     """
-    depth, parts = 1, path.split(".")
-    while depth < len(parts) and ".".join(parts[:depth]) in nested:
-        depth += 1
     if before and row.output_shape and "." not in path:
         same = before.output_shape and prod(row.output_shape) == prod(before.output_shape)
         if row.category in ("activation", "normalisation") or (row.category == "other" and same):
             return before.block
-    return ".".join(parts[:depth]) or (before.block if before else row.name)
+    depth, parts = 1, path.split(".")
+    while depth < len(parts) and _nests(model.get_submodule(".".join(parts[:depth]))):
+        depth += 1
+    return ".".join(parts[:depth]) or (before.block if before else "")
+
+
+def _nests(module: nn.Module) -> bool:
+    containers = (nn.Sequential, nn.ModuleList, nn.ModuleDict)
+    inside = [*module.children()] if isinstance(module, containers) else []
+    return bool(inside) and all(isinstance(child, containers) for child in inside)
 
 
 def _block(name: str, rows: list[Row]) -> Row:

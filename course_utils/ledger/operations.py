@@ -6,7 +6,8 @@ has no closed form here, and refuse what does not fit.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import reduce
 from math import prod
 from typing import NamedTuple
@@ -78,8 +79,8 @@ def tensors(value) -> Iterator[Tensor]:
 
 
 def through(x: Tensor, mixed: Iterable[int] = (), windows: dict | None = None) -> Fields:
-    """Fields behind a layer that looks at everything along the `mixed` axes and along others
-    through `windows`: {axis: arguments of Field.window, or None for what they do not describe}."""
+    """Fields behind a layer that looks at everything along `mixed` axes and along others through
+    `windows`: {axis: arguments of Field.window, or None for what they do not describe}."""
     mixed, windows, seen = {axis % x.dim() for axis in mixed}, windows or {}, []
     for field in x.fields or ():
         if field.axis in mixed:
@@ -172,12 +173,12 @@ def _product(a, b) -> Outcome:
 
 
 def _max_pool(x, kernel, stride=(), padding=(0,), dilation=(1,), ceil=False) -> Outcome:
-    fits = max(padding) <= min(kernel) // 2
+    fits = all(p <= k // 2 for k, p in zip(kernel, [*padding] * len(kernel), strict=False))
     return _windows(x, kernel, stride or kernel, padding, dilation, ceil=ceil) if fits else None
 
 
 def _avg_pool(x, kernel, stride=(), padding=(0,), ceil=False, *_, **__) -> Outcome:
-    return _max_pool(x, kernel, stride, padding, (1,), ceil)
+    return _max_pool(x, kernel, stride, padding, ceil=ceil)
 
 
 def _adaptive_pool(x, sizes) -> Outcome:
@@ -197,13 +198,8 @@ def _pad(x, pad, *_, **__) -> Outcome:
     return (sizes, through(x, [], windows)) if min(sizes) > 0 else None
 
 
-def _normalise(x, *args, **_) -> Outcome:
-    """Batch, instance, group and layer normalisation, if it has the sizes of this input."""
-    if isinstance(args[0], (tuple, list)):  # of a layer
-        fits = list(x.shape[-len(args[0]) :]) == list(args[0])
-    else:
-        fits = {t.numel() for t in args if isinstance(t, Tensor)} <= {x.shape[1]}
-        fits = fits and not (isinstance(args[0], int) and x.shape[1] % args[0])
+def _batch_norm(x, *args, **_) -> Outcome:
+    fits = {t.numel() for t in args if isinstance(t, Tensor)} <= {x.shape[1]}
     return (x.shape, x.fields) if fits else None
 
 
@@ -235,19 +231,14 @@ def _cat(parts, dim=0) -> Outcome:
 
 def _index(x, indices) -> Outcome:
     """Maps that are chosen by a list."""
-    lists = {axis: chosen for axis, chosen in enumerate(indices) if chosen is not None}
-    (axis, chosen), *more = lists.items()
+    (axis, chosen), *more = ((a, t) for a, t in enumerate(indices) if t is not None)
     if more or chosen.dim() != 1 or chosen.dtype != torch.int64:
         return None
-    sizes = (*x.shape[:axis], len(chosen), *x.shape[axis + 1 :])
-    return sizes, through(x, [], {axis: None})
+    return (*x.shape[:axis], len(chosen), *x.shape[axis + 1 :]), through(x, [], {axis: None})
 
 
-def _dropout(x, p, train) -> Outcome:
-    return (x.shape, x.fields) if train else None
-
-
-def elementwise(*args, **kwargs) -> Outcome:
+def _elementwise(*args, **kwargs) -> Outcome:
+    """One value for each place, of the same type."""
     operands = list(tensors((args, kwargs)))
     if len({t.dtype for t in operands}) > 1 or not operands[0].is_floating_point():
         return None
@@ -258,11 +249,6 @@ def elementwise(*args, **kwargs) -> Outcome:
     return shape, joined(shape, ((t, t.fields) for t in operands))
 
 
-ELEMENTWISE = (  # the usual ones; torch knows the others
-    *("add", "sub", "rsub", "mul", "div", "neg", "abs", "square", "sqrt", "rsqrt", "pow", "exp"),
-    *("log", "clamp", "relu", "relu6", "leaky_relu", "elu", "selu", "celu", "gelu", "silu", "mish"),
-    *("sigmoid", "tanh", "softplus", "hardtanh", "hardswish", "hardsigmoid", "clone"),
-)
 # By the name of the aten operation, without underscores at its ends.
 RULES = {
     "convolution": _convolution,
@@ -271,12 +257,19 @@ RULES = {
     **{f"max_pool{n}d{more}": _max_pool for n in (1, 2, 3) for more in ("", "_with_indices")},
     **{f"avg_pool{n}d": _avg_pool for n in (1, 2, 3)},
     **{f"adaptive_{kind}_pool{n}d": _adaptive_pool for n in (2, 3) for kind in ("avg", "max")},
-    **dict.fromkeys(["batch_norm", "layer_norm", "group_norm", "instance_norm"], _normalise),
+    **dict.fromkeys(["batch_norm", "instance_norm"], _batch_norm),
     **dict.fromkeys(["softmax", "log_softmax", "safe_softmax"], _softmax),
     **dict.fromkeys(["mean", "sum", "amax", "amin"], _reduce),
     **dict.fromkeys(["pad", "constant_pad_nd"], _pad),
-    **dict.fromkeys(ELEMENTWISE, elementwise),
+    "clone": _elementwise,
     "cat": _cat,
     "index": _index,
-    "dropout": _dropout,
+    "dropout": lambda x, p, train: (x.shape, x.fields) if train else None,
 }
+COMPARISONS = re.compile("eq|ne|[gl][te]|is.*|logical.*|bitwise.*|signbit")  # put out no numbers
+
+
+def rule_for(func, name: str) -> Callable[..., Outcome] | None:
+    """The closed form of an aten operation."""
+    pointwise = torch.Tag.pointwise in func.tags and not COMPARISONS.fullmatch(name)
+    return RULES.get(name, _elementwise if pointwise else None)

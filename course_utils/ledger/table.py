@@ -30,18 +30,17 @@ def _extent(value: int | tuple[int, ...] | None) -> str:
     return "–" if value is None else "×".join(f"{n:,}" for n in values)
 
 
+def _costs(one: Row | Ledger) -> list[str]:
+    return [f"{number:,}" for number in (one.parameters, one.macs, one.activations)]
+
+
 def _cells(row: Row) -> list[str]:
-    costs = (f"{number:,}" for number in (row.parameters, row.macs, row.activations))
     extents = _extent(row.receptive_field), _extent(row.stride)
-    return [row.label, row.kind, _shape(row.output_shape), *costs, *extents]
-
-
-def _totals(label: str, one: Ledger) -> list[str]:
-    return [label, "", "", f"{one.parameters:,}", f"{one.macs:,}", f"{one.activations:,}", "", ""]
+    return [row.label, row.kind, _shape(row.output_shape), *_costs(row), *extents]
 
 
 def as_text(one: Ledger) -> str:
-    rows = [_HEADS, *map(_cells, one.rows), _totals("total", one)]
+    rows = [_HEADS, *map(_cells, one.rows), ["total", "", "", *_costs(one), "", ""]]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     form = "  ".join(f"{{:{'<' if i < 2 else '>'}{width}}}" for i, width in enumerate(widths))
     heads, *lines = (form.format(*row).rstrip() for row in rows)
@@ -54,51 +53,54 @@ def _th(text: str, scope: str, align: str = "left", span: str = "") -> str:
     return f'<th scope="{scope}"{span} style="{_CELL}{align}">{html.escape(text)}</th>'
 
 
-def _tr(cells: Sequence[str], shares: Sequence[float], kind: str = "left") -> str:
+def _tr(cells: Sequence[str], shares: Sequence[float] = (0, 0), kind: str = "left") -> str:
     """A row of a table; `shares` of parameters and MACs from 0 to 1 draw a bar under the number."""
     data = ""
-    for i, cell in enumerate(cells[1:]):
-        style = f"{_CELL}{'right' if i else kind}"
-        if share := dict(enumerate(shares, 2)).get(i, 0):
-            width = max(1, round(100 * share))  # in whole percent: equal on every machine
+    for cell, part, align in zip(
+        cells[1:], (0, 0, *shares, 0, 0, 0), [kind] + ["right"] * 6, strict=True
+    ):
+        style, width = (
+            _CELL + align,
+            max(1, round(100 * part)),
+        )  # in whole percent: equal on every machine
+        if part:
             style += f";background:linear-gradient(to left,#56B4E955 {width}%,transparent {width}%)"
         data += f'<td style="{style}">{html.escape(cell)}</td>'
     return f"<tr>{_th(cells[0], 'row')}{data}</tr>"
 
 
-def as_html(one: Ledger) -> str:
+def _body(rows: Sequence[Row], one: Ledger, heading: str = "") -> str:
+    shares = ((row.parameters / (one.parameters or 1), row.macs / (one.macs or 1)) for row in rows)
+    return f"<tbody>{heading}{''.join(map(_tr, map(_cells, rows), shares))}</tbody>"
+
+
+def _table(heads: list[str], bodies: list[str], one: Ledger) -> str:
+    top = (_th(head, "col", "left" if i < 2 else "right") for i, head in enumerate(heads))
+    foot = _tr(["Total", "", "", *_costs(one), "", ""], kind="right")
     caption = f"<b>{html.escape(one.name)}</b> on {_shape(one.input_shape)}. {CONVENTION}."
-    foot = _tr(_totals("Total", one), (), "right")
+    return (
+        '<table style="border-collapse:collapse;font-variant-numeric:tabular-nums">'
+        f'<caption style="text-align:left">{caption}</caption>'
+        f"<thead><tr>{''.join(top)}</tr></thead>{''.join(bodies)}<tfoot>{foot}</tfoot></table>"
+    )
 
-    def tr(row: Row) -> str:
-        return _tr(
-            _cells(row), (row.parameters / (one.parameters or 1), row.macs / (one.macs or 1))
-        )
 
-    def table(heads: list[str], body: str) -> str:
-        top = (_th(head, "col", "left" if i < 2 else "right") for i, head in enumerate(heads))
-        return (
-            '<table style="border-collapse:collapse;font-variant-numeric:tabular-nums">'
-            f'<caption style="text-align:left">{caption}</caption>'
-            f"<thead><tr>{''.join(top)}</tr></thead>{body}<tfoot>{foot}</tfoot></table>"
-        )
+def _heading(block: Row, one: Ledger) -> str:
+    parameters, macs = share(block.parameters, one.parameters), share(block.macs, one.macs)
+    sums = f"{block.name}: {parameters} of the parameters, {macs} of the MACs"
+    cell = _th(sums, "rowgroup", span=' colspan="8"')
+    return f'<tr style="border-top:1px solid #C9CED6">{cell}</tr>' if block.layers > 1 else ""
 
-    body = ""
-    for block in one.blocks():
-        heading = ""
-        if block.layers > 1:
-            sums = (
-                f"{block.name}: {share(block.parameters, one.parameters)} of the parameters, "
-                f"{share(block.macs, one.macs)} of the MACs"
-            )
-            cell = _th(sums, "rowgroup", span=' colspan="8"')
-            heading = f'<tr style="border-top:1px solid #C9CED6">{cell}</tr>'
-        rows = "".join(tr(row) for row in one.rows if row.block == block.name)
-        body += f"<tbody>{heading}{rows}</tbody>"
-    shown = table(["Layer", *_HTML_HEADS, "Stride"], body)
+
+def as_html(one: Ledger) -> str:
+    blocks = one.blocks()
+    bodies = [
+        _body([row for row in one.rows if row.block == block.name], one, _heading(block, one))
+        for block in blocks
+    ]
+    shown = _table(["Layer", *_HTML_HEADS, "Stride"], bodies, one)
     if len(one) > FOLD_ROWS:
-        blocks = f"<tbody>{''.join(map(tr, one.blocks()))}</tbody>"
-        short = table(["Block", "Layers", *_HTML_HEADS[1:], "Stride"], blocks)
+        short = _table(["Block", "Layers", *_HTML_HEADS[1:], "Stride"], [_body(blocks, one)], one)
         shown = f"{short}<details><summary>All {len(one)} layers</summary>{shown}</details>"
     notes = "".join(f"<li>{html.escape(note)}</li>" for note in one.notes)
     return f"<div>{shown}{f'<ul>{notes}</ul>' if notes else ''}</div>"
