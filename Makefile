@@ -65,9 +65,10 @@ lock:  ## Choose new versions within pyproject.toml's ranges and write requireme
 	@$(if $(PYTHON),,$(error Python 3.11 or later was not found: install it, or name it with PYTHON=...))
 	rm -rf build/lock-venv
 	$(PYTHON) -m venv build/lock-venv
-	build/lock-venv/bin/python -m pip install --quiet --upgrade pip flit_core packaging
-	build/lock-venv/bin/python -m pip install --quiet $(PIP_ARGS) --no-build-isolation -e '.[dev]' torch==$(TORCH)
-	build/lock-venv/bin/python tools/lock.py requirements.lock
+	build/lock-venv/bin/python -m pip install --quiet $(PIP_ARGS) uv
+	printf 'torch==$(TORCH)\nflit_core\n' | build/lock-venv/bin/uv pip compile --quiet --upgrade \
+		--universal --python-version 3.11 --no-annotate --custom-compile-command 'make lock' \
+		--extra dev --output-file requirements.lock pyproject.toml -
 	rm -rf build/lock-venv
 
 clean:  ## Remove what the targets above made, the environment included
