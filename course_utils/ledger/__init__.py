@@ -37,7 +37,7 @@ from torch.nn.modules.lazy import LazyModuleMixin
 from course_utils.ledger.forward import Follower, Row, follow, hooks_of
 from course_utils.ledger.table import CONVENTION, as_html, as_text
 
-__all__ = ["CONVENTION", "GROUPS", "HOW_TO_OWN", "Ledger", "Row", "hooks_of", "ledger"]
+__all__ = ["CONVENTION", "Ledger", "Row", "describe_unowned", "hooks_of", "ledger"]
 
 HOW_TO_OWN = (
     "Keep layers in attributes of the model, nn.Sequential, nn.ModuleList or nn.ModuleDict, and "
