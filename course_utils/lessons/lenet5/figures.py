@@ -224,6 +224,6 @@ def draw_gallery(images: Sequence, titles: Sequence[str]):
     for ax in axes.flat:
         ax.axis("off")
     for ax, image, title in zip(axes.flat, images, titles, strict=False):
-        ax.imshow(image, cmap="gray_r", vmin=0, vmax=1)
+        ax.imshow(np.asarray(image), cmap="gray_r", vmin=0, vmax=1)
         ax.set_title(title, loc="center", fontweight="normal")
     return figure
