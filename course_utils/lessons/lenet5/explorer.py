@@ -1,10 +1,8 @@
 """LeNet-5 reads a digit: drawn on a pad or picked from the scans, with every layer's maps.
 
-panel = DigitReader(model)      # a trained models.LeNet5
-panel                           # draw with mouse, finger, pen or arrow keys, or move the slider
+panel = DigitReader(model)      # draw with mouse, finger, pen or arrow keys, or take a scan
 panel.move(pad=Drawing(7))      # as if the slider were moved
 panel.move(pad=Drawing(None, "8,6 24,6 14,28"))     # as if a 7 were drawn, in 32nds of the pad
-panel.says                      # the sentence beside the pad
 """
 
 from __future__ import annotations
@@ -22,9 +20,7 @@ from course_utils.lessons.lenet5.reading import FULL, Drawing, Look, look
 def view(model, scans: Sequence, labels: Sequence[int], margin: int, pad: Drawing) -> View:
     """Draw what the model makes of the ink on the pad, and say what it reads.
 
-    Args:
-        scans: the 64 amounts of ink of each. labels: what digit each of them is.
-        margin: see `reading.look`.
+    scans: the 64 amounts of ink of each. labels: which digits they are. margin: as in `look`.
     """
     ink = pad.ink(scans)
     if not any(ink):
@@ -39,8 +35,7 @@ def view(model, scans: Sequence, labels: Sequence[int], margin: int, pad: Drawin
 def explain(seen: Look, scan: tuple[int, int] | None) -> str:
     """Say what is read, whether it is right, and whether another digit came close.
 
-    Args:
-        scan: its number and what digit it is; None for a drawing.
+    scan: its number and what digit it is; None for a drawing.
     """
     best, second = seen.order[:2]
     what = "Your digit is"

@@ -75,8 +75,7 @@ def _stack(shape: tuple[int, ...]) -> list[tuple[float, float, float, float]]:
 def connection_table(table: Sequence[Sequence[int]]) -> Diagram:
     """Draw which of the 6 maps of S2 each map of C3 reads: a row per input, a column per output.
 
-    Args:
-        table: for every output map the numbers of the input maps that it reads, from 0.
+    table: for every output map the numbers of the input maps that it reads, from 0.
     """
     inputs, cell, left, top = 6, min(44.0, 800 / len(table)), 130, 70
     right, bottom = left + len(table) * cell, top + inputs * cell

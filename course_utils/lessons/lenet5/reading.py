@@ -15,14 +15,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-CELLS = 8
-"""Cells along a side of the pad."""
-FULL = 16
-"""Ink of a cell that is quite black."""
-SIDE = 32
-"""Pixels along a side of the bitmap. Strokes are in pixels, from the top left corner."""
-PEN = 2.4
-"""Radius in pixels of a pen that alters a scan: the strokes of the scans are about 5 wide."""
+CELLS = 8  # along a side of the pad
+FULL = 16  # ink of a cell that is quite black
+SIDE = 32  # pixels along a side of the bitmap; strokes are in pixels, from the top left corner
+PEN = 2.4  # radius in pixels of a pen that alters a scan: the strokes of the scans are about 5 wide
 
 Stroke = Sequence[tuple[float, float]]
 """Points (x, y), joined by straight lines; a single point is a dot."""
@@ -85,7 +81,7 @@ def as_a_scan(strokes: Sequence[Stroke]) -> np.ndarray:
         scale = (np.array([20.0, 32.0]) - 2 * radius) / np.maximum(high - low, 1e-3)
         scale = np.minimum(scale, [scale[1], 3 * scale[0]])  # a 1 stays thin, a dash flat
         away = distances([(points - (low + high) / 2) * scale + SIDE / 2 for points in upright])
-        radius = np.sort(away, axis=None)[313]
+        radius = np.sort(away, axis=None)[313]  # so many pixels are nearer
         inked = away < radius
         if step == 1:  # once the size is about right
             rows = inked.any(axis=1).nonzero()[0]

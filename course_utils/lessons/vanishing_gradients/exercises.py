@@ -62,9 +62,8 @@ PATH_PRODUCT = Exercise(
     random_case=_random_chain,
     wrong_ideas={
         "You stop at the first layer's output: that is the derivative by x1. One layer is left "
-        "between x1 and x, and it has a factor, too.": lambda x, weights: chain_gradient(
-            _sigmoid(weights[0] * x), weights[1:]
-        ),
+        "between x1 and x, and it has a "
+        "factor, too.": lambda x, weights: chain_gradient(_sigmoid(weights[0] * x), weights[1:]),
         "You multiply the slopes of the sigmoids only. If x grows by a little, by how much "
         "does z = w · x grow?": _product(lambda x, w, z: _slope(z)),
         "You multiply the weights only, as if each layer were linear. What does the sigmoid do "
@@ -72,9 +71,8 @@ PATH_PRODUCT = Exercise(
         "You take the slope of the sigmoid at the layer's input. What number does the sigmoid "
         "of this layer really get?": _product(lambda x, w, z: w * _slope(x)),
         "You apply the sigmoid once more to its own output before you take the slope. With the "
-        "output in hand, the slope needs no further exponential.": _product(
-            lambda x, w, z: w * _slope(_sigmoid(z))
-        ),
+        "output in hand, the slope needs no further "
+        "exponential.": _product(lambda x, w, z: w * _slope(_sigmoid(z))),
         "The slope is s (1 − s), with s = sigmoid(z). You put z itself in the place of "
         "s.": _product(lambda x, w, z: w * z * (1 - z)),
         "You use 0.25 for each slope. That is the largest value it can have, at z = 0. What is "
@@ -85,10 +83,8 @@ PATH_PRODUCT = Exercise(
         ),
         "This is the output of the last layer. The question is how strongly it changes with "
         "x.": lambda x, weights: _values(x, weights)[-1],
-        "This is the factor of the last layer alone. The change has to travel through every "
-        "layer of the chain.": lambda x, weights: chain_gradient(
-            _values(x, weights)[-2], weights[-1:]
-        ),
+        "This is the factor of the last layer alone. The change has to travel through every layer "
+        "of the chain.": lambda x, weights: chain_gradient(_values(x, weights)[-2], weights[-1:]),
         "Each of your layers reads the input x. The second layer should read what the first "
         "one returns, and so on.": lambda x, weights: math.prod(w * _slope(w * x) for w in weights),
     },
@@ -201,8 +197,7 @@ COUNT_DEAD_UNITS = Exercise(
             (outputs == 0).all(axis=0).mean()
         ),
         "You count units that are off for most inputs. One input that switches it on is enough "
-        "for a unit to receive a gradient.": lambda outputs: (
-            (outputs == 0).mean(axis=0) > 0.5
-        ).sum(),
+        "for a unit "
+        "to receive a gradient.": lambda outputs: ((outputs == 0).mean(axis=0) > 0.5).sum(),
     },
 )
