@@ -19,8 +19,7 @@ from itertools import pairwise
 from course_utils.drawing.style import FAINT, HIGHLIGHT, INK, MUTED, PAPER, tint
 from course_utils.drawing.svg import ELLIPSIS, TIMES, share
 from course_utils.explorer import Choice, Explorer, Slider, View
-from course_utils.lessons.imagenet_winners.competition import Entry
-from course_utils.lessons.imagenet_winners.figures import facts, heading
+from course_utils.lessons.imagenet_winners.competition import Entry, facts, heading
 from course_utils.lessons.imagenet_winners.network_chart import (
     COSTS,
     HEIGHT,

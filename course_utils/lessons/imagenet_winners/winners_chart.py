@@ -9,8 +9,7 @@ from typing import NamedTuple
 
 from course_utils.drawing.style import FAINT, HIGHLIGHT, INPUT, MUTED, PAPER, tint
 from course_utils.drawing.svg import Diagram, circle, frame, line, path, text
-from course_utils.lessons.imagenet_winners.competition import Entry
-from course_utils.lessons.imagenet_winners.figures import LETTER, hover
+from course_utils.lessons.imagenet_winners.competition import Entry, hover
 
 
 class Axis(NamedTuple):
@@ -77,6 +76,7 @@ def title(entry: Entry, x: str, y: str) -> str:
     return entry.name if "error" in (x, y) or not entry.model else entry.model
 
 
+LETTER = 0.58
 _LEFT, _TOP, _RIGHT, _BOTTOM = 76, 44, 984, 406  # of the plot
 
 Box = tuple[float, float, float, float]  # left, top, right, bottom
