@@ -31,7 +31,7 @@ from course_utils.lessons.imagenet_winners.network_chart import (
 from course_utils.lessons.imagenet_winners.winners_chart import (
     AXES,
     draw_chart,
-    split,
+    numbers,
     title,
     written,
 )
@@ -82,14 +82,16 @@ def view_winners(entries: Sequence[Entry], x: str, y: str, scales: str, entry: s
     if x == y:
         raise ValueError(f"both axes show the {x}: choose two different quantities")
     chosen = next(one for one in entries if one.id == entry)
-    known, unknown = split(entries, x, y)
-    if not known:
+    known = [e for e in entries if e.place == "human" or (numbers(e, x) and numbers(e, y))]
+    unknown = [title(one, x, y) for one in entries if one not in known]
+    teams = len([one for one in known if one.place != "human"])
+    if not teams:
         raise ValueError(f"entries must hold one with {x} and {y}, got none")
-    diagram = draw_chart(entries, x, y, scales, chosen)
+    diagram = draw_chart(known, unknown, x, y, scales, chosen)
     html = f'{_FACTS_STYLE}<div class="cnn-facts-beside">{diagram.svg}{_facts(chosen)}</div>'
-    said = f"{len(known)} of {len(known) + len(unknown)} entries have both numbers."
+    said = f"{teams} of {teams + len(unknown)} entries have both numbers."
     if unknown:
-        said += f" Left out: {', '.join(title(one, x, y) for one in unknown)}."
+        said += f" Left out: {', '.join(unknown)}."
     return View(html, f"{said} {_numbers(chosen, x, y)}", diagram.alt)
 
 
