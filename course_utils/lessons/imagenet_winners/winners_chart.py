@@ -61,12 +61,13 @@ Box = tuple[float, float, float, float]  # left, top, right, bottom
 
 
 def draw_chart(
-    entries: Sequence[Entry],
+    teams: Sequence[Entry],
+    people: Sequence[Entry],
     unknown: Sequence[str],
+    chosen: Entry,
     x: str,
     y: str,
-    scales: str,
-    chosen: Entry,
+    logarithmic: Sequence[str],
 ) -> Diagram:
     """Draw entries as points over two quantities.
 
@@ -74,14 +75,12 @@ def draw_chart(
     dashed lines where an error is an axis. The second error of an entry is a small ring.
 
     Args:
-        entries: those with both numbers, and the people. unknown: what the others are called.
-        x, y: two different keys of `AXES`. chosen: is marked.
-        scales: which axes are logarithmic, "none", "x", "y" or "both".
+        teams: those with both numbers. unknown: what the others are called. chosen: is marked.
+        x, y: two different keys of `AXES`; those that are `logarithmic`.
     """
-    teams = [entry for entry in entries if entry.place != "human"]
-    people = [entry for entry in entries if entry not in teams] if "error" in (x, y) else []
-    across = _Scale(x, scales in ("x", "both"), (_LEFT, _RIGHT), teams + people)
-    up = _Scale(y, scales in ("y", "both"), (_BOTTOM, _TOP), teams + people)
+    people = people if "error" in (x, y) else ()
+    across = _Scale(x, x in logarithmic, (_LEFT, _RIGHT), [*teams, *people])
+    up = _Scale(y, y in logarithmic, (_BOTTOM, _TOP), [*teams, *people])
     parts, taken, spots = _axes(across, up), [], {}
     for entry in teams:
         spots[entry] = [(across(a), up(b)) for a in numbers(entry, x) for b in numbers(entry, y)]
