@@ -214,10 +214,8 @@ class NetworkChart:
         areas = [area(image, tint(style.INPUT, 0.25)), area(seen, tint(HIGHLIGHT, 0.25))]
         if high * wide >= rows * columns:
             areas.reverse()  # the smaller one on top
-        if step:
-            areas.append(
-                area(seen, right=step, stroke=MUTED, stroke_width=1.5, stroke_dasharray="4 3")
-            )
+        look = {"stroke": MUTED, "stroke_width": 1.5, "stroke_dasharray": "4 3"}
+        areas.append(area(seen, right=step, **look) if step else "")
         near = f"the next unit: {step:g} further" if step else "there is no unit beside it"
         words = (
             (196, f"{high:,} {TIMES} {wide:,} pixels", HIGHLIGHT),

@@ -60,23 +60,15 @@ _LETTER = 20 * 0.58  # mean width of a letter
 Box = tuple[float, float, float, float]  # left, top, right, bottom
 
 
-def draw_chart(
-    teams: Sequence[Entry],
-    people: Sequence[Entry],
-    unknown: Sequence[str],
-    chosen: Entry,
-    x: str,
-    y: str,
-    logarithmic: Sequence[str],
-) -> Diagram:
+def draw_chart(teams, people, unknown, chosen, x: str, y: str, logarithmic) -> Diagram:
     """Draw entries as points over two quantities.
 
     Winners are filled, second places wider rings (so that a winner inside one is seen), people
     dashed lines where an error is an axis. The second error of an entry is a small ring.
 
     Args:
-        teams: those with both numbers. unknown: what the others are called. chosen: is marked.
-        x, y: two different keys of `AXES`; those that are `logarithmic`.
+        teams: entries with both numbers. unknown: what the others are called. chosen: is marked.
+        x, y: two different keys of `AXES`, of which some may be `logarithmic`.
     """
     people = people if "error" in (x, y) else ()
     across = _Scale(x, x in logarithmic, (_LEFT, _RIGHT), [*teams, *people])
@@ -126,9 +118,7 @@ class _Scale:
         self.marks = [mark for mark in marks if low <= mark <= high]
 
     def __call__(self, value: float) -> float:
-        low, high = self.ends
-        if self.log:
-            low, high, value = log10(low), log10(high), log10(value)
+        low, high, value = (log10(n) if self.log else n for n in (*self.ends, value))
         start, end = self.room
         return start + (value - low) / (high - low) * (end - start)
 
@@ -144,12 +134,9 @@ def _axes(across: _Scale, up: _Scale) -> list[str]:
         parts.append(line(_LEFT, y, _RIGHT, y, stroke=grid))
         parts.append(text(_LEFT - 10, y + 6, f"{mark:g}", 21, anchor="end"))
     middle = (_LEFT + _RIGHT) / 2
-    return [
-        *parts,
-        path(f"M{_LEFT} {_TOP}V{_BOTTOM}H{_RIGHT}", stroke=MUTED),
-        text(middle, _BOTTOM + 58, across.label, 21, anchor="middle", bold=True),
-        text(14, 26, up.label, 21, bold=True),  # not upright: easier to read
-    ]
+    parts.append(path(f"M{_LEFT} {_TOP}V{_BOTTOM}H{_RIGHT}", stroke=MUTED))
+    parts.append(text(middle, _BOTTOM + 58, across.label, 21, anchor="middle", bold=True))
+    return [*parts, text(14, 26, up.label, 21, bold=True)]  # not upright: easier to read
 
 
 def _person(entry: Entry, scale: _Scale, upright: bool, place: int) -> tuple[str, list[Box]]:
