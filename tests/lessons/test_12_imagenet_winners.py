@@ -229,7 +229,7 @@ def test_every_pair_of_axes_on_every_scale(entries, x, y):
         panel.move(scales=scales)
         assert panel.refused == ("year" in logarithmic)
         if panel.refused:
-            assert "years have no logarithmic axis" in panel.says
+            assert "Years have no logarithmic axis" in panel.says
             continue
         assert panel.says.startswith(f"{len(there)} of 11 entries have both numbers.")
         assert ("Left out" in panel.says) == bool(missing)
@@ -268,7 +268,7 @@ def test_the_error_of_many_networks_is_not_said_of_one(entries):
 
 def test_equal_axes_are_refused_and_what_was_not_counted_cannot_be_drawn(entries):
     panel = WinnersChart(entries, x="error")
-    assert panel.refused and "both axes show the error" in panel.says
+    assert panel.refused and "Both axes show the error of the entry." in panel.says
     bare = WinnersChart(winners(), x="macs", y="depth")
     assert bare.refused and bare.says == "entries must hold one with macs and depth, got none"
 

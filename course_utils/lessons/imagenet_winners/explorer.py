@@ -44,11 +44,11 @@ def view_winners(entries: Sequence[Entry], x: str, y: str, scales: str, entry: s
     logarithmic = {"none": (), "x": (x,), "y": (y,), "both": (x, y)}[scales]
     if "year" in logarithmic:
         raise ValueError(
-            "years have no logarithmic axis: there is no year 0 to count factors from. "
+            "Years have no logarithmic axis: there is no year 0 to count factors from. "
             "Choose a linear scale for that axis."
         )
     if x == y:
-        raise ValueError(f"both axes show the {x}: choose two different quantities")
+        raise ValueError(f"Both axes show the {AXES[x].name}. Choose two different quantities.")
     people = [e for e in entries if e.place == "human"]
     known = [e for e in entries if e not in people and numbers(e, x) and numbers(e, y)]
     if not known:
