@@ -137,7 +137,7 @@ class BoardContent(NamedTuple):
     references: list[Entry]
 
 
-class BoardFile(StateFile[BoardContent]):
+class BoardFile(StateFile):
     """The file of the board."""
 
     CANNOT_READ = "The board cannot be read: {reason}"
