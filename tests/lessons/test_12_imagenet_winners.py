@@ -22,7 +22,6 @@ from course_utils.drawing.svg import share
 from course_utils.exercises import check
 from course_utils.ledger import ledger
 from course_utils.lessons.imagenet_winners import exercises, figures
-from course_utils.lessons.imagenet_winners.budget import BUDGET
 from course_utils.lessons.imagenet_winners.capstone import check_design
 from course_utils.lessons.imagenet_winners.competition import (
     COUNTED,
@@ -30,6 +29,7 @@ from course_utils.lessons.imagenet_winners.competition import (
     winners,
     with_counts,
 )
+from course_utils.lessons.imagenet_winners.design_check import BUDGET
 from course_utils.lessons.imagenet_winners.explorer import ArchitectureBrowser, WinnersChart
 from course_utils.lessons.imagenet_winners.network_chart import COSTS, NetworkChart
 from course_utils.lessons.imagenet_winners.winners_chart import AXES, title
