@@ -141,7 +141,7 @@ def measure(model: object, name: str) -> tuple[Entry, list[str]]:
         counts, notes = _count(own)
         _check_stored(own)
         try:
-            _check_gradient(own, train[0][:64], train[1][:64])
+            _check_gradient(copy.deepcopy(own), train[0][:64], train[1][:64])
             right, moved = _train(own, train, test)
         except Refused as refused:
             refused.counts = counts
@@ -183,18 +183,14 @@ def _copied(model: object) -> nn.Module:
     total = sum(sizes.values())
     if total > 20 * BUDGET.parameters:  # too much to copy and run
         raise _over("parameters", total, sizes, parameters=total)
-    own = _copy(model)
-    own.cpu()
-    own.eval()
-    return own
-
-
-def _copy(model: nn.Module) -> nn.Module:
     with _refusing(
         "The network cannot be copied ({error}).",
         "Keep no intermediate results (or detach() them) and no open files in its attributes.",
     ):
-        return copy.deepcopy(model)
+        own = copy.deepcopy(model)
+    own.cpu()
+    own.eval()
+    return own
 
 
 def _over(what: str, total: int, sizes: dict[str, int], **counts: int) -> Refused:
@@ -361,8 +357,6 @@ def _check_gradient(own: nn.Module, images: Tensor, labels: Tensor) -> None:
             f"No gradient reaches {_some_of(missed)}: they count and would never learn.",
             "Use them in forward, remove them, or freeze them: requires_grad_(False).",
         )
-    own.zero_grad(set_to_none=True)
-    own.eval()
 
 
 def _train(own: nn.Module, train, test) -> tuple[int, set[str]]:
@@ -370,7 +364,7 @@ def _train(own: nn.Module, train, test) -> tuple[int, set[str]]:
     right, moved = 0, set()
     recipe = {"epochs": BUDGET.epochs, "lr": BUDGET.lr, "batch_size": BUDGET.batch_size}
     for seed in BUDGET.seeds:
-        trained = _copy(own)
+        trained = copy.deepcopy(own)
         try:
             history = fit(trained, train, **recipe, seed=seed, live=False)
         except TrainingDiverged:
