@@ -48,16 +48,14 @@ OUTPUT_CHANNELS = Exercise(
         "next layer of their branch read them?": lambda v, n, f: (
             sum(f) if v == "reduced" else output_channels(v, n, f)
         ),
-        "You add three branches. A module has four. What does the pooling branch put out?": (
-            lambda v, n, f: f[0] + f[2] + f[4]
-        ),
+        "You add three branches. A module has four. "
+        "What does the pooling branch put out?": lambda v, n, f: f[0] + f[2] + f[4],
         "Your two variants put out the same. In the naive one nothing follows the pooling: how "
         "many maps does it pass on?": lambda v, n, f: output_channels("reduced", n, f),
         "In your reduced module the pooling passes on all maps that come in. What stands "
         "behind it in fig. 2(b)?": lambda v, n, f: output_channels("naive", n, f),
-        "You take the branch with most channels. The four are concatenated: put side by side.": (
-            lambda v, n, f: max(f[0], f[2], f[4], n if v == "naive" else f[5])
-        ),
+        "You take the branch with most channels. The four are concatenated: "
+        "put side by side.": lambda v, n, f: max(f[0], f[2], f[4], n if v == "naive" else f[5]),
         "You count the input and the projection. The pooling branch puts out one or the other, "
         "by the variant.": lambda v, n, f: output_channels("reduced", n, f) + n,
         "Each of your counts belongs to the other variant. Which of the two has a 1x1 "
@@ -104,21 +102,18 @@ MODULE_MACS = Exercise(
         "in. How deep are they behind a reduction?": lambda n, s, f: (
             n * (f[0] + f[1] + f[3] + f[5] + 9 * f[2] + 25 * f[4]) * s**2
         ),
-        "The pooling has no weights, but a 1x1 convolution follows it: the sixth number.": (
-            lambda n, s, f: module_macs(n, s, (*f[:5], 0))
-        ),
-        "One branch is a 1x1 convolution alone: the first number. It costs something as well.": (
-            lambda n, s, f: module_macs(n, s, (0, *f[1:]))
-        ),
+        "The pooling has no weights, but a 1x1 convolution follows it: "
+        "the sixth number.": lambda n, s, f: module_macs(n, s, (*f[:5], 0)),
+        "One branch is a 1x1 convolution alone: the first number. "
+        "It costs something as well.": lambda n, s, f: module_macs(n, s, (0, *f[1:])),
         "A filter of 3x3 has nine positions, one of 5x5 has 25.": lambda n, s, f: (
             (n * (f[0] + f[1] + f[3] + f[5]) + 3 * f[1] * f[2] + 5 * f[3] * f[4]) * s**2
         ),
-        "These are the weights. Each of them is used once at every position of its map.": (
-            lambda n, s, f: module_macs(n, 1, f)
-        ),
+        "These are the weights. Each of them is used once at every "
+        "position of its map.": lambda n, s, f: module_macs(n, 1, f),
         "A map has `side` rows *and* `side` columns.": lambda n, s, f: module_macs(n, 1, f) * s,
-        "Twice too many: a multiply-add is a product together with its addition.": (
-            lambda n, s, f: 2 * module_macs(n, s, f)
+        "Twice too many: a multiply-add is a product together with its addition.": lambda n, s, f: (
+            2 * module_macs(n, s, f)
         ),
         "You count one addition more for each number that comes out: the bias. By the "
         "convention of the course biases are not counted.": lambda n, s, f: (
@@ -199,28 +194,23 @@ CONCAT = Exercise(
         ),
         "You put the maps beside one another on one sheet. The first axis of an array "
         "(C, H, W) is the channels.": lambda *given: np.concatenate(_equally_many(*given), axis=2),
-        "You add the branches, as ResNet does. Here every branch keeps its own channels.": (
-            lambda *given: sum(_equally_many(*given))
-        ),
-        "Negative numbers come out of your module. Each of its layers is followed by a ReLU.": (
-            lambda *given: np.concatenate(_branches(*given, inside=-np.inf, end=-np.inf))
-        ),
+        "You add the branches, as ResNet does. "
+        "Here every branch keeps its own channels.": lambda *given: sum(_equally_many(*given)),
+        "Negative numbers come out of your module. Each of its layers is followed "
+        "by a ReLU.": lambda *given: np.concatenate(_branches(*given, inside=-np.inf, end=-np.inf)),
         "There is no ReLU between the reduction and the layer behind it, so that the two are "
         "one linear layer.": lambda *given: np.concatenate(_branches(*given, inside=-np.inf)),
-        "The reduction has its ReLU. The layers at the ends of the branches have one as well.": (
-            lambda *given: np.concatenate(_branches(*given, end=-np.inf))
+        "The reduction has its ReLU. The layers at the ends of the branches have "
+        "one as well.": lambda *given: np.concatenate(_branches(*given, end=-np.inf)),
+        "`p` reads the input in your module. "
+        "In fig. 2(b), what does the last 1x1 read?": lambda x, pooled, *w: inception(x, x, *w),
+        "Your pooling branch passes on all maps, as the naive module does. `p` follows "
+        "it.": lambda x, pooled, *w: np.concatenate([*_branches(x, pooled, *w)[:2], pooled]),
+        "All maps are there, in the opposite order. The 1x1 branch comes first.": lambda *given: (
+            np.concatenate(_branches(*given)[::-1])
         ),
-        "`p` reads the input in your module. In fig. 2(b), what does the last 1x1 read?": (
-            lambda x, pooled, *weights: inception(x, x, *weights)
-        ),
-        "Your pooling branch passes on all maps, as the naive module does. `p` follows it.": (
-            lambda x, pooled, *w: np.concatenate([*_branches(x, pooled, *w)[:2], pooled])
-        ),
-        "All maps are there, in the opposite order. The 1x1 branch comes first.": (
-            lambda *given: np.concatenate(_branches(*given)[::-1])
-        ),
-        "All maps are there, in another order: first `w1`, then `w3`, then `p`.": (
-            lambda *given: np.concatenate([_branches(*given)[i] for i in (0, 2, 1)])
+        "All maps are there, in another order: first `w1`, then `w3`, then `p`.": lambda *given: (
+            np.concatenate([_branches(*given)[i] for i in (0, 2, 1)])
         ),
         "All your branches read the pooled maps. The pooling is one branch of its own; the "
         "others read `x`.": lambda x, pooled, *weights: inception(pooled, pooled, *weights),

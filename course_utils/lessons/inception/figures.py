@@ -285,12 +285,8 @@ def draw_crops(models: Sequence[int], crops: Sequence[int], errors: Sequence[flo
     look |= {"ylim": (min(errors) - 0.9, max(errors) + 0.7)}
     ax = lines(series, ax=new_axes(9, 4), **look)
     for m, c, error in tests:
-        below = m > 1  # below and to the left, where the other line does not run
-        ax.annotate(
-            f"{error:g} %, {plural(c, 'crop')}",
-            (m * c, error),
-            xytext=(-5, -18) if below else (7, 9),
-            textcoords="offset points",
-            ha="right" if below else "left",
-        )
+        # Below and to the left, where the other line does not run.
+        at = {"xytext": (-5, -18), "ha": "right"} if m > 1 else {"xytext": (7, 9), "ha": "left"}
+        label = f"{error:g} %, {plural(c, 'crop')}"
+        ax.annotate(label, (m * c, error), textcoords="offset points", **at)
     return ax

@@ -217,18 +217,17 @@ COUNT_DEPTH = Exercise(
         "the last, and has weights?": lambda blocks, c: sum(blocks) * c,
         "You are one short. There is a convolution before the blocks *and* a layer with "
         "weights behind them.": lambda blocks, c: sum(blocks) * c + 1,
-        "You count the two poolings. The paper counts layers that learn weights.": (
-            lambda blocks, c: sum(blocks) * c + 4
-        ),
-        "You count a block as one layer. How many convolutions does it hold?": (
-            lambda blocks, c: sum(blocks) + 2
+        "You count the two poolings. "
+        "The paper counts layers that learn weights.": lambda blocks, c: sum(blocks) * c + 4,
+        "You count a block as one layer. How many convolutions does it hold?": lambda blocks, c: (
+            sum(blocks) + 2
         ),
         "You take two convolutions per block. That is the basic block; a bottleneck has "
         "another number, which is an argument here.": lambda blocks, c: sum(blocks) * 2 + 2,
         "You count each normalisation as a layer of its own. The paper counts it with its "
         "convolution.": lambda blocks, c: 2 * sum(blocks) * c + 3,
-        "You count the addition at the end of each block. It has no weights.": (
-            lambda blocks, c: sum(blocks) * (c + 1) + 3
+        "You count the addition at the end of each block. It has no weights.": lambda blocks, c: (
+            sum(blocks) * (c + 1) + 3
         ),
     },
 )
