@@ -350,6 +350,7 @@ def compare_with_torch(net, shape):
     assert table.parameters == sum(p.numel() for p in net.parameters())
 
 
+@pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel")
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
 @given(
     st.lists(st.sampled_from(PARTS), max_size=5),
@@ -383,6 +384,8 @@ OTHERS = {
     "LPPool2d": (nn.LPPool2d(2, 3), (3, 9, 9)),
     "Unfold": (nn.Unfold(3), (2, 6, 6)),
     "scalar arithmetic": (Net(lambda m, x: 1 - 2 * x / 3 + x**2), (3, 4, 4)),
+    "causal": (
+        Net(lambda m, x: (x @ x).masked_fill(torch.ones(4, 4).triu(1) > 0, 0)), (3, 4, 4)),
     "stack and max": (Net(lambda m, x: torch.stack([x, x], 1).max(dim=1)[0]), (3, 4, 4)),
     "permuted": (Net(lambda m, x: x.permute(0, 2, 3, 1).contiguous()), (3, 4, 5)),
     "split": (Net(lambda m, x: torch.cat(x.split(2, dim=1)[::-1], 1)), (4, 4, 5)),
@@ -564,6 +567,7 @@ SEEN = {  # (model, input shape, (field, stride) of the last row)
     "channels last": (
         Net(lambda m, x: m.b(m.a(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)),
             a=nn.Linear(3, 4), b=nn.Conv2d(4, 2, 3)), (3, 9, 7), (3, 1)),
+    "hardswish": (Net(lambda m, x: F.hardswish(m.conv(x)), **CONV5), (2, 10), (5, 1)),
     "a row": (
         Net(lambda m, x: m.c(x[:, :, 3]), c=nn.Conv1d(2, 2, 3)), (2, 8, 9), ((1, 3), 1)),
     "shuffled": (nn.Sequential(shuffle(), nn.Conv2d(C, C, 3)), (C, 9, 9), (3, 1)),

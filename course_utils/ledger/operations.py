@@ -261,7 +261,7 @@ RULES = {
     **dict.fromkeys(["softmax", "log_softmax", "safe_softmax"], _softmax),
     **dict.fromkeys(["mean", "sum", "amax", "amin"], _reduce),
     **dict.fromkeys(["pad", "constant_pad_nd"], _pad),
-    "clone": _elementwise,
+    **dict.fromkeys(["clone", "hardswish"], _elementwise),  # torch does not call them so
     "cat": _cat,
     "index": _index,
     "dropout": lambda x, p, train: (x.shape, x.fields) if train else None,
