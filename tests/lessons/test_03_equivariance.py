@@ -17,7 +17,7 @@ from torch.nn import functional as F
 from course_utils.exercises import check
 from course_utils.lessons.equivariance import exercises, figures, layers
 from course_utils.lessons.equivariance.explorer import Equivariance
-from course_utils.lessons.equivariance.layers import STRIDES, Paths, edge_kernel, picture, rim
+from course_utils.lessons.equivariance.layers import LAYERS, Paths, edge_kernel, picture, rim
 from course_utils.lessons.equivariance.layers import equivariance_error as meter
 
 SLUG = "03_equivariance"
@@ -58,7 +58,7 @@ def in_torch(x, layer, kernel):
     return F.conv2d(padded, w, stride=2 if layer == "strided" else 1)[0, 0].numpy()
 
 
-@pytest.mark.parametrize("layer", STRIDES)
+@pytest.mark.parametrize("layer", LAYERS)
 @given(x=pictures, kernel=st.sampled_from(KERNELS))
 @settings(max_examples=30, deadline=None)
 def test_layers_equal_torch(layer, x, kernel):
@@ -98,7 +98,7 @@ def in_two_ways(x, layer, kernel, dx, dy):
 @given(x=pictures, kernel=st.sampled_from(KERNELS), dx=shifts, dy=shifts)
 @settings(max_examples=40, deadline=None)
 def test_multiples_of_the_stride_are_followed_exactly_and_nothing_else(layer, x, kernel, dx, dy):
-    paths, step = Paths(x, layer, kernel, dx, dy), STRIDES[layer]
+    paths, step = Paths(x, layer, kernel, dx, dy), LAYERS[layer][1]
     there, here, error, best = in_two_ways(x, layer, kernel, dx, dy)
     assert np.array_equal(paths.there, there) and np.array_equal(paths.here, here)
     assert paths.exact == (dx % step == dy % step == 0) == (paths.error == 0)
@@ -120,7 +120,7 @@ def test_zero_padding_spoils_exactly_the_rim(kernel):
     assert rim(1, kernel) == kernel
 
 
-@pytest.mark.parametrize("layer", STRIDES)
+@pytest.mark.parametrize("layer", LAYERS)
 @pytest.mark.parametrize("name", NAMES)
 def test_every_number_said_is_right(layer, name):
     for kernel, dx, dy in itertools.product(KERNELS[::2], (-4, -3, 0, 2), (-3, 0, 4)):
@@ -147,7 +147,7 @@ def test_every_number_said_is_right(layer, name):
             assert f"That spoils {said} at most" in shown.says
         elif layer == "zeros" and ways:
             assert name == "digit" and "no window that reaches over the border" in shown.says
-        elif STRIDES[layer] == 2 and count:
+        elif LAYERS[layer][1] == 2 and count:
             said = " and ".join(f"{abs(d) / 2:g} {what}" for d, what in ways)
             assert f"would have to move by {said}. No whole shift does: the best of" in shown.says
             assert shown.says.endswith(f" all 64 leaves {best:.3f}.")
@@ -180,7 +180,7 @@ def is_green(colour):
     return colour[1] > colour[0]
 
 
-@pytest.mark.parametrize("layer", STRIDES)
+@pytest.mark.parametrize("layer", LAYERS)
 @pytest.mark.parametrize("name", NAMES)
 def test_each_map_shows_its_values(layer, name):
     paths = Paths(picture(name), layer, 3, 3, -2)
@@ -252,8 +252,8 @@ ZEROS = {  # layer -> the transformations at which theory, and the notebook's ta
     "strongest of four turns": FOR_ALL - {"enlarge ×2"},
     "blur": FOR_ALL - {"enlarge ×2"},
 }
-LAYERS = ["setup", "opening-picture", "meter-see", "rim-see", "stride-see", "whole-network-see"]
-LAYERS += ["rows-define", "rows-layers", "table", "group-see", "group-picture"]
+CELLS = ["setup", "opening-picture", "meter-see", "rim-see", "stride-see", "whole-network-see"]
+CELLS += ["rows-define", "rows-layers", "table", "group-see", "group-picture"]
 
 
 @pytest.fixture(autouse=True)
@@ -266,7 +266,7 @@ def gradients():
 @pytest.mark.parametrize("seed", range(5))
 def test_the_meter_reads_zero_where_theory_says_so_and_nowhere_else(seed):
     few = ("torch.randn(1000,", "torch.randn(4,")
-    cells = run_cells(SLUG, LAYERS, seed=("SEED = 0", f"SEED = {seed}"), few=few)
+    cells = run_cells(SLUG, CELLS, seed=("SEED = 0", f"SEED = {seed}"), few=few)
     lift, turn, x = (cells[name] for name in ("lift", "turn", "x"))
     blur = nn.Conv2d(1, 1, 5, padding=2, padding_mode="circular", bias=False)
     blur.weight.data.fill_(1 / 25)
@@ -300,7 +300,7 @@ def test_the_meter_gives_the_textbook_numbers_and_refuses_to_broadcast():
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(5))
 def test_the_meter_reads_as_the_notebook_says(seed, capsys):
-    result = run_cells(SLUG, LAYERS, seed=("SEED = 0", f"SEED = {seed}"))
+    result = run_cells(SLUG, CELLS, seed=("SEED = 0", f"SEED = {seed}"))
     said = capsys.readouterr().out
     assert re.findall(r"(?:by hand|meter): +(\S+)", said) == ["0", "0"]
     assert "one layer, shift by 1: columns [1, 2, 16]\n" in said

@@ -5,13 +5,7 @@ from course_utils.explorer import Choice, Explorer, Slider, View
 from course_utils.lessons.equivariance import layers
 from course_utils.lessons.equivariance.figures import directions, reading, two_paths
 
-LAYERS = {
-    "Convolution, circular": "circular",
-    "Convolution, zero padding": "zeros",
-    "Convolution, stride 2": "strided",
-    f"Max-pooling 2{TIMES}2": "pooled",
-    "Dense": "dense",
-}
+LAYERS = {label: layer for layer, (label, *_) in layers.LAYERS.items()}
 PICTURES = {"A digit": "digit", "A gull": "gull"}
 KERNELS = {f"{k}{TIMES}{k}": k for k in (3, 5, 7)}
 
@@ -29,7 +23,6 @@ class Equivariance(Explorer):
 
     @staticmethod
     def view(layer, picture, kernel, dx, dy):
-        """Draw both paths of one state and say why they agree or differ."""
         paths = layers.Paths(layers.picture(picture), layer, kernel, dx, dy)
         diagram = two_paths(paths)
         cells, count = paths.differ.size, int(paths.differ.sum())
@@ -66,13 +59,12 @@ def _reason(paths, count):
             "Windows that reach over the border, before or after the shift, see zeros in place of "
             f"the picture. That spoils {wide} at most; all else agrees."
         )
-    stride = layers.STRIDES[paths.layer]
     if paths.exact:
         return (
-            f"The shift is a multiple of the stride {stride}, so the output moves by whole cells "
-            f"of its own: {' and '.join(directions(*paths.moved))}."
+            f"The shift is a multiple of the stride {paths.stride}, so the output moves by whole "
+            f"cells of its own: {' and '.join(directions(*paths.moved))}."
         )
-    move = " and ".join(f"{abs(d) / stride:g} {name}" for d, name in ways)
+    move = " and ".join(f"{abs(d) / paths.stride:g} {name}" for d, name in ways)
     return (
         f"The output would have to move by {move}. No whole shift does: the best of "
         f"all {paths.mapped.size} leaves {reading(paths.best_error())}."

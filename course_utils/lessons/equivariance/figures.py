@@ -12,6 +12,7 @@ import numpy as np
 
 from course_utils.drawing.style import BAD, FAINT, GOOD, INK, MUTED, OUTPUT, PAPER, WEIGHT, tint
 from course_utils.drawing.svg import TIMES, WIDTH, arrow, frame, group, number, path, rect, text
+from course_utils.lessons.equivariance.layers import LAYERS
 
 ZERO = 1e-5
 """Below this relative error the meter reads zero: rounding in 32 bits stays well below it."""
@@ -33,14 +34,7 @@ def two_paths(paths):
     largest = max(np.abs(paths.there).max(), np.abs(paths.here).max())
     moved, moved_out = directions(paths.dx, paths.dy), directions(*paths.moved)
     out = "T" if paths.moved == (paths.dx, paths.dy) else "T\u2032"
-    conv = f"conv {paths.kernel}{TIMES}{paths.kernel}"
-    layer = {
-        "circular": (conv, "circular"),
-        "zeros": (conv, "zero padding"),
-        "strided": (conv, "stride 2"),
-        "pooled": (f"max-pool 2{TIMES}2", "stride 2"),
-        "dense": ("dense",),
-    }[paths.layer]
+    layer = [line.format(paths.kernel) for line in LAYERS[paths.layer][2:]]
     count, cells = int(paths.differ.sum()), paths.differ.size
     parts = [
         _named("x", paths.x, _LEFT, _MIDDLE, "ink"),

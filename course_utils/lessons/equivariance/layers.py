@@ -18,11 +18,14 @@ import numpy as np
 from course_utils.datasets.files import scans
 from course_utils.ops import max_pool2d
 
-SIZE = 16
-"""Rows and columns of the pictures."""
-
-STRIDES = {"circular": 1, "zeros": 1, "strided": 2, "pooled": 2, "dense": 1}
-"""Layer -> its stride."""
+LAYERS = {
+    "circular": ("Convolution, circular", 1, "conv {0}\u00d7{0}", "circular"),
+    "zeros": ("Convolution, zero padding", 1, "conv {0}\u00d7{0}", "zero padding"),
+    "strided": ("Convolution, stride 2", 2, "conv {0}\u00d7{0}", "stride 2"),
+    "pooled": ("Max-pooling 2\u00d72", 2, "max-pool 2\u00d72", "stride 2"),
+    "dense": ("Dense", 1, "dense"),
+}
+"""Layer -> its name in the panel, its stride, one or two lines for its arrow ({0}: the kernel)."""
 
 _SCAN = 27  # a seven: its strokes run in several directions, and no turn of it looks like itself
 
@@ -58,7 +61,7 @@ class Paths:
 
     def __init__(self, x, layer, kernel, dx, dy):
         self.layer, self.kernel, self.dx, self.dy = layer, kernel, dx, dy
-        step = STRIDES[layer]
+        self.stride = step = LAYERS[layer][1]
         self.moved, self.exact = (dx // step, dy // step), dx % step == dy % step == 0
         self.x, self.shifted = x, shift(x, dx, dy)
         self.mapped, self.there = (apply_layer(z, layer, kernel) for z in (x, self.shifted))
@@ -143,7 +146,7 @@ def apply_layer(x, layer, kernel):
         return (_dense_weights(x.size) @ x.ravel()).reshape(x.shape)
     padded = np.pad(x, kernel // 2, mode="constant" if layer == "zeros" else "wrap")
     windows = np.lib.stride_tricks.sliding_window_view(padded, (kernel, kernel))
-    step = STRIDES[layer]
+    step = LAYERS[layer][1]
     return np.einsum("ijtu,tu->ij", windows[::step, ::step], edge_kernel(kernel))
 
 

@@ -31,12 +31,10 @@ class ParameterSharing(Explorer):
 
     @staticmethod
     def limits(n, **_):
-        """An output that is there."""
         return {"unit": n}
 
     @staticmethod
     def view(n, layer, w1, w2, w3, unit):
-        """Draw one state and say how many weights there are and what they move."""
         shared, x, arrows = layer == "shared", INPUTS[:n], 3 * n - 2
         rows, padded = weights(n, layer, w1, w2, w3, unit), (0, *x, 0)
         s = [sum(w * padded[j + t] for t, w in enumerate(row)) for j, row in enumerate(rows)]

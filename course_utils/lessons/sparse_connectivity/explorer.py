@@ -39,7 +39,6 @@ class SparseConnectivity(Explorer):
 
     @staticmethod
     def limits(n, kernel, stride, padding, dilation, layer, side, unit):
-        """How many units there are on that side; nothing where the layer is impossible."""
         if side == "inputs":
             return {"unit": n}
         try:
@@ -49,7 +48,6 @@ class SparseConnectivity(Explorer):
 
     @staticmethod
     def view(n, kernel, stride, padding, dilation, layer, side, unit):
-        """Draw the layer and say how its count comes about."""
         reason, dense = too_wide(n, kernel, padding, dilation), layer == DENSE
         if reason and not dense:
             raise ValueError(reason)
@@ -128,7 +126,6 @@ class ReceptiveField(Explorer):
 
     @staticmethod
     def limits(layers, kernel, stride, at, dilation, level, unit):
-        """How many layers and units there are to choose from."""
         try:
             sizes = layer_sizes(INPUTS, stack(layers, kernel, stride, at, dilation))
         except ValueError:
@@ -137,7 +134,6 @@ class ReceptiveField(Explorer):
 
     @staticmethod
     def view(layers, kernel, stride, at, dilation, level, unit):
-        """Draw the stack and say what the chosen unit sees."""
         pyramid = Pyramid(INPUTS, stack(layers, kernel, stride, at, dilation))
         diagram = pyramid.draw(level, unit)
         says = f"{_growth(pyramid, level)} {_seen(pyramid, level, unit)}"

@@ -163,11 +163,8 @@ class Pyramid:
         x1, x2 = row[min(inputs)] - radius, row[max(inputs)] + radius
         half = 0.31 * size * len(content)
         middle = min(max((x1 + x2) / 2, 20 + half), WIDTH - 20 - half)
-        return (
-            f'<path class="b" d="M{x1:.0f} {y - 5:.0f}v5H{x2:.0f}v-5"/>'
-            f'<text class="b" x="{middle:.0f}" y="{y + size + 6:.0f}" font-size="{size}">'
-            f"{content}</text>"
-        )
+        bracket = f'<path class="b" d="M{x1:.0f} {y - 5:.0f}v5H{x2:.0f}v-5"/>'
+        return bracket + text(round(middle), round(y + size + 6), content, size, classes="b")
 
 
 def draw_effective_field(values, *, theoretical, ax=None):
