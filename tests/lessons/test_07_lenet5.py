@@ -343,7 +343,7 @@ def test_all_layers_stand_inside_the_picture(models, variant):
 def test_the_widget_follows_the_panel_and_the_panel_the_widget(models):
     panel = DigitReader(models["modern"], scan=7)
     first = panel.says
-    (pad, _picture) = panel.widget().children
+    (pad, *_) = panel.widget().children
     how, buttons, slider, sentence = pad.beside.children
     undo, clear, reset = buttons.children
     drawn, _, strokes = pad.children[0].children

@@ -294,7 +294,7 @@ def test_fronts_fill_what_is_not_beaten():
 def test_every_pair_of_axes_on_every_scale(x, y, scales):
     panel = WinnersChart(ENTRIES, x=x, y=y, scales=scales)
     if (x == "year" and scales in ("x", "both")) or (y == "year" and scales in ("y", "both")):
-        assert panel.refused and "years have no logarithmic axis" in panel.says
+        assert panel.refused and "Years have no logarithmic axis" in panel.says
         return
     teams = [entry for entry in ENTRIES if entry.place != "human"]
     there = [e for e in teams if None not in (AXES[x].of(e), AXES[y].of(e))]
@@ -349,7 +349,7 @@ def test_the_error_of_many_networks_is_not_said_of_one():
 def test_equal_axes_are_refused_and_what_was_not_counted_cannot_be_drawn():
     panel = WinnersChart(ENTRIES)
     panel.move(x="error")
-    assert panel.refused and "both axes show the error" in panel.says
+    assert panel.refused and "Both axes show the error of the entry." in panel.says
     panel.move(y="depth")
     assert not panel.refused
     bare = WinnersChart(winners(), x="macs", y="depth")

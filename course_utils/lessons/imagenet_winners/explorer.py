@@ -77,11 +77,11 @@ def view_winners(entries: Sequence[Entry], x: str, y: str, scales: str, entry: s
     """Draw one state of the chart, with the facts of the chosen entry beside it."""
     if ("year", True) in ((x, scales in ("x", "both")), (y, scales in ("y", "both"))):
         raise ValueError(
-            "years have no logarithmic axis: there is no year 0 to count factors from. "
+            "Years have no logarithmic axis: there is no year 0 to count factors from. "
             "Choose a linear scale for that axis."
         )
     if x == y:
-        raise ValueError(f"both axes show the {x}: choose two different quantities")
+        raise ValueError(f"Both axes show the {AXES[x].name}. Choose two different quantities.")
     chosen = next(one for one in entries if one.id == entry)
     known, unknown = split(entries, x, y)
     if not known:

@@ -21,6 +21,7 @@ _MATRIX_LEFT, _MATRIX_RIGHT, _MATRIX_TOP = 664, 982, 82
 _ARROW = "#76808F"
 _LOST = "#AEB5C0"  # arrows and zeros that do not count
 _DEEP = "#8A3A00"  # the one arrow under the pointer, darker than its highlighted row
+_SUBSCRIPT = 0.85  # of the letter: large enough to be read from afar
 
 
 class Wiring:
@@ -150,8 +151,9 @@ def _unit(name, place, radius, wiring):
     size = 15  # x12 does not fit beside x11: the bare number, the row says which letter
     low, label = y - radius - 9 if letter == "s" else y + radius + size + 3, str(k)
     if inside := radius > 15:
-        size = 17 * min(1.0, (2 * radius - 6) / svg.indexed_width(max(wiring.n, wiring.m), 17))
-        low, label = y + size * 0.3, svg.indexed(letter, k, size)
+        widest = 17 * (0.6 + 0.64 * _SUBSCRIPT * len(str(max(wiring.n, wiring.m))))
+        size = 17 * min(1.0, (2 * radius - 6) / widest)
+        low, label = y + size * 0.3, _indexed(letter, k, size)
     if letter == "x" and not 1 <= k <= wiring.n:
         look = {"fill": PAPER, "stroke": _LOST, "stroke_width": 1.8, "stroke_dasharray": "3 4"}
         zero = text(x, low + size * 0.06 * inside, "0", size * 0.9, anchor="middle", fill=MUTED)
@@ -166,6 +168,10 @@ def _unit(name, place, radius, wiring):
     return group(drawn, class_=f"u {letter} h h{name} {lit_by}", hover=tip)
 
 
+def _indexed(letter, k, size):
+    return letter + element("tspan", str(k), dy=size * 0.25, font_size=size * _SUBSCRIPT)
+
+
 def _matrix(wiring):
     n, m, filled = wiring.n, wiring.m, set(wiring.pairs)
     left, top = _MATRIX_LEFT + 44, _MATRIX_TOP
@@ -177,7 +183,7 @@ def _matrix(wiring):
     size = 16 if full else 14
 
     def label(letter, k, x, y, anchor):
-        content, name = svg.indexed(letter, k, size) if full else str(k), f"{letter}{k}"
+        content, name = _indexed(letter, k, size) if full else str(k), f"{letter}{k}"
         return text(x, y, content, size, anchor=anchor, classes=f"k h h{name} m{name}")
 
     xs, ys = [left + x * wide for x in range(n)], [top + s * tall for s in range(m)]
