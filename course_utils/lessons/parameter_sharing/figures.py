@@ -173,7 +173,9 @@ def draw_by_place(accuracy, shown, *, ax, title):
 
     shown: (row, column) of the places in the training set; each gets a cross.
     """
-    ax.imshow(accuracy, vmin=0, vmax=1, interpolation="nearest")
+    import numpy as np
+
+    ax.imshow(np.asarray(accuracy), vmin=0, vmax=1, interpolation="nearest")  # or a tensor warns
     rows, columns = zip(*shown, strict=True)
     ax.plot(columns, rows, "x", color=PALETTE["vermillion"], markersize=9, markeredgewidth=2.5)
     ax.set(xticks=[], yticks=[])
