@@ -175,7 +175,7 @@ def draw_by_place(accuracy, shown, *, ax, title):
     """
     import numpy as np
 
-    ax.imshow(np.asarray(accuracy), vmin=0, vmax=1, interpolation="nearest")  # or a tensor warns
+    ax.imshow(np.asarray(accuracy), vmin=0, vmax=1, interpolation="nearest")  # of a tensor it warns
     rows, columns = zip(*shown, strict=True)
     ax.plot(columns, rows, "x", color=PALETTE["vermillion"], markersize=9, markeredgewidth=2.5)
     ax.set(xticks=[], yticks=[])
