@@ -1,31 +1,22 @@
-"""What the notebooks import, in floors: a module imports only from floors below its own.
+"""What the notebooks import: everything of a lesson in its room, everything shared by subject.
 
-===== ===================================== =====================================================
-floor module                                its one job
-===== ===================================== =====================================================
-5     ``explorers``                         panels with sliders: state plus one call into figures
-5     ``quiz``, ``exercises``               ask, answer, explain; check a solution and give hints
-5     ``preflight``                         is this computer ready? one line per check
-5     ``capstone``                          a design under a budget: checked, trained, ranked
-4     ``figures``                           arrays and plain values in, SVG or matplotlib out
-3     ``quiz_card``                         how a question looks
-3     ``training``, ``forward``             fit and evaluate; one pass with its time and memory
-3     ``probing``, ``signals``              receptive fields and gradients, layer by layer
-3     ``reading``, ``equivariance``         maps of a digit; both paths of a shift and a layer
-2     ``questions``, ``question_text``      the question files; a question without its widget
-2     ``ledger``                            per layer: shape, parameters, MACs, receptive field
-1     ``models``, ``datasets``              one paper per file; what is in ``data/``
-1     ``marking``                           right or wrong, and why
-1     ``papers``, ``competition``           numbers that papers printed; winners and references
-1     ``answers``, ``board``                what is kept: answers to questions; ranked designs
-0     ``geometry``, ``ops``                 shapes; NumPy reference operations
-0     ``backprop``, ``scenes``              a deep net by hand; beach scenes from a seed
-0     ``data_files``, ``downloads``         files with checksums; full data sets on request
-0     ``tables``                            files of tables in TOML, held to their schema
-0     ``state``, ``lessons``, ``style``     files that survive; the lessons in order; the palette
-0     ``modes``                             train and eval mode, given back
-===== ===================================== =====================================================
+lessons/<slug>/   what only that lesson needs; its notebook is notebooks/NN_<slug>.ipynb
+                  figures.py    its pictures            exercises.py   solutions, wrong ideas, hints
+                  explorer.py   its panels: controls declared as data, one pure view
+exercises/        check(f), show_solution(id): compare, recognise a wrong idea, stop endless loops
+explorer.py       the panel: Slider, Choice, Line and the base class Explorer
+quiz/             ask(id); the questions and their feedback stand in data/questions/NN_<slug>.toml
+models/           one paper per file: LeNet-5, AlexNet, VGG, GoogLeNet, ResNet
+ledger.py         per layer: shape, parameters, multiply-adds (MACs), receptive field
+training.py       fit and evaluate
+probing.py        gradients, activations, effective receptive fields, one timed forward pass
+drawing/          SVG elements, plots, networks to scale, the palette
+datasets/         what is in data/, papers' numbers, drawn beach scenes
+downloads.py      MNIST, Fashion-MNIST, CIFAR-10 on request
+preflight.py      is this computer ready?
+geometry.py ops.py checks.py state.py     shape arithmetic; NumPy operations; arguments; kept files
 
-This file imports nothing, so ``import course_utils`` costs nothing.
-``tests/repo/test_floors.py`` reads every import and fails on one that goes up, sideways or round.
+A new lesson 13 is an entry in lessons/__init__.py, a notebook, a room, a question file, a test in
+tests/lessons. Imports go down or to a neighbour, never round, and from no lesson to another
+(tests/repo/test_imports.py). This file imports nothing, so `import course_utils` costs nothing.
 """

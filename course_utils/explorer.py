@@ -46,7 +46,7 @@ class Slider:
     """A whole number from `smallest` to `largest`.
 
     start: the first value, or a function of the largest value there is at first. wide: whether it
-    takes two columns of the panel.
+    takes two columns of the panel. step: the values lie so far apart.
     """
 
     name: str
@@ -55,12 +55,15 @@ class Slider:
     largest: int
     start: int | Callable[[int], int]
     wide: bool = False
+    step: int = 1
 
     def check(self, value: object) -> int:
-        """Return the value as an int; ValueError if it lies outside the range."""
+        """Return the value as an int; ValueError if the slider cannot stand there."""
         whole = isinstance(value, Integral) and not isinstance(value, bool)  # NumPy's are, too
-        if not whole or not self.smallest <= value <= self.largest:
+        inside = whole and self.smallest <= value <= self.largest
+        if not inside or (value - self.smallest) % self.step:
             allowed = f"an integer from {self.smallest} to {self.largest}"
+            allowed += f" in steps of {self.step}" * (self.step > 1)
             raise ValueError(f"{self.name} must be {allowed}, got {value!r}")
         return int(value)
 
@@ -68,7 +71,8 @@ class Slider:
         """Return an ipywidget with this label and range."""
         import ipywidgets
 
-        made = ipywidgets.IntSlider(min=self.smallest, max=self.largest, **_look(self.label))
+        reach = {"min": self.smallest, "max": self.largest, "step": self.step}
+        made = ipywidgets.IntSlider(**reach, **_look(self.label))
         if self.wide:
             made.add_class("cnn-two-columns")
         return made

@@ -5,22 +5,27 @@ on, at the data files, at the place where answers are stored, and at the widgets
 computer to computer stands in the form ``(found ...)``, so that the rest can be compared in a test.
 """
 
+from __future__ import annotations
+
+import ast
 import html
 import importlib.metadata
+import json
+import os
 import platform
 import shutil
 import sys
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import ipywidgets as widgets
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
-from course_utils import state
 from course_utils.datasets import files as data_files
 from course_utils.drawing.style import BAD, GOOD, INK, MUTED, PAPER
+from course_utils.state import state_dir
 
 DISTRIBUTION = "cnn-architectures-course"
 DISK_SPACE = 1  # GB: data sets fetched on request, exported slides
@@ -35,10 +40,9 @@ NO_WIDGETS = (
 class Check:
     """One line of the report.
 
-    Attributes:
-        what: what was looked at and is expected, as in "torch >=2.6,<3".
-        found: what this computer has; may differ from one to the next. Empty if nothing does.
-        remedy: what to do, in plain words; empty if all is well.
+    what: what was looked at and is expected, as in "torch >=2.6,<3". found: what this computer has;
+    may differ from one to the next, empty if nothing does. remedy: what to do; empty if all is
+    well.
     """
 
     what: str
@@ -52,13 +56,12 @@ class Check:
 
     def __str__(self) -> str:
         found = f" (found {_without_parentheses(self.found)})" if self.found else ""
-        return f"{'OK   ' if self.ok else 'TO DO'}  {self.what}{found}" + (
-            "" if self.ok else f"\n       {self.remedy}"
-        )
+        todo = f"\n       {self.remedy}" if self.remedy else ""
+        return f"{'OK   ' if self.ok else 'TO DO'}  {self.what}{found}{todo}"
 
 
-class Preflight(widgets.VBox):
-    """The report as a panel with a button that shows whether widgets answer.
+class Preflight:
+    """The report, and, where it is shown, a button that says whether widgets answer.
 
     ``checks`` holds the lines and ``ok`` says whether all is well. The button counts in the kernel,
     so a number that rises proves both directions. Without a kernel the report is plain HTML.
@@ -66,34 +69,39 @@ class Preflight(widgets.VBox):
 
     def __init__(self, checks: list[Check]):
         self.checks = tuple(checks)
-        self.button = widgets.Button(
-            description="Press me", tooltip="Check that the kernel answers", button_style="primary"
-        )
-        self.answer = widgets.HTML(_says("A live button: press it, and the kernel answers here."))
         self.presses = 0
-        self.button.on_click(self._pressed)
-        super().__init__(
-            [widgets.HTML(_as_html(self.checks)), widgets.HBox([self.button, self.answer])]
-        )
 
     @property
     def ok(self) -> bool:
         """Whether every check passed."""
         return all(check.ok for check in self.checks)
 
-    def _pressed(self, _button: widgets.Button) -> None:
+    def press(self) -> str:
+        """Count a press of the button, and return what the kernel answers, as HTML."""
         self.presses += 1
         times = "once" if self.presses == 1 else f"{self.presses} times"
-        self.answer.value = _says(f"OK: the kernel heard you press {times}. Widgets are alive.")
+        return _says(f"OK: the kernel heard you press {times}. Widgets are alive.")
+
+    def widget(self):
+        """Return the report with a button, as an ipywidget."""
+        import ipywidgets
+
+        button = ipywidgets.Button(
+            description="Press me", tooltip="Check that the kernel answers", button_style="primary"
+        )
+        asks = _says("A live button: press it, and the kernel answers here.")
+        answer = ipywidgets.HTML(asks)
+        button.on_click(lambda _: setattr(answer, "value", self.press()))
+        row = ipywidgets.HBox([button, answer])
+        return ipywidgets.VBox([ipywidgets.HTML(_as_html(self.checks)), row])
 
     def __repr__(self) -> str:
         return "\n".join([*map(str, self.checks), "", _verdict(self.checks)])
 
-    def _repr_mimebundle_(self, include=None, exclude=None, **kwargs):
-        bundle = super()._repr_mimebundle_(include=include, exclude=exclude, **kwargs)
-        data, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})
+    def _repr_mimebundle_(self, **options):
         text = _as_html(self.checks) + _says(NO_WIDGETS)
-        return {**data, "text/plain": repr(self), "text/html": text}, metadata
+        bundle = self.widget()._repr_mimebundle_(**options)
+        return bundle | {"text/plain": repr(self), "text/html": text}
 
 
 def preflight() -> Preflight:
@@ -101,17 +109,8 @@ def preflight() -> Preflight:
 
     Nothing is raised for what is wrong with the computer: each trouble is a line with its remedy.
     """
-    return Preflight(
-        [
-            check_python(),
-            *check_packages(),
-            check_device(),
-            *check_data(),
-            check_answers(),
-            check_disk(),
-            check_widgets(),
-        ]
-    )
+    first = [check_python(), *check_packages(), check_device(), *check_data()]
+    return Preflight([*first, check_answers(), check_disk(), check_widgets()])
 
 
 def check_python(found: str | None = None, required: str = ">=3.11") -> Check:
@@ -194,7 +193,7 @@ def check_answers() -> Check:
     what = "Your answers can be stored"
     folder = "The folder for answers"
     try:
-        folder = state.state_dir()
+        folder = state_dir()
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=folder, prefix="preflight-") as file:
             file.write(b"ready")
@@ -220,12 +219,13 @@ def check_disk(free: float | None = None) -> Check:
 
 def check_widgets() -> Check:
     """Open and close a channel for a widget: the kernel's half of what a button needs."""
+    import ipywidgets
     from IPython import get_ipython
 
     what = "The kernel can drive widgets"
     if getattr(get_ipython(), "kernel", None) is None:
         return Check(what, remedy="This is not a notebook. Open the course with `make lab`.")
-    probe = widgets.Button()
+    probe = ipywidgets.Button()
     opened = probe.comm is not None and bool(probe.comm.comm_id)
     probe.close()
     return Check(what) if opened else Check(what, remedy=f"No channel was opened. {_reinstall()}")
@@ -276,3 +276,72 @@ def _row(check: Check) -> str:
 def _says(text: str) -> str:
     style = f"color:{INK}; background:{PAPER}; margin:0; padding:0.3em"
     return f'<p role="status" style="{style}">{html.escape(text)}</p>'
+
+
+# ---------------------------------------------------------------------------------------------
+# A lesson that is begun in the middle: after a restart a cell further down ends in `NameError: name
+# 'ask' is not defined`. The kernels that `make lab` starts load this module as an IPython extension
+# (tools/jupyter/kernels): the traceback stays, and under it stands which cell makes the name. A
+# name that no cell above makes is the student's own affair, and nothing is added.
+
+_OWN_SCOPE = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+_OTHER_SCOPE = (ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+
+
+def load_ipython_extension(shell) -> None:
+    """Add the line to every NameError of this kernel; IPython calls this as the kernel starts."""
+    shell.set_custom_exc((NameError,), _show)
+
+
+def _show(shell, kind, error, trace, tb_offset=None) -> None:
+    # Jupyter's server puts the notebook's path there.
+    path = Path(os.environ.get("JPY_SESSION_NAME", ""))
+    if kind is NameError and path.suffix == ".ipynb" and path.is_file():
+        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+        sources = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
+        note = advice(error.name, sources, shell.history_manager.input_hist_raw)
+        if note:
+            error.add_note(note)
+    shell.showtraceback((kind, error, trace), tb_offset=tb_offset)
+
+
+def advice(name: str, sources: list[str], run: list[str]) -> str:
+    """Return what to do about a missing name, or "" if no cell above makes it and waits to be run.
+
+    Args:
+        name: the one that is not defined.
+        sources: the code cells of the notebook, in order.
+        run: what was run since the kernel started, the cell that failed last. Where that one is
+            none of `sources`, all of them count as above it.
+    """
+    *before, current = [source.strip() for source in run]
+    cells = [source.strip() for source in sources]
+    for cell in cells[: cells.index(current)] if current in cells else cells:
+        if name in names_made(cell) and cell not in before:
+            return (
+                f"\n{name} is made in a cell above that has not been run since Python started. "
+                f"It begins with:\n    {cell.splitlines()[0]}\n"
+                "In the menu, choose Run, then Run All Above Selected Cell. Then run this cell "
+                "again."
+            )
+    return ""
+
+
+def names_made(source: str) -> set[str]:
+    """Return the names that a cell binds at its top level; none for what is not plain Python."""
+    try:
+        return set(_bound(ast.parse(source)))
+    except SyntaxError:
+        return set()
+
+
+def _bound(node: ast.AST) -> Iterator[str]:
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, _OWN_SCOPE):
+            yield child.name
+        elif isinstance(child, ast.alias):
+            yield child.asname or child.name.split(".")[0]
+        elif isinstance(child, ast.Name) and isinstance(child.ctx, ast.Store):
+            yield child.id
+        elif not isinstance(child, _OTHER_SCOPE):
+            yield from _bound(child)

@@ -173,11 +173,10 @@ def test_centred_seagulls_are_in_the_middle_and_the_share_is_exact():
     ("arguments", "message"),
     [
         ({"count": 0}, "count must be an integer >= 1, got 0"),
-        ({"size": 16}, "size must be an integer >= 24, got 16"),
+        ({"size": 16}, "size must be an integer from 24 to 128, got 16"),
         ({"size": 200}, "size must be an integer from 24 to 128, got 200"),
         ({"share": -0.1}, "share must be a number from 0 to 1, got -0.1"),
-        ({"centred": "yes"}, "centred must be True or False, got 'yes'"),
-        ({"seed": "a"}, "seed must be an integer >= 0, got 'a'"),
+        ({"seed": "a"}, "seed must be an integer from 0 to 4294967295, got 'a'"),
     ],
 )
 def test_seagulls_refuse_arguments_out_of_range(arguments, message):

@@ -24,7 +24,6 @@ from course_utils.exercises import (
     check,
     exercises_of,
     find,
-    running,
     show_solution,
 )
 from course_utils.exercises.comparing import compare, short
@@ -32,7 +31,6 @@ from course_utils.exercises.report import _HEADLINES
 from course_utils.lessons import LESSONS
 
 QUICK = 0.15  # seconds; enough for the honest functions below, which need microseconds
-HAS_TIMER = pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="no interval timers here")
 
 
 def double(n):
@@ -65,19 +63,6 @@ TOTAL = Exercise(
     lambda rng: ([rng.randint(0, 9) for _ in range(4)],),
 )
 THREE = Exercise("99.three", "Three", three, ((1, 2, 3),), lambda rng: (1, 1, 1))
-
-
-def in_thread(function):
-    """Run `function` in another thread, where no signal arrives, and return its result."""
-    results = []
-    thread = threading.Thread(target=lambda: results.append(function()))
-    thread.start()
-    thread.join(20)
-    assert results, "the thread did not come back"
-    return results[0]
-
-
-both_ways = pytest.mark.parametrize("way", [lambda f: f(), in_thread], ids=["main", "thread"])
 
 
 # ---------------------------------------------------------------- functions students may write
@@ -156,7 +141,7 @@ def _sleeps_and_swallows_everything(n):
 
 
 def _sleeps(n):
-    time.sleep(2)
+    time.sleep(3)
 
 
 def _prints_for_ever(n):
@@ -228,9 +213,8 @@ REPORTS = [  # function, state, what the fields of the report hold
 
 
 @pytest.mark.parametrize(("function", "state", "fields"), REPORTS)
-@both_ways
-def test_reports(function, state, fields, way):
-    report = way(lambda: DOUBLE.check(function))
+def test_reports(function, state, fields):
+    report = DOUBLE.check(function)
     assert report.state == state
     for name, text in fields.items():
         assert (text in getattr(report, name)) if text else getattr(report, name) == ""
@@ -292,9 +276,8 @@ def test_only_the_right_line_passes(slope, offset):
     assert report.hint == {(1, 2): TWO_MORE, (1, 0): LEFT}.get((slope, offset), "")
 
 
-@both_ways
-def test_prints_do_not_reach_the_page_and_those_of_the_failing_input_are_cut(way, capsys):
-    report = way(lambda: DOUBLE.check(_chatty))
+def test_prints_do_not_reach_the_page_and_those_of_the_failing_input_are_cut(capsys):
+    report = DOUBLE.check(_chatty)
     assert report.printed.startswith("n is 5 xxx") and len(report.printed) <= 400
     assert capsys.readouterr().out == ""
     print("still here")
@@ -311,15 +294,12 @@ def test_prints_do_not_reach_the_page_and_those_of_the_failing_input_are_cut(way
         *(_sleeps, _prints_for_ever),
     ],
 )
-@both_ways
-def test_an_endless_function_is_stopped(function, way):
-    report = way(lambda: DOUBLE.check(function, seconds=QUICK))
+def test_an_endless_function_is_stopped(function):
+    report = DOUBLE.check(function, seconds=QUICK)
     assert (report.state, report.call) == ("endless", "double(n=2)")
     assert report.message.startswith("Stopped after 0.15 s")
-    if way is in_thread and function in (_sleeps, _sleeps_and_swallows_everything):
-        assert "goes on in the background" in report.message
-    if way is not in_thread:
-        assert "goes on in the background" not in report.message
+    left_behind = function in (_sleeps, _sleeps_and_swallows_everything)
+    assert ("goes on in the background" in report.message) == left_behind
 
 
 def test_endless_on_a_later_input():
@@ -327,19 +307,16 @@ def test_endless_on_a_later_input():
     assert (report.state, report.call) == ("endless", "double(n=5)")
 
 
-def test_a_stopped_worker_thread_is_gone():
+def test_a_stopped_thread_is_gone():
     before = threading.active_count()
-    assert in_thread(lambda: DOUBLE.check(_busy, seconds=QUICK)).state == "endless"
+    assert DOUBLE.check(_busy, seconds=QUICK).state == "endless"
     deadline = time.monotonic() + 5
     while threading.active_count() > before and time.monotonic() < deadline:
         time.sleep(0.02)
     assert threading.active_count() == before
 
 
-@HAS_TIMER
-@pytest.mark.parametrize("timer", [True, False], ids=["timer", "worker thread"])
-def test_a_real_interrupt_from_the_keyboard(timer, monkeypatch):
-    monkeypatch.setattr(running, "_has_timer", lambda: timer)
+def test_a_real_interrupt_from_the_keyboard():
     interrupt = threading.Timer(0.1, lambda: signal.raise_signal(signal.SIGINT))
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
@@ -349,50 +326,6 @@ def test_a_real_interrupt_from_the_keyboard(timer, monkeypatch):
         signal.signal(signal.SIGINT, before)
         interrupt.join()
     assert report.state == "interrupted"
-
-
-@pytest.fixture
-def alarm():
-    """A program that has a timer of its own: what it heard."""
-    rung = []
-    before = signal.signal(signal.SIGALRM, lambda *_: rung.append(True))
-    yield rung
-    signal.setitimer(signal.ITIMER_REAL, 0)
-    signal.signal(signal.SIGALRM, before)
-
-
-@HAS_TIMER
-@pytest.mark.parametrize("function", [double, _busy, _todo, lambda n: 1 / 0])
-def test_signal_handler_and_timer_are_put_back(function, alarm):
-    mine = signal.getsignal(signal.SIGALRM)
-    signal.setitimer(signal.ITIMER_REAL, 30, 7)
-    DOUBLE.check(function, seconds=QUICK)
-    left, interval = signal.getitimer(signal.ITIMER_REAL)
-    assert signal.getsignal(signal.SIGALRM) is mine and not alarm
-    assert 0 < left < 30 and interval == 7
-
-
-@HAS_TIMER
-def test_a_timer_that_fell_due_meanwhile_rings_afterwards_and_none_is_left(alarm):
-    signal.setitimer(signal.ITIMER_REAL, QUICK / 3)
-    assert DOUBLE.check(_busy, seconds=QUICK).state == "endless"
-    time.sleep(0.02)
-    assert alarm == [True] and signal.getitimer(signal.ITIMER_REAL) == (0, 0)
-
-
-@HAS_TIMER
-def test_a_trace_function_is_put_back():
-    def mine(frame, event, argument):
-        return None
-
-    before = sys.gettrace()
-    sys.settrace(mine)
-    try:
-        state = DOUBLE.check(_sleeps_and_swallows_everything, seconds=QUICK).state
-        after = sys.gettrace()
-    finally:
-        sys.settrace(before)
-    assert (state, after) == ("endless", mine)
 
 
 @pytest.mark.parametrize("seconds", [0, -1, float("nan"), float("inf"), "3", None, True])

@@ -1,7 +1,11 @@
 """preflight: every trouble becomes a line with a remedy, and nothing else differs by computer."""
 
 import importlib.metadata
+import json
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,7 +13,7 @@ from packaging.requirements import Requirement
 
 from course_utils import preflight
 from course_utils.datasets import files as data_files
-from course_utils.preflight import Check, Preflight
+from course_utils.preflight import Check, Preflight, advice, names_made
 
 FOUND = re.compile(r"\(found [^()]*\)")
 
@@ -46,16 +50,20 @@ def test_every_requirement_of_the_course_has_a_line():
     assert {"torch", "jupyterlab", "ipywidgets"} <= names
 
 
-@pytest.mark.parametrize("version", ["3.11.0", "3.11.7", "3.14.1", "3.15.0rc1"])
-def test_python_new_enough(version):
-    assert preflight.check_python(version) == Check("Python >=3.11", version)
-
-
-@pytest.mark.parametrize("version", ["3.10.14", "3.8.18"])
-def test_python_too_old(version):
+@pytest.mark.parametrize(
+    ("version", "ok"),
+    [
+        ("3.11.0", True),
+        ("3.14.1", True),
+        ("3.15.0rc1", True),
+        ("3.10.14", False),
+        ("3.8.18", False),
+    ],
+)
+def test_python(version, ok):
     check = preflight.check_python(version)
-    assert not check.ok
-    assert "python.org" in check.remedy and "make lab" in check.remedy
+    assert (check.ok, check.found) == (ok, version)
+    assert ok or ("python.org" in check.remedy and "make lab" in check.remedy)
 
 
 def test_package_of_another_version():
@@ -164,17 +172,16 @@ def test_widgets_outside_a_notebook():
 
 
 def test_button_answers():
-    report = Preflight([Check("Python", "3.11")])
-    report.button.click()
-    assert "press once" in report.answer.value
-    report.button.click()
-    assert "press 2 times" in report.answer.value
+    button, answer = Preflight([Check("Python", "3.11")]).widget().children[1].children
+    for words in ("press once", "press 2 times"):
+        button.click()
+        assert words in answer.value
 
 
 def test_text_and_html_say_the_same_and_need_no_kernel():
     checks = [Check("torch >=2.6", "2.13.0+cpu (odd)"), Check("<data>", remedy="Run `a & b`.")]
     report = Preflight(checks)
-    bundle, _ = report._repr_mimebundle_()
+    bundle = report._repr_mimebundle_()
     assert bundle["text/plain"] == (
         "OK     torch >=2.6 (found 2.13.0+cpu odd)\n"
         "TO DO  <data>\n       Run `a & b`.\n\nOne thing to do."
@@ -200,3 +207,66 @@ def test_verdict_counts():
     bad = Check("x", remedy="Do y.")
     assert repr(Preflight([Check("x")])).endswith("All is ready.")
     assert repr(Preflight([bad, bad])).endswith("2 things to do.")
+
+
+# ------------------------------------------------------------------ a lesson begun in the middle
+
+SETUP = "import torch\nfrom course_utils.quiz import ask as put\n\nSEED = 0"
+MAKES = "for k in range(3):\n    layer, (a, b) = k, (k, k)\n\ndef grow(n):\n    inside = n"
+CELLS = [SETUP, MAKES, "print(layer, late)", "late = 1"]
+
+
+@pytest.mark.parametrize(
+    ("source", "names"),
+    [
+        (SETUP, {"torch", "put", "SEED"}),
+        (MAKES, {"k", "layer", "a", "b", "grow"}),
+        ("[i for i in x]; f = lambda y: y", {"f"}),
+        ("import os.path\nwith open(p) as file:\n    pass", {"os", "file"}),
+        ("%timeit x = 3", set()),
+    ],
+)
+def test_names_that_a_cell_makes(source, names):
+    assert names_made(source) == names
+
+
+@pytest.mark.parametrize(
+    ("name", "run", "begins"),
+    [
+        ("layer", [CELLS[2]], "for k in range(3):"),
+        ("put", [CELLS[2]], "import torch"),
+        ("put", ["put(3)  # the student's own cell"], "import torch"),
+        ("late", [CELLS[2]], None),  # made below
+        ("inside", [CELLS[2]], None),  # a name of a function's own
+        ("layr", [CELLS[2]], None),  # the student's own slip
+        ("layer", [MAKES, CELLS[2]], None),  # that cell has been run
+        ("layer", [SETUP, CELLS[2] + "\n"], "for k in range(3):"),
+    ],
+)
+def test_advice(name, run, begins):
+    said = advice(name, CELLS, run)
+    assert bool(said) == (begins is not None)
+    if begins:
+        assert f"    {begins}\n" in said and "Run All Above Selected Cell" in said
+
+
+def test_the_traceback_stays_and_the_note_stands_under_it(tmp_path):
+    """In a real shell, as the kernel of `make lab` loads it."""
+    notebook = tmp_path / "made.ipynb"
+    cells = [{"cell_type": "code", "source": source} for source in CELLS]
+    notebook.write_text(json.dumps({"cells": cells}))
+    program = f"""
+from IPython.core.interactiveshell import InteractiveShell
+shell = InteractiveShell(colors="nocolor")
+shell.extension_manager.load_extension("course_utils.preflight")
+for source in {[CELLS[2], "own_slip"]!r}:
+    shell.run_cell(source, store_history=True)
+"""
+    environment = os.environ | {"JPY_SESSION_NAME": str(notebook), "IPYTHONDIR": str(tmp_path)}
+    said = subprocess.run(
+        [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True
+    ).stdout
+    first, second = said.split("name 'layer' is not defined")
+    assert "----> 1 print(layer, late)" in first
+    assert "layer is made in a cell above" in second
+    assert second.rstrip().endswith("NameError: name 'own_slip' is not defined")

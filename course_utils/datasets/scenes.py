@@ -10,37 +10,27 @@ amounts. Only the shape differs.
 
 Lengths and places are parts of the picture's side, so one beach can be drawn in any size. Edges are
 anti-aliased by their exact distance: a pixel at distance d inside an edge is covered by d + 1/2.
-
-Floor 0: NumPy only. `course_utils.datasets.seagulls` gives the same as tensors.
+`course_utils.datasets.seagulls` gives the same as tensors.
 """
 
 from __future__ import annotations
 
-import operator
-from numbers import Real
 from typing import NamedTuple
 
 import numpy as np
 
-LIGHTS = ("overcast", "haze", "noon", "evening", "dusk")
-"""The five lights; `Beach.light` runs over them from 0 to 4 and blends between two."""
+from course_utils.checks import real, whole
 
-KINDS = ("nothing", "boat", "kite", "balloon", "buoy", "rock", "parasol")
-"""What `Beach.kind` numbers: the objects that are no gulls."""
-
-MARGIN = 0.2
-"""A gull's centre keeps this distance from every edge, in parts of the side."""
-
-SIZES = (24, 128)
-"""Smallest and largest side of a picture, in pixels."""
+KINDS = ("nothing", "boat", "kite", "balloon", "buoy", "rock", "parasol")  # what is no gull
+MARGIN = 0.2  # a gull's centre keeps this distance from every edge, in parts of the side
 
 _PALETTES = np.array(  # of each light: zenith, low sky, far sea, near sea, colour of the light
     [
-        [(55, 60, 67), (78, 81, 83), (36, 44, 48), (43, 54, 56), (91, 91, 91)],
-        [(50, 66, 82), (86, 89, 89), (38, 55, 64), (45, 65, 67), (97, 97, 97)],
-        [(20, 48, 85), (68, 86, 97), (11, 41, 62), (20, 62, 68), (100, 100, 100)],
-        [(38, 52, 77), (99, 82, 60), (40, 47, 57), (26, 45, 55), (100, 95, 86)],
-        [(27, 28, 50), (96, 63, 52), (36, 33, 46), (21, 28, 42), (95, 86, 86)],
+        [(55, 60, 67), (78, 81, 83), (36, 44, 48), (43, 54, 56), (91, 91, 91)],  # overcast
+        [(50, 66, 82), (86, 89, 89), (38, 55, 64), (45, 65, 67), (97, 97, 97)],  # haze
+        [(20, 48, 85), (68, 86, 97), (11, 41, 62), (20, 62, 68), (100, 100, 100)],  # noon
+        [(38, 52, 77), (99, 82, 60), (40, 47, 57), (26, 45, 55), (100, 95, 86)],  # evening
+        [(27, 28, 50), (96, 63, 52), (36, 33, 46), (21, 28, 42), (95, 86, 86)],  # dusk
     ],
     dtype=np.float32,
 ) / np.float32(100)
@@ -61,11 +51,12 @@ _CHUNK = 128  # scenes drawn at a time: their pixels stay in the processor's cac
 class Beach(NamedTuple):
     """N scenes as numbers. Places x (to the right), y (down), lengths: parts of the side.
 
-    light (N,): 0 to 4, see LIGHTS. horizon, shore (N,): y where the sea begins, where the sand
-    begins. glow (N,): x of the bright place over the horizon. waves (N,): phase of the waves.
+    light (N,): 0 overcast, 1 haze, 2 noon, 3 evening, 4 dusk, or between two. horizon, shore (N,):
+    y where the sea begins, where the sand begins. glow (N,): x of the bright place over the
+    horizon. waves (N,): phase of the waves.
     clouds (N, 2, 5, 4): x, y, width and height of each cloud's puffs; width 0 is no puff.
-    kind, object_x, object_y, object_span, object_flip (N, 3): the other objects, see KINDS; flip is
-    1 or -1.
+    kind (its number in KINDS), object_x, object_y, object_span, object_flip (N, 3): the other
+    objects; flip is 1 or -1.
     present (N,): whether there is a gull. x, y (N,): its centre. span (N,): half its wing span.
     yaw, pitch, roll (N,): how it is turned, in radians. inner, outer (N,): how far the two parts of
     its wings are raised, in radians.
@@ -110,18 +101,9 @@ def sample(count: int, *, seed: int = 0, centred: bool = False, share: float = 0
         centred: True puts every gull in the middle (up to 3 % of the side off it); False anywhere,
             MARGIN from the edges.
         share: part of the scenes with a gull, 0 to 1; exactly round(share * count) have one.
-
-    Raises:
-        ValueError: for an argument out of range.
     """
-    count = _whole("count", count, 1)
-    if isinstance(share, bool) or not isinstance(share, Real) or not 0 <= share <= 1:
-        raise ValueError(f"share must be a number from 0 to 1, got {share!r}")
-    if not isinstance(centred, bool):
-        raise ValueError(f"centred must be True or False, got {centred!r}")
-    seed = _whole("seed", seed, 0)
-    if seed >= 2**32:
-        raise ValueError(f"seed must be an integer from 0 to 2**32 - 1, got {seed}")
+    count, seed = whole("count", count, 1), whole("seed", seed, 0, 2**32 - 1)
+    share = real("share", share, 0, 1)
     # RandomState and not default_rng: NumPy promises never to change its stream (NEP 19).
     random = np.random.RandomState(seed)
 
@@ -151,18 +133,6 @@ def sample(count: int, *, seed: int = 0, centred: bool = False, share: float = 0
         inner=between(0.25, 0.95),
         outer=between(-0.45, 0.35),
     )
-
-
-def _whole(name, value, smallest):
-    try:
-        if isinstance(value, bool):
-            raise TypeError
-        number = operator.index(value)
-    except TypeError:
-        raise ValueError(f"{name} must be an integer >= {smallest}, got {value!r}") from None
-    if number < smallest:
-        raise ValueError(f"{name} must be an integer >= {smallest}, got {number}")
-    return number
 
 
 def _cloud_puffs(random, horizon):
@@ -222,12 +192,8 @@ def draw(beach: Beach, size: int = 32) -> np.ndarray:
 
     size: side in pixels, from 24 to 128. The place (x, y) of a `Beach` is the pixel coordinate
     (x * size - 0.5, y * size - 0.5), where 0 is the centre of the first pixel.
-
-    Raises ValueError for a size out of range.
     """
-    size = _whole("size", size, SIZES[0])
-    if size > SIZES[1]:
-        raise ValueError(f"size must be an integer from {SIZES[0]} to {SIZES[1]}, got {size}")
+    whole("size", size, 24, 128)
     images = np.empty((len(beach.x), 3, size, size), np.float32)
     for start in range(0, len(images), _CHUNK):
         part = slice(start, start + _CHUNK)
@@ -237,7 +203,7 @@ def draw(beach: Beach, size: int = 32) -> np.ndarray:
 
 def _paint(beach, size):
     """The scenes of one chunk, (N, size, size, 3): from the sky forward."""
-    step = np.minimum(beach.light.astype(int), len(LIGHTS) - 2)
+    step = np.minimum(beach.light.astype(int), len(_PALETTES) - 2)
     mix = (beach.light - step)[:, None, None]
     palette = _PALETTES[step] * (1 - mix) + _PALETTES[step + 1] * mix  # (N, 5, 3)
     tint = palette[:, 4]
@@ -245,11 +211,11 @@ def _paint(beach, size):
     _paint_clouds(images, beach, palette, size)
     _paint_sea(images, beach, palette, size)
     for slot in range(_OBJECTS):
-        for kind, (shape, scale) in _SHAPES.items():
+        for kind in KINDS[1:]:
             chosen = np.flatnonzero(beach.kind[:, slot] == KINDS.index(kind))
             if len(chosen):
-                span = beach.object_span[chosen, slot] * scale
-                parts = shape(beach.object_flip[chosen, slot])
+                span = beach.object_span[chosen, slot] * _SHAPES[kind][0]
+                parts = _placed(kind, beach.object_flip[chosen, slot])
                 place = beach.object_x[chosen, slot], beach.object_y[chosen, slot]
                 _paint_parts(images, chosen, parts, *place, span, tint[chosen], size)
     birds = np.flatnonzero(beach.present)
@@ -276,14 +242,13 @@ def _sky(beach, palette, size):
 
 def _paint_clouds(images, beach, palette, size):
     """Heaps of puffs: white above, grey below, soft at the rim, nothing below the horizon."""
-    line = _rows(size)
     rows = int(np.ceil(size * beach.horizon.max()))  # clouds stand in the sky only
-    y = line[:rows]
+    x, y = _rows(size), _rows(size)[:rows]
     for cloud in beach.clouds.transpose(1, 2, 3, 0):  # (puffs, 4, N)
         body = np.zeros((images.shape[0], rows, size), np.float32)
         for px, py, width, height in cloud:
             width, height = np.maximum(width, 1e-6), np.maximum(height, 1e-6)
-            across = ((line[None] - px[:, None]) / width[:, None]) ** 2
+            across = ((x[None] - px[:, None]) / width[:, None]) ** 2
             up = ((y[None] - py[:, None]) / height[:, None]) ** 2
             body += np.maximum(0, 1 - across[:, None, :] - up[:, :, None])
         alpha = np.minimum(body * 1.6, 1) * 0.92
@@ -397,16 +362,10 @@ def _gull(bird):
     wings = []
     for side, colour in ((-1, "white"), (1, "grey")):  # one from below, one from above
         shoulder = (0.10, 0.05, side * 0.05)
-        bend = (
-            shoulder[0] + 0.10,
-            shoulder[1] + 0.46 * np.sin(bird.inner),
-            shoulder[2] + side * 0.46 * np.cos(bird.inner),
-        )
-        tip = (
-            bend[0] - 0.22,
-            bend[1] + 0.62 * np.sin(bird.outer),
-            bend[2] + side * 0.62 * np.cos(bird.outer),
-        )
+        sin, cos = 0.46 * np.sin(bird.inner), 0.46 * np.cos(bird.inner)
+        bend = (0.20, 0.05 + sin, side * (0.05 + cos))
+        sin, cos = 0.62 * np.sin(bird.outer), 0.62 * np.cos(bird.outer)
+        tip = (-0.02, bend[1] + sin, bend[2] + side * cos)
         mark = tuple(b + 0.66 * (t - b) for b, t in zip(bend, tip, strict=True))
         wings += [
             ("stroke", colour, seen(*bend), seen(*mark), 0.115, 0.075),
@@ -423,111 +382,69 @@ def _gull(bird):
     return [*wings[:3], *body, *wings[3:]]
 
 
-def _shape(flip, *parts):
-    """Parts given as plain numbers, mirrored where flip is -1."""
-
-    def point(x, y):
-        return np.stack([x * flip, np.full_like(flip, y)], axis=-1)
-
-    made = []
-    for form, colour, *numbers in parts:
-        if form == "triangle":
-            made.append((form, colour, np.stack([point(*p) for p in numbers], axis=1)))
-        else:
-            start, end, thick, thin = numbers
-            made.append((form, colour, point(*start), point(*end), thick, thin))
-    return made
-
-
-def _dark(x, y, dx, dy):
-    """A patch as dark, as large and as thin as the tip of a gull's wing."""
-    return ("stroke", "black", (x, y), (x + dx, y + dy), 0.08, 0.025)
-
-
-def _bright(x, y, dx, dy):
-    """A patch as a gull's beak."""
-    return ("stroke", "orange", (x, y), (x + dx, y + dy), 0.045, 0.02)
-
-
-def _boat(flip):
-    return _shape(
-        flip,
+# Kind -> the scale in which it takes as much paint as a gull; three marks, two as dark, as large
+# and as thin as the tip of a gull's wing and one as its beak (from a point, so far to the right and
+# so far down); the parts below them.
+_DARK, _BEAK = ("black", 0.08, 0.025), ("orange", 0.045, 0.02)
+_SHAPES = {
+    "boat": (
+        0.88,
+        ((-0.05, 0.0, -0.2, -0.01), (0.11, 0.0, 0.2, -0.01), (0.02, -0.99, 0.07, 0.01)),
         ("stroke", "grey", (0, -1.0), (0, -0.1), 0.02, 0.02),
         ("triangle", "grey", (-0.05, -0.92), (-0.05, -0.2), (-0.42, -0.2)),
         ("triangle", "white", (0.05, -1.0), (0.05, -0.2), (0.66, -0.2)),
         ("stroke", "grey", (-0.44, -0.07), (0.5, -0.07), 0.05, 0.05),
-        _dark(-0.05, 0.0, -0.2, -0.01),
-        _dark(0.11, 0.0, 0.2, -0.01),
-        _bright(0.02, -0.99, 0.07, 0.01),
-    )
-
-
-def _kite(flip):
-    return _shape(
-        flip,
+    ),
+    "kite": (
+        0.89,
+        ((0.03, 0.58, 0.11, 0.11), (0.22, 0.83, -0.08, 0.13), (0.2, 0.74, 0.05, 0.05)),
         ("triangle", "white", (0, -0.65), (-0.46, -0.15), (0, 0.55)),
         ("triangle", "grey", (0, -0.65), (0.4, -0.15), (0, 0.55)),
-        _dark(0.03, 0.58, 0.11, 0.11),
-        _dark(0.22, 0.83, -0.08, 0.13),
-        _bright(0.2, 0.74, 0.05, 0.05),
-    )
-
-
-def _balloon(flip):
-    return _shape(
-        flip,
+    ),
+    "balloon": (
+        0.95,
+        ((-0.07, 0.12, 0.03, 0.15), (0.07, 0.12, -0.03, 0.15), (0, 0.0, 0, 0.06)),
         ("stroke", "white", (0, -0.5), (0, -0.3), 0.35, 0.26),
         ("stroke", "grey", (0.1, -0.5), (0.08, -0.3), 0.25, 0.19),
         ("stroke", "white", (0.15, -0.5), (0.11, -0.34), 0.09, 0.06),
-        _dark(-0.07, 0.12, 0.03, 0.15),
-        _dark(0.07, 0.12, -0.03, 0.15),
-        _bright(0, 0.0, 0, 0.06),
-    )
-
-
-def _buoy(flip):
-    return _shape(
-        flip,
+    ),
+    "buoy": (
+        0.89,
+        ((-0.08, 0.01, -0.18, 0.02), (0.08, 0.01, 0.18, 0.02), (0, -0.98, 0, 0.06)),
         ("triangle", "grey", (-0.36, 0.0), (0.36, 0.0), (0.0, -1.05)),
         ("stroke", "white", (-0.13, -0.36), (0.13, -0.36), 0.14, 0.14),
         ("stroke", "white", (-0.5, 0.1), (0.5, 0.1), 0.06, 0.06),
-        _dark(-0.08, 0.01, -0.18, 0.02),
-        _dark(0.08, 0.01, 0.18, 0.02),
-        _bright(0, -0.98, 0, 0.06),
-    )
-
-
-def _rock(flip):
-    return _shape(
-        flip,
+    ),
+    "rock": (
+        0.89,
+        ((0.05, -0.02, 0.16, 0.02), (0.36, 0.0, 0.16, 0.02), (0.3, -0.15, 0.06, 0.03)),
         ("stroke", "grey", (-0.45, 0.0), (0.05, -0.16), 0.16, 0.22),
         ("stroke", "grey", (0.05, -0.16), (0.5, 0.0), 0.22, 0.13),
         ("stroke", "white", (-0.62, 0.13), (0.66, 0.13), 0.065, 0.055),
         ("stroke", "white", (-0.35, -0.12), (0.05, -0.3), 0.07, 0.09),
-        _dark(0.05, -0.02, 0.16, 0.02),
-        _dark(0.36, 0.0, 0.16, 0.02),
-        _bright(0.3, -0.15, 0.06, 0.03),
-    )
-
-
-def _parasol(flip):
-    return _shape(
-        flip,
+    ),
+    "parasol": (
+        1.0,
+        ((0.0, -0.33, -0.03, 0.16), (-0.06, -0.03, -0.03, 0.16), (0.05, -0.99, 0, 0.05)),
         ("stroke", "grey", (0.05, -0.8), (-0.1, 0.12), 0.02, 0.02),
         ("triangle", "white", (0.05, -0.95), (-0.6, -0.42), (-0.2, -0.39)),
         ("triangle", "grey", (0.05, -0.95), (-0.2, -0.39), (0.36, -0.39)),
         ("triangle", "white", (0.05, -0.95), (0.36, -0.39), (0.66, -0.46)),
-        _dark(0.0, -0.33, -0.03, 0.16),
-        _dark(-0.06, -0.03, -0.03, 0.16),
-        _bright(0.05, -0.99, 0, 0.05),
-    )
-
-
-_SHAPES = {  # kind -> its parts, and the scale in which it takes as much paint as a gull
-    "boat": (_boat, 0.88),
-    "kite": (_kite, 0.89),
-    "balloon": (_balloon, 0.95),
-    "buoy": (_buoy, 0.89),
-    "rock": (_rock, 0.89),
-    "parasol": (_parasol, 1.0),
+    ),
 }
+
+
+def _placed(kind, flip):
+    """The parts of an object as `_paint_parts` takes them, mirrored where the flip is -1."""
+
+    def points(*places):
+        return [np.stack([x * flip, np.full_like(flip, y)], axis=-1) for x, y in places]
+
+    _, marks, *parts = _SHAPES[kind]
+    for form, colour, *numbers in parts:
+        if form == "triangle":
+            yield form, colour, np.stack(points(*numbers), axis=1)
+        else:
+            yield form, colour, *points(*numbers[:2]), *numbers[2:]
+    for (x, y, dx, dy), (colour, *thickness) in zip(marks, (_DARK, _DARK, _BEAK), strict=True):
+        yield "stroke", colour, *points((x, y), (x + dx, y + dy)), *thickness

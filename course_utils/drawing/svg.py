@@ -107,7 +107,9 @@ def font(size: float) -> float:
     return size * text_scale()
 
 
-def element(tag: str, inside: str | Iterable[str] = "", /, **attributes: object) -> str:
+def element(
+    tag: str, inside: str | Iterable[str] = "", /, *, hover: str = "", **attributes: object
+) -> str:
     """Return one SVG element: `element("rect", x=1, stroke_width=2)`.
 
     Numbers are written with at most one decimal, texts are escaped, attributes that are None are
@@ -115,6 +117,7 @@ def element(tag: str, inside: str | Iterable[str] = "", /, **attributes: object)
 
     Args:
         inside: what stands between the tags, SVG; several pieces are joined.
+        hover: what a resting pointer shows, plain text.
     """
     written = "".join(
         f' {name.rstrip("_").replace("_", "-")}="{_attribute(value)}"'
@@ -122,6 +125,8 @@ def element(tag: str, inside: str | Iterable[str] = "", /, **attributes: object)
         if value is not None
     )
     inside = inside if isinstance(inside, str) else "".join(inside)
+    if hover:
+        inside = f"<title>{escape(hover)}</title>{inside}"
     return f"<{tag}{written}>{inside}</{tag}>" if inside else f"<{tag}{written}/>"
 
 
@@ -130,7 +135,7 @@ def _attribute(value: object) -> str:
 
 
 def rect(x: float, y: float, width: float, height: float, **look: object) -> str:
-    """Return a rectangle; `look` are further attributes, as in `fill=INPUT, rx=3`."""
+    """Return a rectangle; `look` are further attributes, as in `fill=INPUT, hover="a pixel"`."""
     return element("rect", x=x, y=y, width=width, height=height, **look)
 
 

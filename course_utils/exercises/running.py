@@ -1,22 +1,19 @@
 """Run a function that may never return.
 
-It is stopped by an interval timer (SIGALRM) in the main thread of Linux and macOS, elsewhere by an
-exception raised from outside in a worker thread. Both act between two steps of Python code. A
-single call into C that never ends, such as `sum(itertools.count())`, can be left behind in a worker
-thread but not stopped.
+It runs in a thread of its own, and is stopped by an exception that is raised in it from outside,
+between two steps of Python code. A single call into C that does not end, such as
+`sum(itertools.count())`, can be left behind but not stopped.
 """
 
 from __future__ import annotations
 
 import ctypes
 import io
-import signal
-import sys
 import threading
 import time
 
 _REPEAT = 0.02  # seconds between two attempts to stop a function that swallows the first
-_LEAVE_BEHIND = 0.5  # seconds after which a worker thread that does not stop is left to itself
+_LEAVE_BEHIND = 1.5  # seconds after which a thread that does not stop is left to itself
 _MOST_PRINTED = 400  # characters of a student's own prints that are kept
 
 
@@ -25,69 +22,12 @@ class TimeUp(BaseException):
 
 
 def run_for(seconds, work) -> str:
-    """Run `work()` for at most `seconds`.
+    """Run `work()` for at most `seconds`; what it raises is raised here.
 
     Returns `"done"`, `"stopped"` (it was still running, and ended) or `"left behind"` (it was
-    still running, and still is, in a thread that ends with the program).
+    still running, and still is, until the program ends). An interrupt from the keyboard stops it
+    first.
     """
-    return (_run_with_timer if _has_timer() else _run_in_thread)(seconds, work)
-
-
-def _has_timer():
-    """Signals reach the main thread only; a handler that C code installed cannot be put back."""
-    return (
-        hasattr(signal, "setitimer")
-        and threading.current_thread() is threading.main_thread()
-        and signal.getsignal(signal.SIGALRM) is not None
-    )
-
-
-def _raise_at_next_line(frame, event, argument):
-    """A trace function (see `sys.settrace`). Raising in it also switches it off."""
-    if event == "line":
-        raise TimeUp
-    return _raise_at_next_line
-
-
-def _run_with_timer(seconds, work):
-    armed, rings, result = True, 0, "done"
-
-    def ring(signum, frame):
-        nonlocal rings
-        if not armed:
-            return
-        rings += 1
-        if rings > 1:
-            # The first one was swallowed, by a bare `except:` for instance. A trace function raises
-            # once more at the next line, and that is the first line of the swallowing handler.
-            sys.settrace(_raise_at_next_line)
-            while frame is not None and frame.f_code is not work.__code__:
-                frame.f_trace = _raise_at_next_line
-                frame = frame.f_back
-        raise TimeUp
-
-    started = time.monotonic()
-    previous_delay, previous_interval = signal.setitimer(signal.ITIMER_REAL, 0)
-    previous_handler = signal.signal(signal.SIGALRM, ring)
-    previous_trace = sys.gettrace()
-    try:
-        signal.setitimer(signal.ITIMER_REAL, seconds, _REPEAT)
-        work()
-    except TimeUp:
-        result = "stopped"
-    finally:
-        armed = False  # first of all: a signal that is still on its way finds nothing to stop
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        if rings > 1:
-            sys.settrace(previous_trace)
-        signal.signal(signal.SIGALRM, previous_handler)
-        if previous_delay:
-            left = max(previous_delay - (time.monotonic() - started), 1e-6)
-            signal.setitimer(signal.ITIMER_REAL, left, previous_interval)
-    return result
-
-
-def _run_in_thread(seconds, work):
     ended, problems = threading.Event(), []
 
     def body():
@@ -95,7 +35,7 @@ def _run_in_thread(seconds, work):
             work()
         except TimeUp:
             pass  # the thread that waits has written it down
-        except BaseException as problem:  # handed to the waiting thread, which raises it
+        except BaseException as problem:
             problems.append(problem)
         finally:
             ended.set()
@@ -108,17 +48,17 @@ def _run_in_thread(seconds, work):
         while not ended.is_set() and (left := deadline - time.monotonic()) > 0:
             ended.wait(min(left, 0.1))
     except KeyboardInterrupt:
-        _stop_thread(worker, ended)
+        _stop(worker, ended)
         raise
-    if not ended.is_set():
-        return "stopped" if _stop_thread(worker, ended) else "left behind"
     if problems:
         raise problems[0]
-    return "done"
+    if ended.is_set():
+        return "done"
+    return "stopped" if _stop(worker, ended) else "left behind"
 
 
-def _stop_thread(worker, ended):
-    """Raise TimeUp in another thread, again and again; True when the thread has ended."""
+def _stop(worker, ended) -> bool:
+    """Raise TimeUp in the thread, again and again; True when it has ended."""
     raise_in = ctypes.pythonapi.PyThreadState_SetAsyncExc
     deadline = time.monotonic() + _LEAVE_BEHIND
     while not ended.is_set() and time.monotonic() < deadline:

@@ -11,7 +11,7 @@ import torch
 from course_utils import lessons as explorers
 from course_utils.ledger import ledger
 from course_utils.lessons.imagenet_winners import competition
-from course_utils.lessons.pooling_invariance.gull_figures import Look
+from course_utils.lessons.pooling_invariance.figures import Look
 from course_utils.models import LeNet5
 from course_utils.old_explorer import Explorer, View, choice, slider
 

@@ -1,11 +1,228 @@
-"""What notebook 02 says of its experiments holds for other seeds as well."""
+"""Lesson 02: the diagram and its panel, the exercises, what the notebook says of its experiment."""
 
+import itertools
+import re
+import xml.etree.ElementTree as ET
+from collections import Counter
+
+import numpy as np
 import pytest
 import torch
 from cells import run_cells
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from matplotlib import pyplot as plt
 from torch import nn
 
+from course_utils import geometry, ops
+from course_utils.exercises import check
+from course_utils.lessons.parameter_sharing import exercises, figures
+from course_utils.lessons.parameter_sharing.explorer import INPUTS, ParameterSharing, weights
+from course_utils.lessons.parameter_sharing.figures import sharing_diagram, signed
+
 SLUG = "02_parameter_sharing"
+SVG = "{http://www.w3.org/2000/svg}"
+W = range(-3, 4)  # the weights on the sliders
+
+
+@pytest.fixture(autouse=True)
+def close_figures():
+    yield
+    plt.close("all")
+
+
+# The diagram
+
+
+def drawn(diagram):
+    """Its matrix {(row, column): text}, and its arrows as (title, class, path)."""
+    cells, arrows = {}, []
+    for group in ET.fromstring(diagram.svg).iter(f"{SVG}g"):
+        title = group.find(f"{SVG}title").text
+        if group.get("class").startswith("c "):
+            row, column, said = re.fullmatch(r"row s(\d), column x(\d): (.*)", title).groups()
+            cells[int(row) - 1, int(column) - 1] = group.find(f"{SVG}text").text
+            assert said.endswith(cells[int(row) - 1, int(column) - 1])
+        else:
+            arrows.append((title, group.get("class"), group.findall(f"{SVG}path")[1]))
+    return cells, arrows
+
+
+@pytest.mark.parametrize("n", range(3, 10))
+@pytest.mark.parametrize("w", [(2, -1, 1), (0, 3, -3)])
+def test_the_shared_matrix_is_the_toeplitz_matrix(n, w):
+    diagram = sharing_diagram(n, shared=True, rows=[w] * n, x=range(n))
+    cells, arrows = drawn(diagram)
+    matrix = ops.toeplitz(np.array(w), n, padding=1)
+    band = {(o, i): signed(int(matrix[o, i])) for i, o in geometry.edges(n, 3, padding=1)}
+    assert cells == band
+    assert sorted(title for title, _, _ in arrows) == sorted(
+        f"w{i - o + 2} = {value}" for (o, i), value in band.items()
+    )
+    assert diagram.alt == (
+        f"{n} inputs, {n} outputs, {3 * n - 2} arrows, 3 weights, each along one diagonal of the "
+        f"matrix: {', '.join(f'w{t} = {signed(v)}' for t, v in enumerate(w, 1))}; "
+        f"outputs {', '.join(signed(int(v)) for v in matrix @ np.arange(n))}."
+    )
+
+
+@pytest.mark.parametrize(("shared", "uses"), [(True, [4, 4, 5]), (False, [1] * 13)])
+def test_names_follow_row_and_column_and_the_copies_of_a_weight_light_up_together(shared, uses):
+    diagram = sharing_diagram(5, shared=shared)
+    cells, arrows = drawn(diagram)
+    for i, o in geometry.edges(5, 3, padding=1):
+        assert cells.pop((o, i)) == (f"w{i - o + 2}" if shared else f"w{o + 1},{i + 1}")
+    assert not cells
+    keys = [classes.split()[1][1:] for _, classes, _ in arrows]
+    assert sorted(map(keys.count, set(keys))) == uses
+    assert all(f".cnn-sharing:has(.h{key}:hover) .m{key}" in diagram.svg for key in keys)
+    assert f"13 arrows, {len(uses)} weights" in diagram.alt
+
+
+def test_copies_look_alike_and_weights_are_told_apart_without_colour():
+    def looks(shared, unit=None):
+        diagram = sharing_diagram(5, shared=shared, rows=[(1, 2, -3)] * 5, x=[1] * 5, unit=unit)
+        names = ("stroke-width", "stroke-dasharray", "stroke")
+        return Counter(tuple(map(path.get, names)) for _, _, path in drawn(diagram)[1])
+
+    tied = sorted(looks(True).items())
+    assert [count for _, count in tied] == [4, 5, 4]  # w1, w2, w3: the larger, the thicker
+    assert len({dash for (_, dash, _), _ in tied}) == 3
+    # Nothing shared: only the weights of the chosen output are coloured.
+    own = looks(False)
+    assert len({colour for _, _, colour in own}) == 1
+    for unit, coloured in ((1, 2), (3, 3)):
+        assert (looks(False, unit) - own).total() == coloured
+
+
+# The panel
+
+
+def numbers(says):
+    """The outputs, and how many arrows, weights and weights of a dense layer are said."""
+    counts = re.match(r"(\d+) arrows, (\d+) weights: .* would need (\d+)\. s", says).groups()
+    s = re.search(r"s = \((.*)\)\.$", says)[1].replace("−", "-").split(", ")
+    return [int(v) for v in s], [int(count) for count in counts]
+
+
+def test_shared_outputs_are_the_convolution():
+    panel = ParameterSharing()
+    for n, *w in itertools.product(range(3, 10), W, W[::3], W[::2]):
+        says = panel.view(n, "shared", *w, unit=1).says
+        assert numbers(says) == (
+            np.correlate(INPUTS[:n], w, "same").tolist(),
+            [3 * n - 2, 3, n * n],
+        )
+        assert f"w1 and w3 in {n - 1} cells, w2 in {n}." in says
+
+
+@pytest.mark.parametrize("n", range(3, 10))
+def test_unshared_outputs_are_row_by_row_products_and_the_sliders_move_one(n):
+    panel, padded = ParameterSharing(n=n, layer="not shared", unit=1), np.pad(INPUTS[:n], 1)
+    windows = np.lib.stride_tricks.sliding_window_view(padded, 3)
+    for unit, w2 in itertools.product(range(1, n + 1), W):
+        panel.move(unit=unit, w2=w2)
+        rows = weights(**panel.state)
+        expected = (windows * rows).sum(axis=1).tolist()
+        assert numbers(panel.says) == (expected, [3 * n - 2, 3 * n - 2, n * n])
+        others = weights(**panel.state | {"w1": 0, "w2": 0, "w3": 0})
+        assert [j for j in range(n) if rows[j] != others[j]] == [unit - 1]
+        held = {1: "(w2 and w3 have", n: "(w1 and w2 have"}.get(unit, "(w1, w2 and w3 have")
+        assert f"only s{unit} changes {held} an arrow there)" in panel.says
+    assert len(set(rows)) > n // 2  # the filters really differ
+
+
+def test_the_lecture_and_the_range_of_the_outputs():
+    panel = ParameterSharing()
+    assert panel.says.startswith("13 arrows, 3 weights:") and "would need 25" in panel.says
+    panel.move(layer="not shared", n=9, unit=9)
+    panel.move(n=4)
+    assert panel.state["unit"] == 4 and panel.says.startswith("10 arrows, 10 weights:")
+    for first in ({"n": 2}, {"n": 10}, {"w1": 4}, {"w3": -4}, {"unit": 6}, {"layer": "tied"}):
+        with pytest.raises(ValueError, match="must be"):
+            ParameterSharing(**first)
+
+
+# The pictures of the experiment
+
+
+def test_the_matrix_is_drawn_with_its_blocks():
+    matrix = ops.toeplitz(np.arange(1.0, 10).reshape(1, 1, 3, 3), (1, 6, 6))
+    ax = figures.draw_matrix(matrix, blocks=(4, 6))
+    (image,) = ax.images
+    np.testing.assert_array_equal(image.get_array().filled(0), matrix)
+    assert image.get_array().mask.sum() == 576 - 144
+    edges = [[*set(li.get_ydata()), *set(li.get_xdata())] for li in ax.lines]
+    assert [edge[0] for edge in edges[:3]] == [3.5, 7.5, 11.5]
+    assert [edge[-1] for edge in edges[3:]] == [5.5, 11.5, 17.5, 23.5, 29.5]
+
+
+def test_bars_and_maps_show_the_accuracies():
+    ax = figures.draw_accuracies({"dense": (0.95, 0.15), "conv": (0.97, 0.926)})
+    heights = [[bar.get_height() for bar in bars] for bars in ax.containers]
+    np.testing.assert_allclose(heights, [[95, 97], [15, 92.6]])
+    values, places = np.linspace(0, 1, 12).reshape(3, 4), [(0, 3), (2, 1)]
+    ax = figures.draw_by_place(values, places, ax=plt.subplots()[1], title="dense")
+    np.testing.assert_array_equal(ax.images[0].get_array(), values)
+    assert ax.images[0].get_clim() == (0, 1)
+    assert list(zip(ax.lines[0].get_ydata(), ax.lines[0].get_xdata(), strict=True)) == places
+
+
+# The exercises
+
+whole = st.integers(-9, 9).map(float)
+
+
+@given(st.lists(whole, min_size=1, max_size=7), st.integers(1, 16), st.integers(1, 4), st.data())
+@settings(max_examples=200, deadline=None)
+def test_the_matrix_multiplies_as_torch_convolves(w, n, stride, data):
+    w, padding = np.array(w), data.draw(st.integers(max(0, -((n - len(w)) // 2)), 8))
+    matrix = exercises.toeplitz_matrix(w, n, stride, padding)
+    unit_vectors, kernel = torch.eye(n).double()[:, None], torch.from_numpy(w)[None, None]
+    convolved = torch.conv1d(unit_vectors, kernel, stride=stride, padding=padding)
+    np.testing.assert_array_equal(matrix, convolved[:, 0].T)
+
+
+@given(st.lists(whole, min_size=1, max_size=12), st.integers(1, 6), st.data())
+@settings(max_examples=200, deadline=None)
+def test_the_gradient_is_that_of_autograd(x, kernel, data):
+    padding = data.draw(st.integers(max(0, -((len(x) - kernel) // 2)), 6))
+    outputs = len(x) + 2 * padding - kernel + 1
+    g = np.array(data.draw(st.lists(whole, min_size=outputs, max_size=outputs)))
+    w = torch.zeros(1, 1, kernel, dtype=torch.float64, requires_grad=True)
+    s = torch.conv1d(torch.tensor(x).double()[None, None], w, padding=padding)
+    s.backward(torch.from_numpy(g)[None, None])
+    found = exercises.shared_gradient(np.array(x), g, kernel, padding)
+    np.testing.assert_allclose(found, w.grad[0, 0])
+
+
+def test_inputs_are_in_range_and_use_every_argument():
+    for w, n, stride, padding in exercises.TOEPLITZ_MATRIX.cases():
+        assert n >= len(w) == len(set(w)) and 0 not in w  # each weight is recognised
+        assert stride >= 1 and 0 <= padding < len(w)
+    for x, g, kernel, padding in exercises.SHARED_GRADIENT.cases():
+        assert 0 <= padding < kernel <= len(x) and len(g) == len(x) + 2 * padding - kernel + 1
+    for exercise in (exercises.TOEPLITZ_MATRIX, exercises.SHARED_GRADIENT):
+        assert repr(exercise.cases()) == repr(exercise.cases())
+        assert all(
+            len(set(map(str, values))) >= 3 for values in zip(*exercise.cases(), strict=True)
+        )
+
+
+def test_students_other_ways_to_write_it_pass():
+    def columns(w, n, stride, padding):
+        kernel = torch.tensor(w, dtype=torch.float32)[None, None]
+        return torch.conv1d(torch.eye(n)[:, None], kernel, stride=stride, padding=padding)[:, 0].T
+
+    def dot_products(x, g, kernel, padding):
+        padded = np.pad(x, padding)
+        return np.array([g @ padded[tap : tap + len(g)] for tap in range(kernel)])
+
+    assert check(columns, "02.toeplitz-matrix").state == "passed"
+    assert check(dot_products, "02.shared-gradient").state == "passed"
+
+
+# The notebook
 EXPERIMENT = ["setup", "data", "local-layer", "networks", "train-define", "train", "bars", "maps"]
 
 

@@ -1,10 +1,37 @@
-"""What notebook 05 says of its experiments holds for other seeds as well."""
+"""Lesson 05: what its cells measure holds for other seeds; every number drawn is PyTorch's."""
 
+import itertools
+import re
+import subprocess
+import sys
+import xml.etree.ElementTree as ET
+
+import numpy as np
 import pytest
+import torch
 from cells import run_cells
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from matplotlib import pyplot as plt
+from torch import nn
+from torch.nn import functional as F
+from torch.utils.flop_counter import FlopCounterMode
+
+from course_utils import datasets
+from course_utils.exercises import check
+from course_utils.lessons.convolutional_layer import exercises, figures
+from course_utils.lessons.convolutional_layer.explorer import (
+    FILTERS,
+    ConvolutionalLayer,
+    InputResolution,
+    scan,
+)
+from course_utils.lessons.convolutional_layer.resolution import SIZES, WIDTHS, cost, draw_accuracy
+
+# ---------------------------------------------------------------------------------------------
+# The notebook's experiments
 
 SLUG = "05_convolutional_layer"
-ONE_SIZE = ["setup", "dense-see", "pooled-see", "train", "test"]
 
 
 def test_the_quick_cells_say_what_the_prose_says(capsys):
@@ -32,3 +59,282 @@ def test_a_pooled_network_runs_at_any_size_and_knows_those_of_its_training(seed)
     assert min(seen) - max(one[16], one[64]) > 0.4
     assert many[8] < 0.25 and many[64] > many[96] > many[128]
     assert one[32] > many[32]
+
+
+# ---------------------------------------------------------------------------------------------
+# Exercises
+
+
+@st.composite
+def convolutions(draw):
+    k, channels = draw(st.integers(1, 4)), draw(st.integers(1, 3))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    x = rng.integers(-9, 10, (channels, draw(st.integers(k, 7)), draw(st.integers(k, 7))))
+    w = rng.integers(-9, 10, (draw(st.integers(1, 3)), channels, k, k))
+    return x, w, draw(st.integers(1, 3)), draw(st.integers(0, 2))
+
+
+@given(convolutions())
+@settings(max_examples=100, deadline=None)
+def test_convolution_and_pooling_equal_torch(case):
+    x, w, stride, padding = case
+    image, filters = torch.tensor(x).double(), torch.tensor(w).double()
+    theirs = F.conv2d(image, filters, stride=stride, padding=padding)
+    assert np.array_equal(exercises.conv2d(x, w, stride, padding), theirs)
+    theirs = F.max_pool2d(image, w.shape[-1], stride)
+    assert np.array_equal(exercises.max_pool2d(x, w.shape[-1], stride), theirs)
+
+
+@pytest.mark.parametrize("case", exercises.LAYER_COST.cases(), ids=str)
+def test_layer_cost_equals_torch(case):
+    n, channels, filters, kernel, stride, padding = case
+    assert 1 <= kernel < n and 0 <= padding <= kernel // 2
+    layer = nn.Conv2d(channels, filters, kernel, stride, padding)
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        y = layer(torch.zeros(1, channels, n, n))
+    parameters = sum(p.numel() for p in layer.parameters())
+    expected = (y.shape[-1], parameters, counter.get_total_flops() // 2)
+    assert exercises.layer_cost(*case) == expected
+
+
+def test_known_numbers():
+    assert exercises.layer_cost(224, 3, 64, 3, 1, 1) == (224, 1792, 86_704_128)  # VGG, first layer
+    assert exercises.layer_cost(32, 1, 6, 5, 1, 0) == (28, 156, 117_600)  # LeNet-5, C1
+
+
+def test_inputs_fit_together():
+    for x, w, stride, padding in exercises.CONV2D.cases():
+        assert x.shape[0] == w.shape[1] and min(x.shape[1:]) >= w.shape[2] == w.shape[3]
+        assert stride >= 1 and padding >= 0
+    for x, kernel, stride in exercises.MAX_POOL.cases():
+        assert min(x.shape[1:]) >= kernel >= stride >= 1
+
+
+def test_students_other_ways_to_write_it_pass():
+    def patches(x, w, stride, padding):
+        padded = np.pad(x, ((0, 0), (padding, padding), (padding, padding)))
+        k = w.shape[-1]
+        windows = np.lib.stride_tricks.sliding_window_view(padded, (k, k), axis=(1, 2))
+        return np.einsum("cijab,mcab->mij", windows[:, ::stride, ::stride], w)
+
+    def with_torch(x, w, stride, padding):
+        x, w = torch.tensor(x).float(), torch.tensor(w).float()
+        return F.conv2d(x, w, stride=stride, padding=padding)
+
+    def pooled(x, kernel, stride):
+        return F.max_pool2d(torch.tensor(x).float(), kernel, stride)
+
+    assert check(patches, "05.conv2d").state == check(with_torch, "05.conv2d").state == "passed"
+    assert check(pooled, "05.max-pool-2d").state == "passed"
+    listed = check(lambda *layer: list(exercises.layer_cost(*layer)), "05.layer-cost")
+    assert listed.state == "passed"
+    nested = check(lambda *case: exercises.conv2d(*case).tolist(), "05.conv2d")
+    assert nested.state == "wrong type"  # rows in lists: told to become an array
+
+
+# ---------------------------------------------------------------------------------------------
+# One layer
+
+SVG = "{http://www.w3.org/2000/svg}"
+IMAGE = np.arange(64).reshape(8, 8) * 7 % 17
+KERNEL = np.array([[-1, 0, 2], [-3, 1, 0], [1, -1, 2]])
+GRID = itertools.product((-5, 0, 9), (1, 2, 3), (0, 1), (1, 2, 3, 4))
+POSSIBLE = [(b, s, p, k) for b, s, p, k in GRID if (8 + 2 * p - 3) // s + 1 >= k]
+
+
+def by_torch(image, kernel, bias, stride, padding, pool):
+    x, w = (torch.tensor(np.array(a))[None, None].double() for a in (image, kernel))
+    z = F.conv2d(x, w, stride=stride, padding=padding) + bias
+    maps = (z, z.relu(), F.max_pool2d(z.relu(), pool))
+    return [m[0, 0].int().numpy() for m in maps]
+
+
+def written(element, name=""):
+    """The texts inside an element, those of one class alone if it is given."""
+    found = [e for e in element.iter(f"{SVG}text") if e.get("class", "") == name or not name]
+    return ["".join(e.itertext()).replace("\u2212", "-") for e in found]
+
+
+@pytest.mark.parametrize("case", POSSIBLE, ids=str)
+def test_every_unit_shows_its_number_and_writes_out_its_own_sum(case):
+    bias, stride, padding, pool = case
+    how = dict(bias=bias, stride=stride, padding=padding, pool=pool)
+    z, a, pooled = by_torch(IMAGE, KERNEL, *case)
+    root = ET.fromstring(figures.layer_diagram(IMAGE, KERNEL, **how).svg)
+    units = [g for g in root.iter(f"{SVG}g") if "u" in g.get("class", "").split()]
+    assert len(units) == z.size + pooled.size
+    padded = np.pad(IMAGE, padding)
+    for (i, j), unit in zip(np.ndindex(z.shape), units, strict=False):
+        assert written(unit, "g") == [str(z[i, j]), str(a[i, j])]
+        patch = padded[i * stride : i * stride + 3, j * stride : j * stride + 3]
+        rows = [[int(v) for v in row.split()] for row in written(unit, "n")]
+        assert np.array_equal(rows, np.hstack([patch, patch * KERNEL]))
+        words = " ".join(written(unit))
+        assert f"sum of the products = {z[i, j] - bias} " in words
+        assert words.endswith(f"(bias) = {z[i, j]} ReLU: max(0, {z[i, j]}) = {a[i, j]}")
+    for (i, j), unit in zip(np.ndindex(pooled.shape), units[z.size :], strict=True):
+        assert written(unit, "g") == [str(pooled[i, j])]
+        window = a[i * pool : (i + 1) * pool, j * pool : (j + 1) * pool].ravel()
+        said = f"pooling: max({', '.join(map(str, window))}) = {pooled[i, j]}"
+        words = " ".join(written(unit))
+        assert said in words and words.endswith(f"= {pooled[i, j]}")
+
+
+@pytest.mark.parametrize("stage", figures.STAGES)
+def test_one_unit_is_chosen_and_its_sentence_adds_up(stage):
+    maps = dict(zip(figures.STAGES, by_torch(IMAGE, KERNEL, -5, 1, 0, 2), strict=True))
+    for i, j in np.ndindex(maps[stage].shape):
+        where = dict(stage=stage, row=i + 1, column=j + 1)
+        diagram = figures.layer_diagram(IMAGE, KERNEL, bias=-5, **where)
+        chosen = re.findall('class="(u [^"]*on[^"]*)"', diagram.svg)
+        spoken = {"convolution": "u on", "detector": "u on more", "pooling": "u p on more"}[stage]
+        assert chosen == [spoken]
+        says = diagram.alt.replace("\u2212", "-")
+        assert "input 8 × 8, convolution 6 × 6, detector 6 × 6, pooling 3 × 3. " in says
+        assert f"{stage.capitalize()} unit (row {i + 1}, column {j + 1})" in says
+        terms = re.findall(r"(\d+)×\(?(-?\d+)\)?", says.partition(": ")[2].partition(": ")[2])
+        total = sum(int(x) * int(w) for x, w in terms)
+        assert f" = {total}, - 5 (bias) = {total - 5}." in says
+        reached = total - 5 if stage == "convolution" else max(0, total - 5)
+        assert reached == maps[stage][i, j]
+
+
+def test_pointing_works_by_rules_that_are_scoped_to_one_picture():
+    rules = ET.fromstring(figures.layer_diagram(IMAGE, KERNEL).svg).find(f"{SVG}style").text
+    assert all(".cnn-layer" in rule for rule in rules.split("}") if rule)
+    assert ".u:hover .v" in rules and ".d:hover~.r" in rules
+
+
+def test_scans_are_the_data_itself():
+    (images, labels), (others, other_labels) = datasets.digits()
+    everything = torch.cat([images, others])[:, 0] * 16
+    for digit in range(10):
+        same = (everything == torch.tensor(scan(digit))).all(dim=(1, 2))
+        assert set(torch.cat([labels, other_labels])[same].tolist()) == {digit}
+        assert not scan(digit).flags.writeable
+
+
+@pytest.mark.parametrize("name", FILTERS)
+def test_the_panel_says_what_torch_computes(name):
+    panel = ConvolutionalLayer(filter=name, padding=1)
+    for digit, bias in itertools.product(range(10), (-30, 0, 30)):
+        panel.move(digit=digit, bias=bias)
+        maps = by_torch(scan(digit), FILTERS[name], bias, 1, 1, 2)
+        places = zip(figures.STAGES, maps, ((4, 5), (8, 1), (2, 3)), strict=True)
+        for stage, values, (row, column) in places:
+            panel.move(stage=stage)  # first the stage: the range of row and column follows it
+            panel.move(row=row, column=column)
+            value = values[row - 1, column - 1]
+            end = f"(bias) = {value}." if stage == "convolution" else f") = {value}."
+            assert panel.says.replace("\u2212", "-").endswith(end)
+
+
+def test_row_and_column_follow_the_stage_and_begin_in_the_middle():
+    panel = ConvolutionalLayer(stage="detector", row=6, column=6)
+    panel.move(stage="pooling")
+    assert (panel.largest["row"], panel.state["row"], panel.state["column"]) == (3, 3, 3)
+    assert panel.redraws == 1
+    assert [ConvolutionalLayer(stage=s).state["row"] for s in figures.STAGES] == [3, 3, 2]
+
+
+def test_what_pooling_leaves_out_is_said_and_what_does_not_fit_is_refused():
+    assert "left out" not in ConvolutionalLayer(pool=2).says
+    says = ConvolutionalLayer(pool=4).says
+    assert "The last 2 rows and the last 2 columns of the detector" in says
+    assert "The last row and the last column" in ConvolutionalLayer(stride=2, pool=2).says
+    panel = ConvolutionalLayer(stride=3, pool=4)
+    assert panel.refused and "leaves a map of 2 × 2, and a pooling window of 4 × 4" in panel.says
+    panel.move(stride=1)
+    assert not panel.refused
+
+
+# ---------------------------------------------------------------------------------------------
+# Sketches, and the input size
+
+
+def test_the_sketches_say_what_the_layers_do():
+    words = " ".join(written(ET.fromstring(figures.two_vocabularies().svg)))
+    for step, module in (("Convolution", "Conv2d"), ("Detector", "ReLU"), ("Pooling", "MaxPool2d")):
+        assert f"{step} stage" in words and f"{step} layer" in words and f"nn.{module}" in words
+    for channels, filters in ((3, 3), (6, 4)):
+        alt = figures.filter_diagram(32, channels, filters).alt
+        y = nn.Conv2d(channels, filters, 3)(torch.zeros(1, channels, 32, 32))
+        assert alt.startswith(f"{filters} filters of 3 × 3 × {channels} on an input of 32 × 32")
+        assert f"one matrix of {y.shape[2]} × {y.shape[3]}, so the output has {filters} " in alt
+
+
+def network(head, features):
+    layers = []
+    for k, (below, above) in enumerate(itertools.pairwise(WIDTHS)):
+        layers += [nn.Conv2d(below, above, 3, padding=1), nn.ReLU()]
+        layers += [nn.MaxPool2d(2)] if k < 3 else []
+    layers += [nn.AdaptiveAvgPool2d(1)] if head == "pooled" else []
+    return nn.Sequential(*layers, nn.Flatten(), nn.Linear(features, 10))
+
+
+@pytest.mark.parametrize("head", ["dense", "pooled"])
+@pytest.mark.parametrize("size", [8, 20, 32, 36, 100, 256])
+def test_the_cost_of_the_network_equals_torch_and_is_shown(head, size):
+    here = cost(size, head)
+    net = network(head, here.features)
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        net(torch.zeros(1, 1, size, size))
+    parameters = sum(p.numel() for p in net.parameters())
+    assert here.stage_parameters + here.head_parameters == parameters
+    assert here.macs == counter.get_total_flops() // 2
+    panel = InputResolution(size=size, head=head, built=32)
+    assert panel.refused == (head == "dense" and size not in (32, 36))
+    if panel.refused:
+        here = cost(size, "pooled")
+        panel.move(head="pooled")
+    shown = written(ET.fromstring(panel.picture))
+    for text in (f"{here.features:,} numbers", f"{here.head_parameters:,}", f"{here.macs:,}"):
+        assert text in shown
+    assert f"{here.macs:,} MACs" in panel.says and f"{here.macs:,} MACs." in panel.alt
+    assert {f"{side}×{side}×{c}" for side, c in here.maps} <= set(shown)
+
+
+@pytest.mark.parametrize("built", [32, 64, 128, 224])
+def test_the_dense_head_refuses_exactly_what_torch_refuses_and_quotes_it(built):
+    dense = nn.Linear(cost(built, "dense").features, 10)
+    panel = InputResolution(head="dense", size=built, built=built)
+    for size in SIZES:
+        panel.move(size=size)
+        try:
+            dense(torch.zeros(1, cost(size, "dense").features))
+        except RuntimeError as error:
+            assert panel.refused and str(error) in panel.says
+        else:
+            assert not panel.refused
+            assert ("accepts" in panel.says) == (size != built)
+    panel.move(size=36 if built == 32 else built, head="pooled")
+    assert not panel.refused
+
+
+def test_the_pooled_head_costs_the_same_at_any_size_and_the_stages_more():
+    panel = InputResolution()
+    assert "averaged to 64 numbers: the head has 650 parameters" in panel.says
+    panel.move(size=256)
+    assert "the head has 650 parameters" in panel.says
+    assert "64.00 times the pixels" in panel.says and ": 63.96 times those of 32" in panel.says
+    with pytest.raises(ValueError, match="in steps of 4"):
+        InputResolution(size=33)
+
+
+def test_accuracies_are_drawn_in_percent():
+    ax = draw_accuracy([8, 16, 32], {"a": [0.1, 0.5, 1.0], "b": [0.2, 0.2, 0.2]})
+    assert list(ax.lines[0].get_ydata()) == [10, 50, 100]
+    assert list(ax.lines[1].get_xdata()) == [8, 16, 32]
+    assert [t.get_text() for t in ax.get_legend().get_texts()] == ["a", "b"]
+    assert [t.get_text() for t in ax.get_xticklabels()] == ["8", "16", "32"]
+    plt.close(ax.figure)
+
+
+def test_the_panel_of_two_heads_needs_no_numpy():
+    code = (
+        "import sys\n"
+        "from course_utils.lessons.convolutional_layer.explorer import InputResolution\n"
+        "InputResolution().move(size=64)\n"
+        "assert not {'numpy', 'torch', 'matplotlib', 'ipywidgets'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)

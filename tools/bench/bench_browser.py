@@ -33,7 +33,7 @@ PANELS = {  # class -> (module, how to make one); each stands on a page with all
     "VanishingGradients": ("vanishing_gradients", "VanishingGradients()"),
     "KernelStack": ("vgg", "KernelStack()"),
     "InceptionExplorer": ("inception", "InceptionExplorer()"),
-    "ShortcutExplorer": ("resnet", 'ShortcutExplorer("B", blocks=10)'),
+    "ShortcutExplorer": ("resnet", 'ShortcutExplorer(shortcut="B", blocks=10)'),
 }
 
 # The clock starts in the key's event and stops in the frame that shows the picture. The slider is

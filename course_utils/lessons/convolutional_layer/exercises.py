@@ -1,21 +1,23 @@
-"""The coding exercises of notebook 05: a convolution and a pooling with loops, the cost of a layer.
-
-    check_conv2d         conv2d(x, w, stride, padding) -> array (M, rows, columns)
-    check_max_pool2d     max_pool2d(x, kernel, stride) -> array (C, rows, columns)
-    check_layer_cost     layer_cost(n, channels, filters, kernel, stride, padding) -> three counts
-
-The reference solutions are written to be read: `show_solution` prints their source. The tests hold
-them equal to PyTorch.
-"""
+"""Exercises of lesson 05: a convolution and a pooling with loops, the cost of a layer."""
 
 from __future__ import annotations
 
+from collections import namedtuple
+
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
-from course_utils.exercises import SECONDS, Exercise, Report, WrongIdea
+from course_utils.exercises import Exercise
 
-# ---------------------------------------------------------------------------------------------
-# 05.conv2d
+
+def _integers(rng, *shape):
+    values = [rng.randint(-4, 5) for _ in range(int(np.prod(shape)))]
+    return np.array(values).reshape(shape)
+
+
+def _counted(*shape):
+    """Small integers in rising order, so that a report is easy to read."""
+    return np.arange(1, np.prod(shape) + 1).reshape(shape)
 
 
 def conv2d(x, w, stride, padding):
@@ -38,69 +40,6 @@ def conv2d(x, w, stride, padding):
     return y
 
 
-def _flipped(x, w, stride, padding):
-    return conv2d(x, w[:, :, ::-1, ::-1], stride, padding)
-
-
-def _first_channel_only(x, w, stride, padding):
-    return conv2d(x[:1], w[:, :1], stride, padding)
-
-
-def _channels_kept_apart(x, w, stride, padding):
-    maps = [conv2d(x[c : c + 1], w[:, c : c + 1], stride, padding) for c in range(len(x))]
-    return np.concatenate(maps)
-
-
-def _channels_averaged(x, w, stride, padding):
-    return conv2d(x, w, stride, padding) / len(x)
-
-
-def _first_filter_only(x, w, stride, padding):
-    return conv2d(x, w[:1], stride, padding)
-
-
-def _no_padding(x, w, stride, padding):
-    return conv2d(x, w, stride, 0)
-
-
-def _padded_top_left(x, w, stride, padding):
-    return conv2d(np.pad(x, ((0, 0), (padding, 0), (padding, 0))), w, stride, 0)
-
-
-def _padded_bottom_right(x, w, stride, padding):
-    return conv2d(np.pad(x, ((0, 0), (0, padding), (0, padding))), w, stride, 0)
-
-
-def _padded_with_the_border(x, w, stride, padding):
-    wide = ((0, 0), (padding, padding), (padding, padding))
-    return conv2d(np.pad(x, wide, mode="edge"), w, stride, 0)
-
-
-def _no_stride(x, w, stride, padding):
-    return conv2d(x, w, 1, padding)
-
-
-def _stride_in_rows_only(x, w, stride, padding):
-    return conv2d(x, w, 1, padding)[:, ::stride, :]
-
-
-def _stride_in_columns_only(x, w, stride, padding):
-    return conv2d(x, w, 1, padding)[:, :, ::stride]
-
-
-def _right_size_without_strides(x, w, stride, padding):
-    y = conv2d(x, w, stride, padding)
-    return conv2d(x, w, 1, padding)[:, : y.shape[1], : y.shape[2]]
-
-
-def _one_output_short(x, w, stride, padding):
-    return conv2d(x, w, stride, padding)[:, :-1, :-1]
-
-
-def _rows_and_columns_exchanged(x, w, stride, padding):
-    return conv2d(x, w, stride, padding).transpose(0, 2, 1)
-
-
 def _random_convolution(rng):
     k = rng.randint(1, 3)
     x = _integers(rng, rng.randint(1, 3), rng.randint(k, 6), rng.randint(k, 6))
@@ -108,14 +47,14 @@ def _random_convolution(rng):
     return x, w, rng.randint(1, 3), rng.randint(0, 3)
 
 
-def _integers(rng, *shape):
-    values = [rng.randint(-4, 5) for _ in range(int(np.prod(shape)))]
-    return np.array(values).reshape(shape)
+def _channels_kept_apart(x, w, stride, padding):
+    maps = [conv2d(x[c : c + 1], w[:, c : c + 1], stride, padding) for c in range(len(x))]
+    return np.concatenate(maps)
 
 
-def _counted(*shape):
-    """Small integers in rising order, so that a report is easy to read."""
-    return np.arange(1, np.prod(shape) + 1).reshape(shape)
+def _right_size_without_strides(x, w, stride, padding):
+    _, rows, columns = conv2d(x, w, stride, padding).shape
+    return conv2d(x, w, 1, padding)[:, :rows, :columns]
 
 
 _EDGE = np.array([[[[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]]]])
@@ -136,110 +75,50 @@ CONV2D = Exercise(
         (_counted(3, 5, 7) % 4, _counted(2, 3, 3, 3) % 5 - 2, 2, 1),
     ),
     random_case=_random_convolution,
-    wrong_ideas=(
-        WrongIdea(
-            "flipped the filter",
-            _flipped,
-            "Your filter is turned by 180 degrees. That is the convolution of mathematics; in "
-            "this course, as in PyTorch, the upper left weight meets the upper left pixel.",
+    wrong_ideas={
+        "Your filter is turned by 180 degrees. That is the convolution of mathematics; in "
+        "this course, as in PyTorch, the upper left weight meets the upper left "
+        "pixel.": lambda x, w, s, p: conv2d(x, w[:, :, ::-1, ::-1], s, p),
+        "With one channel you are right. A filter has a slice for every channel of the input: "
+        "what happens to the products of the others?": lambda x, w, s, p: conv2d(
+            x[:1], w[:, :1], s, p
         ),
-        WrongIdea(
-            "used the first channel only",
-            _first_channel_only,
-            "With one channel you are right. A filter has a slice for every channel of the input: "
-            "what happens to the products of the others?",
+        "You return a map for every filter *and* channel. One filter gives one matrix: the "
+        "products of all channels go into the same sum.": _channels_kept_apart,
+        "Your numbers are too small by a constant factor. Which one, and how does it depend on "
+        "the number of channels?": lambda x, w, s, p: conv2d(x, w, s, p) / len(x),
+        "Your output has one channel. `w` holds several filters: how many channels does the "
+        "output have?": lambda x, w, s, p: conv2d(x, w[:1], s, p),
+        "Your output is that of a layer without padding. Put the image into a larger array of "
+        "zeros first.": lambda x, w, s, p: conv2d(x, w, s, 0),
+        "You have zeros above and to the left. Look at the lower right corner: how far does "
+        "the filter reach there?": lambda x, w, s, p: conv2d(
+            np.pad(x, ((0, 0), (p, 0), (p, 0))), w, s, 0
         ),
-        WrongIdea(
-            "kept the channels apart",
-            _channels_kept_apart,
-            "You return a map for every filter *and* channel. One filter gives one matrix: the "
-            "products of all channels go into the same sum.",
+        "You have zeros below and to the right. Look at the upper left corner: where does the "
+        "first window begin?": lambda x, w, s, p: conv2d(
+            np.pad(x, ((0, 0), (0, p), (0, p))), w, s, 0
         ),
-        WrongIdea(
-            "averaged over the channels",
-            _channels_averaged,
-            "Your numbers are too small by a constant factor. Which one, and how does it depend on "
-            "the number of channels?",
+        "Around the image you repeat its outermost pixels. Zero padding puts a fixed number "
+        "there.": lambda x, w, s, p: conv2d(
+            np.pad(x, ((0, 0), (p, p), (p, p)), mode="edge"), w, s, 0
         ),
-        WrongIdea(
-            "used the first filter only",
-            _first_filter_only,
-            "Your output has one channel. `w` holds several filters: how many channels does the "
-            "output have?",
-        ),
-        WrongIdea(
-            "forgot the padding",
-            _no_padding,
-            "Your output is that of a layer without padding. Put the image into a larger array of "
-            "zeros first.",
-        ),
-        WrongIdea(
-            "padded above and left only",
-            _padded_top_left,
-            "You have zeros above and to the left. Look at the lower right corner: how far does "
-            "the filter reach there?",
-        ),
-        WrongIdea(
-            "padded below and right only",
-            _padded_bottom_right,
-            "You have zeros below and to the right. Look at the upper left corner: where does the "
-            "first window begin?",
-        ),
-        WrongIdea(
-            "repeated the border",
-            _padded_with_the_border,
-            "Around the image you repeat its outermost pixels. Zero padding puts a fixed number "
-            "there.",
-        ),
-        WrongIdea(
-            "ignored the stride",
-            _no_stride,
-            "Your window moves one pixel at a time, whatever `stride` is. Both the number of "
-            "outputs and the place of each window depend on it.",
-        ),
-        WrongIdea(
-            "right size, windows too close",
-            _right_size_without_strides,
-            "The shape is right. But where does the second window begin, if the stride is 2?",
-        ),
-        WrongIdea(
-            "stride for rows only",
-            _stride_in_rows_only,
-            "From row to row your window makes steps of `stride`. And from column to column?",
-        ),
-        WrongIdea(
-            "stride for columns only",
-            _stride_in_columns_only,
-            "From column to column your window makes steps of `stride`. And from row to row?",
-        ),
-        WrongIdea(
-            "one output too few",
-            _one_output_short,
-            "Your output lacks its last row and column. A filter as large as the image cannot move "
-            "at all: how many outputs are there then?",
-        ),
-        WrongIdea(
-            "rows and columns exchanged",
-            _rows_and_columns_exchanged,
-            "Rows and columns of your output are exchanged. The picture is a wide one if the image "
-            "is.",
-        ),
-    ),
+        "Your window moves one pixel at a time, whatever `stride` is. Both the number of "
+        "outputs and the place of each window depend on it.": lambda x, w, s, p: conv2d(x, w, 1, p),
+        "The shape is right. But where does the second window begin, if the stride is "
+        "2?": _right_size_without_strides,
+        "From row to row your window makes steps of `stride`. And from column to "
+        "column?": lambda x, w, s, p: conv2d(x, w, 1, p)[:, ::s, :],
+        "From column to column your window makes steps of `stride`. And from row to "
+        "row?": lambda x, w, s, p: conv2d(x, w, 1, p)[:, :, ::s],
+        "Your output lacks its last row and column. A filter as large as the image cannot move "
+        "at all: how many outputs are there then?": lambda x, w, s, p: conv2d(x, w, s, p)[
+            :, :-1, :-1
+        ],
+        "Rows and columns of your output are exchanged. The picture is a wide one if the image "
+        "is.": lambda x, w, s, p: conv2d(x, w, s, p).transpose(0, 2, 1),
+    },
 )
-
-
-def check_conv2d(student_function, *, seconds: float = SECONDS) -> Report:
-    """Check `conv2d(x, w, stride, padding)`: x (C, H, W), w (M, C, k, k) -> (M, rows, columns).
-
-    Inputs: integer NumPy arrays, k <= H, W, stride 1 or 2, padding 0 or 1 zeros on every side.
-    The result may be a NumPy array or a torch tensor of any numeric type. See `Exercise.check`
-    for `seconds`, the Report and the errors.
-    """
-    return CONV2D.check(student_function, seconds=seconds)
-
-
-# ---------------------------------------------------------------------------------------------
-# 05.max-pool-2d
 
 
 def max_pool2d(x, kernel, stride):
@@ -260,81 +139,26 @@ def max_pool2d(x, kernel, stride):
     return y
 
 
-def _windows(x, kernel, stride, summary):
-    c, rows, columns = max_pool2d(x, kernel, stride).shape
-    y = np.zeros((c, rows, columns))
-    for i in range(rows):
-        for j in range(columns):
-            top, left = i * stride, j * stride
-            y[:, i, j] = summary(x[:, top : top + kernel, left : left + kernel])
-    return y
-
-
-def _over_channels(x, kernel, stride):
-    return max_pool2d(x, kernel, stride).max(axis=0)
-
-
-def _over_channels_repeated(x, kernel, stride):
-    y = max_pool2d(x, kernel, stride)
-    return np.broadcast_to(y.max(axis=0), y.shape).copy()
-
-
-def _average(x, kernel, stride):
-    return _windows(x, kernel, stride, lambda window: window.mean(axis=(1, 2)))
-
-
-def _minimum(x, kernel, stride):
-    return _windows(x, kernel, stride, lambda window: window.min(axis=(1, 2)))
-
-
-def _starts_at_zero(x, kernel, stride):
-    return np.maximum(max_pool2d(x, kernel, stride), 0)
-
-
-def _largest_size(x, kernel, stride):
-    def by_size(window):
-        flat = window.reshape(len(window), -1)
-        return flat[np.arange(len(flat)), np.abs(flat).argmax(axis=1)]
-
-    return _windows(x, kernel, stride, by_size)
-
-
-def _stride_is_the_kernel(x, kernel, stride):
-    return max_pool2d(x, kernel, kernel)
-
-
-def _stride_is_one(x, kernel, stride):
-    return max_pool2d(x, kernel, 1)
-
-
-def _first_channel_pooled(x, kernel, stride):
-    return max_pool2d(x[:1], kernel, stride)
-
-
-def _partial_windows(x, kernel, stride):
-    _, height, width = x.shape
-    rows = -(-(height - kernel) // stride) + 1
-    columns = -(-(width - kernel) // stride) + 1
-    y = np.zeros((len(x), rows, columns))
-    for i in range(rows):
-        for j in range(columns):
-            window = x[:, i * stride : i * stride + kernel, j * stride : j * stride + kernel]
-            y[:, i, j] = window.max(axis=(1, 2))
-    return y
-
-
-def _one_window_short(x, kernel, stride):
-    return max_pool2d(x, kernel, stride)[:, :-1, :-1]
-
-
-def _pooled_transposed(x, kernel, stride):
-    return max_pool2d(x, kernel, stride).transpose(0, 2, 1)
-
-
 def _random_pooling(rng):
     kernel = rng.randint(1, 3)
     shape = rng.randint(1, 3), rng.randint(kernel, 8), rng.randint(kernel, 8)
     return _integers(rng, *shape), kernel, rng.randint(1, kernel)
+
+
+def _windows(x, k, s):
+    """All windows, flat: (C, rows, columns, k * k)."""
+    windows = sliding_window_view(x, (k, k), axis=(1, 2))[:, ::s, ::s]
+    return windows.reshape(*windows.shape[:3], k * k)
+
+
+def _largest_size(x, kernel, stride):
+    windows = _windows(x, kernel, stride)
+    best = abs(windows).argmax(axis=-1)
+    return np.take_along_axis(windows, best[..., None], axis=-1)[..., 0]
+
+
+def _one_maximum_for_all_channels(x, kernel, stride):
+    return np.repeat(max_pool2d(x, kernel, stride).max(axis=0, keepdims=True), len(x), axis=0)
 
 
 MAX_POOL = Exercise(
@@ -350,88 +174,40 @@ MAX_POOL = Exercise(
         (_counted(1, 4, 3) * 5 % 7, 2, 1),
     ),
     random_case=_random_pooling,
-    wrong_ideas=(
-        WrongIdea(
-            "pooled over the channels",
-            _over_channels,
-            "Your output has lost its channels. Pooling treats every channel by itself: a map "
-            "for edges and a map for dots are not compared.",
+    wrong_ideas={
+        "Your output has lost its channels. Pooling treats every channel by itself: a map "
+        "for edges and a map for dots are not compared.": lambda x, k, s: max_pool2d(x, k, s).max(
+            axis=0
         ),
-        WrongIdea(
-            "one maximum for all channels",
-            _over_channels_repeated,
-            "All your channels are the same. Compare values of one channel only with values of "
-            "that channel.",
+        "All your channels are the same. Compare values of one channel only with values of "
+        "that channel.": _one_maximum_for_all_channels,
+        "Your output has one channel. As many channels come out of a pooling as go "
+        "in.": lambda x, k, s: max_pool2d(x[:1], k, s),
+        "You take the mean of each window: that is average pooling.": lambda x, k, s: _windows(
+            x, k, s
+        ).mean(axis=-1),
+        "You keep the smallest value of each window.": lambda x, k, s: _windows(x, k, s).min(
+            axis=-1
         ),
-        WrongIdea(
-            "pooled the first channel only",
-            _first_channel_pooled,
-            "Your output has one channel. As many channels come out of a pooling as go in.",
+        "Where all values of a window are negative you return 0. With which value should the "
+        "search for the largest begin?": lambda x, k, s: max_pool2d(x, k, s).clip(min=0),
+        "You compare sizes without their signs: of −5 and 3 you keep −5.": _largest_size,
+        "Your windows lie side by side. With a stride smaller than the kernel they "
+        "overlap.": lambda x, k, s: max_pool2d(x, k, k),
+        "Your window moves one pixel at a time, whatever `stride` is.": lambda x, k, s: max_pool2d(
+            x, k, 1
         ),
-        WrongIdea(
-            "took the mean",
-            _average,
-            "You take the mean of each window: that is average pooling.",
+        "You also pool windows that hang over the border. A window counts only if all of it "
+        "lies on the map.": lambda x, k, s: max_pool2d(
+            np.pad(x, ((0, 0), (0, s - 1), (0, s - 1)), "edge"), k, s
         ),
-        WrongIdea(
-            "took the minimum",
-            _minimum,
-            "You keep the smallest value of each window.",
+        "Your output lacks its last row and column. How many outputs has a map that is as "
+        "large as the window?": lambda x, k, s: max_pool2d(x, k, s)[:, :-1, :-1],
+        "Rows and columns of your output are exchanged. A wide map stays wide.": lambda x, k, s: (
+            max_pool2d(x, k, s).transpose(0, 2, 1)
         ),
-        WrongIdea(
-            "began with zero",
-            _starts_at_zero,
-            "Where all values of a window are negative you return 0. With which value should the "
-            "search for the largest begin?",
-        ),
-        WrongIdea(
-            "largest by size",
-            _largest_size,
-            "You compare sizes without their signs: of −5 and 3 you keep −5.",
-        ),
-        WrongIdea(
-            "stride fixed to the kernel",
-            _stride_is_the_kernel,
-            "Your windows lie side by side. With a stride smaller than the kernel they overlap.",
-        ),
-        WrongIdea(
-            "stride fixed to 1",
-            _stride_is_one,
-            "Your window moves one pixel at a time, whatever `stride` is.",
-        ),
-        WrongIdea(
-            "kept incomplete windows",
-            _partial_windows,
-            "You also pool windows that hang over the border. A window counts only if all of it "
-            "lies on the map.",
-        ),
-        WrongIdea(
-            "one window too few",
-            _one_window_short,
-            "Your output lacks its last row and column. How many outputs has a map that is as "
-            "large as the window?",
-        ),
-        WrongIdea(
-            "rows and columns exchanged",
-            _pooled_transposed,
-            "Rows and columns of your output are exchanged. A wide map stays wide.",
-        ),
-    ),
+    },
 )
-
-
-def check_max_pool2d(student_function, *, seconds: float = SECONDS) -> Report:
-    """Check `max_pool2d(x, kernel, stride)`: x (C, H, W) -> (C, rows, columns).
-
-    Inputs: integer NumPy arrays with negative values, kernel <= H, W, stride <= kernel, no
-    padding, incomplete windows left out. The result may be a NumPy array or a torch tensor. See
-    `Exercise.check` for `seconds`, the Report and the errors.
-    """
-    return MAX_POOL.check(student_function, seconds=seconds)
-
-
-# ---------------------------------------------------------------------------------------------
-# 05.layer-cost
 
 
 def layer_cost(n, channels, filters, kernel, stride, padding):
@@ -443,76 +219,19 @@ def layer_cost(n, channels, filters, kernel, stride, padding):
     return size, parameters, macs
 
 
-def _cost_without_bias(n, channels, filters, kernel, stride, padding):
-    size, parameters, macs = layer_cost(n, channels, filters, kernel, stride, padding)
-    return size, parameters - filters, macs
-
-
-def _cost_one_bias(n, channels, filters, kernel, stride, padding):
-    size, parameters, macs = layer_cost(n, channels, filters, kernel, stride, padding)
-    return size, parameters - filters + 1, macs
-
-
-def _cost_of_flat_filters(n, channels, filters, kernel, stride, padding):
-    return layer_cost(n, 1, filters, kernel, stride, padding)
-
-
-def _cost_of_one_filter(n, channels, filters, kernel, stride, padding):
-    return layer_cost(n, channels, 1, kernel, stride, padding)
-
-
-def _cost_at_the_input(n, channels, filters, kernel, stride, padding):
-    size, parameters, _ = layer_cost(n, channels, filters, kernel, stride, padding)
-    return size, parameters, n * n * filters * channels * kernel * kernel
-
-
-def _cost_along_one_axis(n, channels, filters, kernel, stride, padding):
-    size, parameters, macs = layer_cost(n, channels, filters, kernel, stride, padding)
-    return size, parameters, macs // size
-
-
-def _cost_of_a_line(n, channels, filters, kernel, stride, padding):
-    size, _, _ = layer_cost(n, channels, filters, kernel, stride, padding)
-    weights = filters * channels * kernel
-    return size, weights + filters, size * size * weights
-
-
-def _cost_with_biases(n, channels, filters, kernel, stride, padding):
-    size, parameters, _ = layer_cost(n, channels, filters, kernel, stride, padding)
-    return size, parameters, size * size * parameters
-
-
-def _cost_in_flops(n, channels, filters, kernel, stride, padding):
-    size, parameters, macs = layer_cost(n, channels, filters, kernel, stride, padding)
-    return size, parameters, 2 * macs
-
-
-def _cost_unshared(n, channels, filters, kernel, stride, padding):
-    size, parameters, macs = layer_cost(n, channels, filters, kernel, stride, padding)
-    return size, size * size * parameters, macs
-
-
-def _cost_padded_once(n, channels, filters, kernel, stride, padding):
-    return layer_cost(n + padding, channels, filters, kernel, stride, 0)
-
-
-def _cost_without_padding(n, channels, filters, kernel, stride, padding):
-    return layer_cost(n, channels, filters, kernel, stride, 0)
-
-
-def _cost_with_stride_one(n, channels, filters, kernel, stride, padding):
-    return layer_cost(n, channels, filters, kernel, 1, padding)
-
-
-def _cost_one_short(n, channels, filters, kernel, stride, padding):
-    return layer_cost(n - stride, channels, filters, kernel, stride, padding)
-
-
 def _random_cost(rng):
     kernel = rng.randint(1, 5)
     n = rng.randint(kernel + 3, 40)
     stride, padding = rng.randint(1, 3), rng.randint(0, kernel // 2)
     return n, rng.randint(1, 16), rng.randint(1, 32), kernel, stride, padding
+
+
+_Layer = namedtuple("_Layer", "n channels filters kernel stride padding")
+
+
+def _from_right(change):
+    """The idea that makes `change(layer, size, parameters, macs)` of the right three numbers."""
+    return lambda *layer: change(_Layer(*layer), *layer_cost(*layer))
 
 
 LAYER_COST = Exercise(
@@ -529,98 +248,59 @@ LAYER_COST = Exercise(
         (33, 4, 10, 3, 3, 0),
     ),
     random_case=_random_cost,
-    wrong_ideas=(
-        WrongIdea(
-            "forgot the biases",
-            _cost_without_bias,
-            "Size and MACs are right. The layer has a few more parameters: one more number for "
-            "each filter.",
+    wrong_ideas={
+        "Size and MACs are right. The layer has a few more parameters: one more number for "
+        "each filter.": _from_right(
+            lambda layer, size, parameters, macs: (size, parameters - layer.filters, macs)
         ),
-        WrongIdea(
-            "one bias for the layer",
-            _cost_one_bias,
-            "You count one bias. Each filter has its own.",
+        "You count one bias. Each filter has its own.": _from_right(
+            lambda layer, size, parameters, macs: (size, parameters - layer.filters + 1, macs)
         ),
-        WrongIdea(
-            "flat filters",
-            _cost_of_flat_filters,
-            "Your filters are matrices. A filter reads all channels of the input, so it is a "
-            "tensor: what is its third dimension?",
+        "Your filters are matrices. A filter reads all channels of the input, so it is a "
+        "tensor: what is its third dimension?": lambda n, c, m, k, s, p: layer_cost(
+            n, 1, m, k, s, p
         ),
-        WrongIdea(
-            "one filter",
-            _cost_of_one_filter,
-            "This is the cost of a single filter. Every channel of the output has its own.",
+        "This is the cost of a single filter. Every channel of the output has its "
+        "own.": lambda n, c, m, k, s, p: layer_cost(n, c, 1, k, s, p),
+        "Parameters and size are right. At how many places is the filter applied: as many as "
+        "the input has pixels, or as many as there are outputs?": _from_right(
+            lambda layer, size, parameters, macs: (
+                size,
+                parameters,
+                macs // size**2 * layer.n**2,
+            )
         ),
-        WrongIdea(
-            "counted positions on the input",
-            _cost_at_the_input,
-            "Parameters and size are right. At how many places is the filter applied: as many as "
-            "the input has pixels, or as many as there are outputs?",
+        "Parameters and size are right. The filter moves over rows *and* columns: how many "
+        "positions is that?": _from_right(
+            lambda layer, size, parameters, macs: (size, parameters, macs // size)
         ),
-        WrongIdea(
-            "positions along one axis",
-            _cost_along_one_axis,
-            "Parameters and size are right. The filter moves over rows *and* columns: how many "
-            "positions is that?",
+        "Your filter has `kernel` weights per channel. It is a square.": _from_right(
+            lambda layer, size, parameters, macs: (
+                size,
+                (parameters - layer.filters) // layer.kernel + layer.filters,
+                macs // layer.kernel,
+            )
         ),
-        WrongIdea(
-            "filters of one row",
-            _cost_of_a_line,
-            "Your filter has `kernel` weights per channel. It is a square.",
+        "Your MACs include the biases. The convention of this course counts one multiply-add "
+        "for each weight that is used; a bias multiplies nothing.": _from_right(
+            lambda layer, size, parameters, macs: (size, parameters, size**2 * parameters)
         ),
-        WrongIdea(
-            "multiply-adds for the biases",
-            _cost_with_biases,
-            "Your MACs include the biases. The convention of this course counts one multiply-add "
-            "for each weight that is used; a bias multiplies nothing.",
+        "You count each multiplication and each addition: these are FLOPs. A MAC is a "
+        "multiplication together with its addition.": _from_right(
+            lambda layer, size, parameters, macs: (size, parameters, 2 * macs)
         ),
-        WrongIdea(
-            "counted FLOPs",
-            _cost_in_flops,
-            "You count each multiplication and each addition: these are FLOPs. A MAC is a "
-            "multiplication together with its addition.",
+        "Size and MACs are right. The parameters are shared: the same filter is used at every "
+        "position, and counted once.": _from_right(
+            lambda layer, size, parameters, macs: (size, size**2 * parameters, macs)
         ),
-        WrongIdea(
-            "weights of their own at every position",
-            _cost_unshared,
-            "Size and MACs are right. The parameters are shared: the same filter is used at every "
-            "position, and counted once.",
+        "Your image grows by `padding` once. Zeros stand on both sides of each "
+        "row.": lambda n, c, m, k, s, p: layer_cost(n + p, c, m, k, s, 0),
+        "Your layer has no padding. With padding the window stands in more "
+        "positions.": lambda n, c, m, k, s, p: layer_cost(n, c, m, k, s, 0),
+        "Your window moves one pixel at a time, whatever `stride` is.": lambda n, c, m, k, s, p: (
+            layer_cost(n, c, m, k, 1, p)
         ),
-        WrongIdea(
-            "padded one end only",
-            _cost_padded_once,
-            "Your image grows by `padding` once. Zeros stand on both sides of each row.",
-        ),
-        WrongIdea(
-            "forgot the padding",
-            _cost_without_padding,
-            "Your layer has no padding. With padding the window stands in more positions.",
-        ),
-        WrongIdea(
-            "ignored the stride",
-            _cost_with_stride_one,
-            "Your window moves one pixel at a time, whatever `stride` is.",
-        ),
-        WrongIdea(
-            "one output too few",
-            _cost_one_short,
-            "You are one output short along each side. Think of fence posts: what if the filter is "
-            "as large as the image?",
-        ),
-    ),
+        "You are one output short along each side. Think of fence posts: what if the filter is "
+        "as large as the image?": lambda n, c, m, k, s, p: layer_cost(n - s, c, m, k, s, p),
+    },
 )
-
-
-def check_layer_cost(student_function, *, seconds: float = SECONDS) -> Report:
-    """Check `layer_cost(n, channels, filters, kernel, stride, padding)`, a tuple of three integers.
-
-    The three are the side of the output, the parameters (weights and one bias per filter) and the
-    MACs (one multiply-add per weight and output position; biases not counted). Inputs: a square
-    image of n x n pixels, n > kernel >= 1, stride >= 1, 0 <= padding <= kernel // 2. See
-    `Exercise.check` for `seconds`, the Report and the errors.
-    """
-    return LAYER_COST.check(student_function, seconds=seconds)
-
-
-EXERCISES = (CONV2D, MAX_POOL, LAYER_COST)

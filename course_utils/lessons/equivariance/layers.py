@@ -12,7 +12,6 @@ Source of the definition: I. Goodfellow, Y. Bengio, A. Courville, "Deep Learning
 """
 
 import io
-import operator
 from functools import cache
 from typing import NamedTuple
 
@@ -24,18 +23,7 @@ from course_utils.ops import max_pool2d
 SIZE = 16
 """Rows and columns of the pictures."""
 
-KERNELS = (3, 5, 7)
-"""Sizes of the edge kernel."""
-
-PICTURES = ("digit", "gull")
-
-LAYERS = {
-    "circular": 1,
-    "zeros": 1,
-    "strided": 2,
-    "pooled": 2,
-    "dense": 1,
-}
+STRIDES = {"circular": 1, "zeros": 1, "strided": 2, "pooled": 2, "dense": 1}
 """Layer -> its stride."""
 
 _SCAN = 27  # a seven: its strokes run in several directions, and no turn of it looks like itself
@@ -84,17 +72,13 @@ class Paths(NamedTuple):
         return self.there != self.here
 
 
-def shift(x, dx, dy=0):
+def shift(x, dx, dy):
     """Shift the last two axes of an array by dx columns to the right and dy rows down.
 
     (T x)[row, column] = x[(row - dy) mod H, (column - dx) mod W]: values move to other places and
-    none is changed. What leaves at one side comes in at the opposite one. x (..., H, W) -> the
-    same shape. Raises ValueError for fewer than two axes or a shift that is no whole number.
+    none is changed. What leaves at one side comes in at the opposite one.
     """
-    x = np.asarray(x)
-    if x.ndim < 2:
-        raise ValueError(f"x must have shape (..., H, W), got {x.shape}")
-    return np.roll(x, (_whole("dy", dy), _whole("dx", dx)), axis=(-2, -1))
+    return np.roll(x, (dy, dx), axis=(-2, -1))
 
 
 def equivariance_error(f, transform, x, output_transform=None):
@@ -102,92 +86,78 @@ def equivariance_error(f, transform, x, output_transform=None):
 
     f, transform (T), output_transform (T'; None: the same as T) take and return NumPy arrays or
     torch tensors. 0 means that the two paths agree; two unrelated outputs of equal size are
-    sqrt(2) apart. Raises ValueError where the two paths have different shapes and where f(x) is
-    zero everywhere.
+    sqrt(2) apart. Raises ValueError where the two paths have different shapes: broadcast, they
+    would give a number all the same.
     """
     mapped = f(x)
     there, here = f(transform(x)), (output_transform or transform)(mapped)
-    if tuple(there.shape) != tuple(here.shape):
-        raise ValueError(
-            f"f(T x) and T' f(x) must have the same shape, got {tuple(there.shape)} and "
-            f"{tuple(here.shape)}"
-        )
-    size = _norm(mapped)
-    if size == 0:
-        raise ValueError("f(x) must not be zero everywhere: the error is relative to its size")
-    return _norm(there - here) / size
+    if there.shape != here.shape:
+        shapes = f"{tuple(there.shape)} and {tuple(here.shape)}"
+        raise ValueError(f"f(T x) and T' f(x) must have the same shape, got {shapes}")
+    return _norm(there - here) / _norm(mapped)
 
 
+@cache
 def picture(name):
-    """One of the two pictures, (16, 16) int64.
+    """One of two pictures, (16, 16) int64, read-only.
 
     "digit": a real scan of a seven (data/README.md), 0 to 16, 0 is paper; a margin of four cells
-    on each side is empty. "gull": a drawn scene, 0 to 9, that fills its frame. Raises ValueError
-    for another name.
+    on each side is empty. "gull": a drawn scene, 0 to 9, that fills its frame.
     """
-    if name not in PICTURES:
-        raise ValueError(f"picture must be one of {', '.join(map(repr, PICTURES))}, got {name!r}")
-    return _pictures()[name].copy()
+    if name == "gull":
+        cells = np.array([[int(cell) for cell in line] for line in _GULL.split()])
+    else:
+        with np.load(io.BytesIO(read_verified("digits.npz")), allow_pickle=False) as arrays:
+            scan = arrays["images"][_SCAN].astype(np.int64)
+        cells = np.pad(scan, (SIZE - len(scan)) // 2)
+    cells.setflags(write=False)  # the same array is given to all
+    return cells
 
 
 def edge_kernel(size):
-    """A kernel of whole numbers that answers to slanting edges, (size, size) int64.
+    """A kernel of whole numbers that answers to slanting edges, (size, size) int64, size odd.
 
     A binomial smoothing times a difference, across (twice) and down; with size 3, twice Sobel's
-    one kernel plus the other. Raises ValueError for a size other than 3, 5 or 7.
+    one kernel plus the other.
     """
-    if size not in KERNELS:
-        raise ValueError(f"kernel must be one of {', '.join(map(str, KERNELS))}, got {size!r}")
     smooth = np.array([1])
     for _ in range(size - 1):
         smooth = np.convolve(smooth, [1, 1])
-    steps = np.arange(size) - size // 2
-    slope = smooth * steps // np.gcd.reduce(smooth * steps)
+    slope = smooth * (np.arange(size) - size // 2)
+    slope //= np.gcd.reduce(slope)
     return 2 * np.outer(smooth, slope) + np.outer(slope, smooth)
 
 
-def apply_layer(x, layer, kernel=3):
-    """Apply a layer to a picture: x (n, n) with n even -> (m, m), m = n / stride.
+def apply_layer(x, layer, kernel):
+    """Apply a layer to a picture of whole numbers: x (n, n) with n even -> (m, m), m = n / stride.
 
     layer: "circular": convolution, the picture goes on at the opposite side; "zeros": convolution,
     zeros around the picture; "strided": as circular, every second row and column; "pooled":
     max-pooling, windows of 2 x 2 side by side; "dense": a fully connected layer from all n * n
-    cells to as many, its weights -1, 0 or 1, fixed. kernel: 3, 5 or 7, of the convolutions.
-
-    Whole numbers stay whole numbers. Raises ValueError for another layer, kernel or shape.
+    cells to as many, its weights -1, 0 or 1, fixed. kernel: size, of the convolutions.
     """
-    if layer not in LAYERS:
-        raise ValueError(f"layer must be one of {', '.join(map(repr, LAYERS))}, got {layer!r}")
-    x = np.asarray(x)
-    if x.ndim != 2 or x.shape[0] != x.shape[1] or x.shape[0] < 8 or x.shape[0] % 2:
-        raise ValueError(f"x must have shape (n, n), n even and >= 8, got {x.shape}")
-    weights = edge_kernel(kernel)
     if layer == "pooled":
         return max_pool2d(x[None], 2)[0]
     if layer == "dense":
         return (_dense_weights(x.size) @ x.ravel()).reshape(x.shape)
     padded = np.pad(x, kernel // 2, mode="constant" if layer == "zeros" else "wrap")
     windows = np.lib.stride_tricks.sliding_window_view(padded, (kernel, kernel))
-    step = LAYERS[layer]
-    return np.einsum("ijtu,tu->ij", windows[::step, ::step], weights)
+    step = STRIDES[layer]
+    return np.einsum("ijtu,tu->ij", windows[::step, ::step], edge_kernel(kernel))
 
 
-def both_paths(x, layer, dx, dy=0, *, kernel=3):
+def both_paths(x, layer, kernel, dx, dy):
     """Go both ways, shift then layer and layer then shift: `Paths`.
 
     The output is shifted by dx / stride columns and dy / stride rows, rounded down where this is
-    no whole number. Raises ValueError as `apply_layer` and `shift`.
+    no whole number.
     """
-    mapped = apply_layer(x, layer, kernel)
-    shifted = shift(x, dx, dy)
-    there = apply_layer(shifted, layer, kernel)
-    step = LAYERS[layer]
-    moved = dx // step, dy // step
-    here = shift(mapped, *moved)
+    step = STRIDES[layer]
+    moved, exact = (dx // step, dy // step), dx % step == dy % step == 0
+    shifted, mapped = shift(x, dx, dy), apply_layer(x, layer, kernel)
+    there, here = apply_layer(shifted, layer, kernel), shift(mapped, *moved)
     error = _norm(there - here) / _norm(mapped)
-    return Paths(
-        np.asarray(x), shifted, mapped, there, here, moved, not (dx % step or dy % step), error
-    )
+    return Paths(x, shifted, mapped, there, here, moved, exact, error)
 
 
 def best_error(paths):
@@ -207,30 +177,12 @@ def rim(shift, kernel):
     0. A shift by one spoils 2r + 1 columns, as many as the kernel is wide. Holds as long as the
     input is wide enough, 2r + |shift| columns or more, |shift| the shorter way round.
     """
-    reach = 2 * (_whole("kernel", kernel) // 2)
-    amount = abs(_whole("shift", shift))
-    return reach + min(amount, reach) if amount else 0
+    reach = 2 * (kernel // 2)
+    return reach + min(abs(shift), reach) if shift else 0
 
 
 def _norm(values):
     return float((values**2).sum()) ** 0.5
-
-
-def _whole(name, value):
-    try:
-        if isinstance(value, bool):
-            raise TypeError
-        return operator.index(value)
-    except TypeError:
-        raise ValueError(f"{name} must be a whole number, got {value!r}") from None
-
-
-@cache
-def _pictures():
-    with np.load(io.BytesIO(read_verified("digits.npz")), allow_pickle=False) as arrays:
-        scan = arrays["images"][_SCAN].astype(np.int64)
-    gull = np.array([[int(c) for c in line] for line in _GULL.split()])
-    return {"digit": np.pad(scan, (SIZE - len(scan)) // 2), "gull": gull}
 
 
 @cache

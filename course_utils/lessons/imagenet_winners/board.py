@@ -15,9 +15,9 @@ from typing import NamedTuple
 from course_utils.drawing.style import FAINT, GOOD, INK, PAPER, tint
 from course_utils.state import StateFile
 
-_VERSION = 2  # version 1 had no recipes: its designs come back with the recipe ""
+_VERSION = 2
 _OTHER = "other recipe"
-_HEADS = ["Place", "Design", "Right", "Multiply-adds", "Parameters"]
+_HEADS = ("Place", "Design", "Right", "Multiply-adds", "Parameters")
 
 
 def percent(right: int, asked: int) -> str:
@@ -29,7 +29,7 @@ class Entry(NamedTuple):
     """A design on the board.
 
     right, asked: answers of all its trainings on the test part. recipe: how it was trained, as a
-    text that is equal for designs that can be compared; empty if that is not known.
+    text that is equal for designs that can be compared.
     """
 
     name: str
@@ -40,25 +40,23 @@ class Entry(NamedTuple):
     recipe: str = ""
 
     @property
-    def accuracy(self) -> float:
-        """Share of right answers, from 0 to 1."""
-        return self.right / self.asked
-
-    @property
     def key(self) -> tuple:
         """What the board is ordered by: more right answers, then fewer MACs, then parameters."""
-        return (-self.accuracy, self.macs, self.parameters)
+        return (-self.right / self.asked, self.macs, self.parameters)
+
+
+def in_order(entries: Sequence[Entry]) -> list[Entry]:
+    """Return the entries, the best first; equal ones by name."""
+    return sorted(entries, key=lambda one: (*one.key, one.name))
 
 
 class Board:
     """The designs so far, the best first. As the last expression of a cell it is shown as a table.
 
-    Attributes:
-        entries: the designs of the board's recipe, in their order. `len` counts these.
-        others: the designs of another recipe, by name; they have no place.
-        references: networks of the course, by the board's recipe; they have no place either.
-        notice: what to say about the file; empty as a rule.
-        trained: how the designs were trained, in a sentence for the caption.
+    entries: the designs of the board's recipe, in their order; `len` counts these. others: the
+    designs of another recipe, by name; they have no place. references: networks of the course, by
+    the board's recipe; they have no place either. notice: what to say about the file, empty as a
+    rule. trained: how the designs were trained, in a sentence for the caption.
     """
 
     def __init__(
@@ -79,12 +77,16 @@ class Board:
     def __len__(self) -> int:
         return len(self.entries)
 
-    def _lines(self) -> list[tuple[str, Entry]]:
-        """(place, entry): designs and references in one order, then those of another recipe."""
-        places = [(f"{i}", one) for i, one in enumerate(self.entries, 1)]
-        both = places + [("course", one) for one in self.references]
-        ranked = sorted(both, key=lambda line: line[1].key)
-        return ranked + [(_OTHER, one) for one in self.others]
+    def _rows(self) -> list[tuple[str, ...]]:
+        """The texts of each row: designs and references in one order, then the other recipes."""
+        lines = [(f"{place}", one) for place, one in enumerate(self.entries, 1)]
+        lines += [("course", one) for one in self.references]
+        lines.sort(key=lambda line: line[1].key)
+        lines += [(_OTHER, one) for one in self.others]
+        return [
+            (place, e.name, percent(e.right, e.asked), f"{e.macs:,}", f"{e.parameters:,}")
+            for place, e in lines
+        ]
 
     def _caption(self) -> str:
         count = {0: "No design yet", 1: "1 design"}.get(len(self), f"{len(self)} designs")
@@ -95,36 +97,29 @@ class Board:
         return f"{ranked} {more} trained by another recipe: not comparable, so without a place."
 
     def __repr__(self) -> str:
-        cells = [_HEADS, *(_cells(place, one) for place, one in self._lines())]
-        widths = [max(len(row[i]) for row in cells) for i in range(len(_HEADS))]
-        lines = [
-            "  ".join(
-                cell.ljust(width) if i < 2 else cell.rjust(width)
-                for i, (cell, width) in enumerate(zip(row, widths, strict=True))
-            ).rstrip()
-            for row in cells
-        ]
-        return "\n".join(
-            [self._caption(), *(lines if cells[1:] else []), *filter(None, [self.notice])]
-        )
+        rows = [_HEADS, *self._rows()]
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        lines = []
+        for row in rows if rows[1:] else ():
+            cells = [f"{cell:{'<>'[i > 1]}{widths[i]}}" for i, cell in enumerate(row)]
+            lines.append("  ".join(cells).rstrip())
+        return "\n".join([self._caption(), *lines, *filter(None, [self.notice])])
 
     def _repr_html_(self) -> str:
         cell = f"padding:.15em .8em;color:{INK};border-bottom:1px solid {FAINT};text-align:"
+        right = f"{cell}right;font-variant-numeric:tabular-nums"
         heads = "".join(
             f'<th scope="col" style="{cell}{"left" if i < 2 else "right"}">{head}</th>'
             for i, head in enumerate(_HEADS)
         )
         rows = []
-        for place, one in self._lines():
+        for row in self._rows():
+            place, name, *numbers = map(html.escape, row)
             ground = "none" if place in ("course", _OTHER) else tint(GOOD, 0.1)
-            texts = [html.escape(text) for text in _cells(place, one)]
-            data = "".join(
-                f'<td style="{cell}right;font-variant-numeric:tabular-nums">{text}</td>'
-                for text in texts[2:]
-            )
+            data = "".join(f'<td style="{right}">{number}</td>' for number in numbers)
             rows.append(
-                f'<tr style="background:{ground}"><td style="{cell}left">{texts[0]}</td>'
-                f'<th scope="row" style="{cell}left">{texts[1]}</th>{data}</tr>'
+                f'<tr style="background:{ground}"><td style="{cell}left">{place}</td>'
+                f'<th scope="row" style="{cell}left">{name}</th>{data}</tr>'
             )
         notice = f'<p role="status">{html.escape(self.notice)}</p>' if self.notice else ""
         return (
@@ -133,21 +128,6 @@ class Board:
             f"{html.escape(self.trained)}</caption><thead><tr>{heads}</tr></thead>"
             f"<tbody>{''.join(rows)}</tbody></table>{notice}</div>"
         )
-
-
-def _cells(place: str, one: Entry) -> list[str]:
-    return [
-        place,
-        one.name,
-        percent(one.right, one.asked),
-        f"{one.macs:,}",
-        f"{one.parameters:,}",
-    ]
-
-
-def in_order(entries: Sequence[Entry]) -> list[Entry]:
-    """Return the entries, the best first; equal ones by name."""
-    return sorted(entries, key=lambda one: (*one.key, one.name))
 
 
 class BoardContent(NamedTuple):
@@ -172,47 +152,32 @@ class BoardFile(StateFile[BoardContent]):
         return BoardContent([], [])
 
     def decode(self, data: object) -> BoardContent:
-        """Return what the file holds; ValueError says what is wrong with it.
-
-        Of version 1 the designs come back with the recipe "". Its references are left out: they
-        are trained anew.
-        """
-        version = data.get("version") if isinstance(data, dict) else None
-        if version not in (1, _VERSION):
+        """Return what the file holds; ValueError says what is wrong with it."""
+        if not isinstance(data, dict) or data.get("version") != _VERSION:
             raise ValueError(f"it is no board of version {_VERSION}")
-        fields = Entry._fields if version == _VERSION else Entry._fields[:-1]
-        designs = _entries(data.get("designs"), fields)
-        if len({one.name for one in designs}) < len(designs):
+        content = BoardContent(_entries(data.get("designs")), _entries(data.get("references")))
+        if len({one.name for one in content.designs}) < len(content.designs):
             raise ValueError("a name stands there twice")
-        found = _entries(data.get("references"), fields) if version == _VERSION else []
-        return BoardContent(designs, found)
+        return content
 
     def encode(self, content: BoardContent) -> dict:
         """Return version, designs and references."""
-        return {
-            "version": _VERSION,
-            "designs": [one._asdict() for one in content.designs],
-            "references": [one._asdict() for one in content.references],
-        }
+        lists = {key: [one._asdict() for one in value] for key, value in content._asdict().items()}
+        return {"version": _VERSION, **lists}
 
 
-def _entries(records: object, fields: Sequence[str]) -> list[Entry]:
+def _entries(records: object) -> list[Entry]:
     if not isinstance(records, list):
         raise ValueError("it holds no list of designs")
     found = []
     for record in records:
-        if not isinstance(record, dict) or record.keys() != set(fields):
+        if not isinstance(record, dict) or record.keys() != set(Entry._fields):
             raise ValueError("a design is damaged")
         one = Entry(**record)
         numbers = (one.parameters, one.macs, one.right, one.asked)
-        whole = all(isinstance(n, int) and not isinstance(n, bool) and n >= 0 for n in numbers)
-        if (
-            not isinstance(one.name, str)
-            or not isinstance(one.recipe, str)
-            or not whole
-            or not one.right <= one.asked
-            or not one.asked
-        ):
+        whole = all(type(number) is int and number >= 0 for number in numbers)
+        texts = isinstance(one.name, str) and isinstance(one.recipe, str)
+        if not (whole and texts and one.right <= one.asked > 0):
             raise ValueError("a design is damaged")
         found.append(one)
     return found

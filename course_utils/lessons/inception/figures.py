@@ -7,10 +7,9 @@ follows fig. 2, `draw_crops` shows Table 3.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from math import isfinite
-from numbers import Integral
 from typing import TYPE_CHECKING, NamedTuple
 
+from course_utils.drawing.plots import lines, new_axes
 from course_utils.drawing.style import (
     BAD,
     CYCLE,
@@ -24,7 +23,7 @@ from course_utils.drawing.style import (
     PAPER,
     tint,
 )
-from course_utils.drawing.svg import TIMES, Diagram, font, frame, number, text
+from course_utils.drawing.svg import TIMES, Diagram, box, circle, frame, number, path, rect, text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -32,102 +31,64 @@ if TYPE_CHECKING:
 VARIANTS = ("naive", "reduced")
 """Fig. 2(a), and fig. 2(b) "with dimension reduction"."""
 
-FILTERS = ("1x1", "3x3 reduce", "3x3", "5x5 reduce", "5x5", "pool projection")
-"""The six numbers of a module, as the columns of Table 1 name them."""
 
+class Layer(NamedTuple):
+    """A layer of a branch; one without weights is the max-pooling.
 
-class Branch(NamedTuple):
-    """One of the four branches of a module, counted by hand.
-
-    kernel: rows of its filter, 3 for the pooling. first, second: (filters, multiply-adds, weights)
-    of the layers that lie one behind the other, None where there is none; the pooling itself has no
-    weights and is no layer here. channels: what the branch puts out.
+    kernel: rows of its filter. maps: what it puts out. weights: without biases.
     """
 
     kernel: int
-    pooling: bool
-    first: tuple[int, int, int] | None
-    second: tuple[int, int, int] | None
-    channels: int
-
-    @property
-    def macs(self) -> int:
-        """Multiply-adds of the branch."""
-        return sum(layer[1] for layer in (self.first, self.second) if layer)
-
-    @property
-    def weights(self) -> int:
-        """Weights of the branch, without biases."""
-        return sum(layer[2] for layer in (self.first, self.second) if layer)
+    maps: int
+    weights: int
 
 
 class Module(NamedTuple):
-    """A module: its variant, its input (in_maps x side x side), its four branches."""
+    """A module counted by hand: its input (in_maps x side x side), its four branches.
 
-    variant: str
+    branches: 1x1, 3x3, 5x5, pooling; each one layer, or two of which the second reads the first.
+    """
+
     in_maps: int
     side: int
-    branches: tuple[Branch, Branch, Branch, Branch]
-
-    @property
-    def macs(self) -> int:
-        """Multiply-adds of one image: one per weight and position."""
-        return sum(branch.macs for branch in self.branches)
+    branches: tuple[tuple[Layer, ...], ...]
 
     @property
     def weights(self) -> int:
         """Weights without biases."""
-        return sum(branch.weights for branch in self.branches)
+        return sum(layer.weights for branch in self.branches for layer in branch)
 
     @property
-    def out_maps(self) -> int:
-        """Channels after the concatenation."""
-        return sum(branch.channels for branch in self.branches)
+    def macs(self) -> int:
+        """Multiply-adds of one image: one per weight and position."""
+        return self.weights * self.side**2
+
+    @property
+    def channels(self) -> list[int]:
+        """What each branch puts out."""
+        return [branch[-1].maps for branch in self.branches]
 
 
 def count_module(in_maps: int, side: int, filters: Sequence[int], variant: str) -> Module:
     """Count a module on maps of side x side pixels; all its layers keep that size.
 
     Args:
-        in_maps, side: of the input, each an integer of at least 1.
-        filters: the six numbers of a row of Table 1, in the order of `FILTERS`. The naive module
-            has neither reductions nor projection and does not use theirs.
+        filters: the six numbers of a row of Table 1: 1x1, 3x3 reduce, 3x3, 5x5 reduce, 5x5, pool
+            proj. The naive module has neither reductions nor projection and does not use theirs.
         variant: "naive" or "reduced".
-
-    Raises:
-        ValueError: for an unknown variant and for numbers that are no integers >= 1.
     """
-    if variant not in VARIANTS:
-        raise ValueError(f"variant must be one of 'naive', 'reduced', got {variant!r}")
-    if len(filters) != len(FILTERS):
-        raise ValueError(f"filters must hold {len(FILTERS)} numbers, got {list(filters)}")
-    names = ("in_maps", "side", *FILTERS)
-    for name, value in zip(names, (in_maps, side, *filters), strict=True):
-        if isinstance(value, bool) or not isinstance(value, Integral) or value < 1:
-            raise ValueError(f"{name} must be an integer >= 1, got {value!r}")
-
-    def layer(inputs: int, outputs: int, kernel: int) -> tuple[int, int, int]:
-        weights = kernel**2 * inputs * outputs
-        return outputs, weights * side**2, weights
-
     n1x1, reduce3x3, n3x3, reduce5x5, n5x5, projection = filters
-    one = Branch(1, False, None, layer(in_maps, n1x1, 1), n1x1)
+
+    def convolution(kernel: int, inputs: int, maps: int) -> Layer:
+        return Layer(kernel, maps, kernel**2 * inputs * maps)
+
+    one, pool = convolution(1, in_maps, n1x1), Layer(3, in_maps, 0)
     if variant == "naive":
-        return Module(
-            variant,
-            in_maps,
-            side,
-            (
-                one,
-                Branch(3, False, None, layer(in_maps, n3x3, 3), n3x3),
-                Branch(5, False, None, layer(in_maps, n5x5, 5), n5x5),
-                Branch(3, True, None, None, in_maps),
-            ),
-        )
-    three = Branch(3, False, layer(in_maps, reduce3x3, 1), layer(reduce3x3, n3x3, 3), n3x3)
-    five = Branch(5, False, layer(in_maps, reduce5x5, 1), layer(reduce5x5, n5x5, 5), n5x5)
-    pool = Branch(3, True, None, layer(in_maps, projection, 1), projection)
-    return Module(variant, in_maps, side, (one, three, five, pool))
+        three, five = convolution(3, in_maps, n3x3), convolution(5, in_maps, n5x5)
+        return Module(in_maps, side, ((one,), (three,), (five,), (pool,)))
+    three = convolution(1, in_maps, reduce3x3), convolution(3, reduce3x3, n3x3)
+    five = convolution(1, in_maps, reduce5x5), convolution(5, reduce5x5, n5x5)
+    return Module(in_maps, side, ((one,), three, five, (pool, convolution(1, in_maps, projection))))
 
 
 def millions(macs: int) -> str:
@@ -146,8 +107,9 @@ _COLOURS = (PALETTE["sky"], PALETTE["green"], PALETTE["orange"], PALETTE["purple
 _ROWS = (46, 112, 178, 244)  # middles of the four branches
 _HEIGHT = 290
 _IN, _FIRST, _SECOND, _OUT = 66, 282, 540, 800  # centres
-_BOX = (190, 50)
-_BAR = 26, 264  # top and bottom of the output
+_WIDE, _TALL = 190, 50  # a layer
+_TOP, _BOTTOM = 26, 264  # of the stacked output
+_WIRE = {"stroke": MUTED, "stroke_width": 1.8}
 
 
 def module_diagram(
@@ -166,21 +128,18 @@ def module_diagram(
         costs: whether numbers of filters and multiply-adds are written in.
         budget: multiply-adds. If given, the module is drawn below as a bar of multiply-adds beside
             its naive twin and this limit.
-
-    Raises:
-        ValueError: as `count_module`, and for a budget below 1.
     """
     module = count_module(in_maps, side, filters, variant)
     parts = [_input(module), _output(module, costs)]
     for row, branch, colour in zip(_ROWS, module.branches, _COLOURS, strict=True):
-        parts.append(_branch(row, branch, colour, variant, costs))
+        parts.append(_branch(row, branch, colour, side, costs))
     # Without costs two of them stand on one slide, and on one page of its PDF.
-    height, alt = _HEIGHT if costs else _HEIGHT - 8, _describe(module, costs)
+    height, alt = _HEIGHT if costs else _HEIGHT - 8, _describe(module, variant, costs)
     if budget is not None:
-        if budget < 1:
-            raise ValueError(f"budget must be a number of multiply-adds >= 1, got {budget!r}")
         naive = count_module(in_maps, side, filters, "naive")
-        parts.append(_budget_bars(module, naive, budget))
+        bars = {"this module": module} | ({"naive": naive} if variant != "naive" else {})
+        scale = 730 / max(budget, *(one.macs for one in bars.values()))
+        parts += [_budget_bars(bars, scale), _budget_line(budget, scale, module.macs > budget)]
         height += 104
         alt += f" The budget is {budget:,} multiply-adds; naive: {naive.macs:,}."
     return frame("".join(parts), height=height, alt=alt, kind="cnn-inception")
@@ -191,174 +150,105 @@ def _shape(maps: int, side: int) -> str:
 
 
 def _input(module: Module) -> str:
-    middle = sum(_BAR) / 2
-    return (
-        f'<rect x="{_IN - 26}" y="{_BAR[0] + 40}" width="52" height="{_BAR[1] - _BAR[0] - 80}" '
-        f'rx="6" fill="{tint(INPUT, 0.16)}" stroke="{INPUT}" stroke-width="2"/>'
-        + text(_IN, _BAR[1] - 14, "in", font(15), anchor="middle", bold=True, fill=INPUT)
-        + text(_IN, _BAR[1] + 8, _shape(module.in_maps, module.side), font(15), anchor="middle")
-        + "".join(
-            f'<path d="M{_IN + 26} {number(middle)}C{_IN + 70} {number(middle)} {_IN + 70} {row} '
-            f"{_FIRST - _BOX[0] / 2 - 4 if _has_first(module, i) else _SECOND - _BOX[0] / 2 - 4} "
-            f'{row}" fill="none" stroke="{MUTED}" stroke-width="1.8"/>'
-            for i, row in enumerate(_ROWS)
-        )
-    )
-
-
-def _has_first(module: Module, index: int) -> bool:
-    branch = module.branches[index]
-    return bool(branch.first) or (branch.pooling and bool(branch.second))
-
-
-def _branch(row: int, branch: Branch, colour: str, variant: str, costs: bool) -> str:
-    parts = []
-    size = f"{branch.kernel}{TIMES}{branch.kernel}"
-    if branch.pooling:
-        at = _FIRST if branch.second else _SECOND
-        parts.append(_box(at, row, f"{size} max-pooling", "no weights", MUTED, costs))
-        if branch.second:
-            parts.append(_link(row))
-            label = _label(f"1{TIMES}1", branch.second, costs)
-            parts.append(_box(_SECOND, row, *label, colour, costs, dashed=True))
-        return "".join(parts)
-    if branch.first:
-        parts.append(
-            _box(
-                _FIRST,
-                row,
-                *_label(f"1{TIMES}1", branch.first, costs),
-                colour,
-                costs,
-                dashed=True,
-            )
-        )
-        parts.append(_link(row))
-    parts.append(_box(_SECOND, row, *_label(size, branch.second, costs), colour, costs))
+    middle = (_TOP + _BOTTOM) / 2
+    parts = [
+        box(_IN - 26, _TOP + 40, 52, _BOTTOM - _TOP - 80, INPUT, 0.16, rx=6, stroke_width=2),
+        text(_IN, _BOTTOM - 14, "in", 15, anchor="middle", bold=True, fill=INPUT),
+        text(_IN, _BOTTOM + 8, _shape(module.in_maps, module.side), 15, anchor="middle"),
+    ]
+    for row, branch in zip(_ROWS, module.branches, strict=True):
+        end = (_FIRST if len(branch) == 2 else _SECOND) - _WIDE / 2 - 4
+        bend = f"C{_IN + 70} {middle} {_IN + 70} {row} {end} {row}"
+        parts.append(path(f"M{_IN + 26} {middle}{bend}", **_WIRE))
     return "".join(parts)
 
 
-def _label(size: str, layer: tuple[int, int, int], costs: bool) -> tuple[str, str]:
-    filters, macs, _ = layer
-    return (f"{size}, {filters}" if costs else size, f"{millions(macs)} MACs")
-
-
-def _box(
-    x: float, y: float, label: str, cost: str, colour: str, costs: bool, *, dashed: bool = False
-) -> str:
-    width, height = _BOX
-    dashes = ' stroke-dasharray="7 4"' if dashed else ""
-    lines = text(x, y + (-3 if costs else 6), label, font(16), anchor="middle", bold=True)
-    if costs:
-        lines += text(x, y + 17, cost, font(15), anchor="middle")
-    return (
-        f'<rect x="{number(x - width / 2)}" y="{number(y - height / 2)}" width="{width}" '
-        f'height="{height}" rx="8" fill="{tint(colour, 0.16)}" stroke="{colour}" '
-        f'stroke-width="2.4"{dashes}/>{lines}'
-    )
-
-
-def _link(row: int) -> str:
-    start, end = _FIRST + _BOX[0] / 2, _SECOND - _BOX[0] / 2
-    return (
-        f'<path d="M{number(start + 2)} {row}H{number(end - 4)}" fill="none" stroke="{MUTED}" '
-        'stroke-width="1.8"/>'
-    )
+def _branch(row: int, branch: tuple[Layer, ...], colour: str, side: int, costs: bool) -> str:
+    parts = []
+    for x, layer in zip((_FIRST, _SECOND)[-len(branch) :], branch, strict=True):
+        pooling = not layer.weights
+        label = f"{layer.kernel}{TIMES}{layer.kernel}" + " max-pooling" * pooling
+        label += f", {layer.maps}" * (costs and not pooling)
+        added = len(branch) == 2 and layer.kernel == 1  # a reduction or a projection
+        look = {"rx": 8, "stroke_width": 2.4, "stroke_dasharray": "7 4" if added else None}
+        place = (x - _WIDE / 2, row - _TALL / 2, _WIDE, _TALL)
+        parts.append(box(*place, MUTED if pooling else colour, 0.16, **look))
+        parts.append(text(x, row + (-3 if costs else 6), label, 16, anchor="middle", bold=True))
+        if costs:
+            cost = "no weights" if pooling else f"{millions(layer.weights * side**2)} MACs"
+            parts.append(text(x, row + 17, cost, 15, anchor="middle"))
+    if len(branch) == 2:
+        parts.append(path(f"M{_FIRST + _WIDE / 2 + 2} {row}H{_SECOND - _WIDE / 2 - 4}", **_WIRE))
+    return "".join(parts)
 
 
 def _output(module: Module, costs: bool) -> str:
     """The stacked channels: one segment per branch, as tall as its share."""
-    top, bottom = _BAR
-    parts, y = [], float(top)
-    shares = [branch.channels for branch in module.branches]
-    if not costs:
-        shares = [1, 1, 1, 1]
-    for row, share, branch, colour in zip(_ROWS, shares, module.branches, _COLOURS, strict=True):
-        tall = (bottom - top) * share / sum(shares)
-        parts.append(
-            f'<path d="M{_SECOND + _BOX[0] / 2 + 2} {row}C{_OUT - 90} {row} {_OUT - 90} '
-            f'{number(y + tall / 2)} {_OUT - 34} {number(y + tall / 2)}" fill="none" '
-            f'stroke="{MUTED}" stroke-width="1.8"/>'
-            f'<rect x="{_OUT - 30}" y="{number(y)}" width="60" height="{number(tall)}" '
-            f'fill="{tint(colour, 0.55)}" stroke="{INK}" stroke-width="1"/>'
-        )
+    parts, y = [], float(_TOP)
+    shares, look = module.channels if costs else [1, 1, 1, 1], {"stroke": INK, "stroke_width": 1}
+    start, end = _SECOND + _WIDE / 2 + 2, _OUT - 34
+    for row, share, colour in zip(_ROWS, shares, _COLOURS, strict=True):
+        tall = (_BOTTOM - _TOP) * share / sum(shares)
+        at = number(y + tall / 2)
+        parts.append(path(f"M{start} {row}C{_OUT - 90} {row} {_OUT - 90} {at} {end} {at}", **_WIRE))
+        parts.append(rect(_OUT - 30, y, 60, tall, fill=tint(colour, 0.55), **look))
         if costs and tall >= 15:
-            parts.append(
-                text(_OUT, y + tall / 2 + 5, f"{branch.channels}", font(15), anchor="middle")
-            )
+            parts.append(text(_OUT, y + tall / 2 + 5, f"{share}", 15, anchor="middle"))
         y += tall
-    size = font(16)
-    middle = (top + bottom) / 2
-    parts.append(text(_OUT + 44, middle - 8, "concatenated", font(15), fill=MUTED))
+    middle, left = (_TOP + _BOTTOM) / 2, _OUT + 44
+    out = _shape(sum(module.channels), module.side) if costs else "along channels"
+    parts.append(text(left, middle - 8, "concatenated", 15, fill=MUTED))
+    parts.append(text(left, middle + 16, out, 16, bold=True, fill=OUTPUT))
     if costs:
-        out = _shape(module.out_maps, module.side)
-        parts.append(text(_OUT + 44, middle + 16, out, size, bold=True, fill=OUTPUT))
-        parts.append(text(_OUT + 44, middle + 40, f"{millions(module.macs)} MACs", font(15)))
-    else:
-        parts.append(text(_OUT + 44, middle + 16, "along channels", size, bold=True, fill=OUTPUT))
+        parts.append(text(left, middle + 40, f"{millions(module.macs)} MACs", 15))
     return "".join(parts)
 
 
-def _budget_bars(module: Module, naive: Module, budget: int) -> str:
-    left, right = 150.0, 880.0
-    scale = (right - left) / max(module.macs, naive.macs, budget)
-    size = font(15)
-    y, tall = _HEIGHT + 22, 24
-    rows = [("this module", module)]
-    if module.variant != "naive":
-        rows.append(("naive", naive))
-    parts = []
-    for name, one in rows:
-        parts.append(text(left - 10, y + 17, name, size, anchor="end", bold=True))
-        x = left
-        for branch, colour in zip(one.branches, _COLOURS, strict=True):
-            wide = branch.macs * scale
-            if branch.macs:
-                parts.append(
-                    f'<rect x="{number(x)}" y="{y}" width="{number(wide)}" height="{tall}" '
-                    f'fill="{tint(colour, 0.55)}" stroke="{INK}" stroke-width="1"/>'
-                )
-            kind = "pool" if branch.pooling else f"{branch.kernel}{TIMES}{branch.kernel}"
+def _budget_bars(bars: Mapping[str, Module], scale: float) -> str:
+    """Below the module: a bar of multiply-adds for each name, `scale` units for each."""
+    parts, y = [], _HEIGHT + 22
+    for name, module in bars.items():
+        parts.append(text(140, y + 17, name, 15, anchor="end", bold=True))
+        x = 150.0
+        for branch, colour in zip(module.branches, _COLOURS, strict=True):
+            wide = sum(layer.weights for layer in branch) * module.side**2 * scale
+            if wide:
+                look = {"fill": tint(colour, 0.55), "stroke": INK, "stroke_width": 1}
+                parts.append(rect(x, y, wide, 24, **look))
             if wide > 44:
-                parts.append(text(x + wide / 2, y + 17, kind, font(15), anchor="middle"))
+                kernel, pooling = max(layer.kernel for layer in branch), not branch[0].weights
+                kind = "pool" if pooling else f"{kernel}{TIMES}{kernel}"
+                parts.append(text(x + wide / 2, y + 17, kind, 15, anchor="middle"))
             x += wide
-        parts.append(text(x + 8, y + 17, millions(one.macs), size))
+        parts.append(text(x + 8, y + 17, millions(module.macs), 15))
         y += 34
-    x = left + budget * scale
-    over = module.macs > budget
-    colour = BAD if over else GOOD
-    label = f"budget {millions(budget)}" + (": over" if over else "")
-    anchor = "end" if x > 700 else "start"
-    parts.append(
-        f'<path d="M{number(x)} {_HEIGHT + 6}V{_HEIGHT + 84}" stroke="{colour}" '
-        'stroke-width="3"/>'
-        + f'<rect x="{number(x - 176 if anchor == "end" else x + 4)}" y="{_HEIGHT - 2}" '
-        f'width="172" height="19" fill="{PAPER}"/>'
-        + text(
-            x + (-8 if anchor == "end" else 8),
-            _HEIGHT + 13,
-            label,
-            size,
-            anchor=anchor,
-            bold=True,
-            fill=colour,
-        )
-    )
     return "".join(parts)
 
 
-def _describe(module: Module, costs: bool) -> str:
+def _budget_line(budget: int, scale: float, over: bool) -> str:
+    x = 150 + budget * scale
+    colour = BAD if over else GOOD
+    label = f"budget {millions(budget)}" + ": over" * over
+    anchor, ground, start = ("end", x - 176, x - 8) if x > 700 else ("start", x + 4, x + 8)
+    return (
+        path(f"M{number(x)} {_HEIGHT + 6}V{_HEIGHT + 84}", stroke=colour, stroke_width=3)
+        + rect(ground, _HEIGHT - 2, 172, 19, fill=PAPER)
+        + text(start, _HEIGHT + 13, label, 15, anchor=anchor, bold=True, fill=colour)
+    )
+
+
+def _describe(module: Module, variant: str, costs: bool) -> str:
     names = {
         "naive": "Naive module: four branches side by side, 1x1, 3x3, 5x5 and 3x3 max-pooling",
         "reduced": "Module with dimension reduction: 1x1 convolutions stand before the 3x3 and the "
         "5x5 and behind the max-pooling; a fourth branch is 1x1 alone",
     }
     if not costs:
-        return f"{names[module.variant]}; their outputs are concatenated along channels."
-    each = " + ".join(f"{branch.channels}" for branch in module.branches)
+        return f"{names[variant]}; their outputs are concatenated along channels."
+    each = " + ".join(map(str, module.channels))
     return (
-        f"{names[module.variant]}. {_shape(module.in_maps, module.side)} in, {each} = "
-        f"{module.out_maps:,} channels out, {module.macs:,} multiply-adds, "
+        f"{names[variant]}. {_shape(module.in_maps, module.side)} in, {each} = "
+        f"{sum(module.channels):,} channels out, {module.macs:,} multiply-adds, "
         f"{module.weights:,} weights."
     )
 
@@ -366,7 +256,7 @@ def _describe(module: Module, costs: bool) -> str:
 # ---------------------------------------------------------------------------------------------
 # The network and its heads
 
-_BASE, _TALL = 214, 96  # the line that the blocks stand on; the tallest block
+_BASE = 214  # the line that the blocks stand on
 
 
 def heads_diagram(macs: Mapping[str, int], heads: Mapping[str, str], *, last: str) -> Diagram:
@@ -376,70 +266,47 @@ def heads_diagram(macs: Mapping[str, int], heads: Mapping[str, str], *, last: st
         macs: block -> multiply-adds, input first; the height of a block is its share.
         heads: block -> what the head on it is called.
         last: what the loss at the end is called.
-
-    Raises:
-        ValueError: for no blocks, multiply-adds below 1, or a head on a block that is not there.
     """
-    if not macs or min(macs.values()) < 1:
-        raise ValueError(f"macs must hold blocks with multiply-adds >= 1, got {dict(macs)}")
-    unknown = [block for block in heads if block not in macs]
-    if unknown:
-        raise ValueError(f"heads must sit on blocks among {list(macs)}, got {unknown}")
     step = 880 / len(macs)
-    wide = step - 12
     centres = {name: 30 + step * (i + 0.5) for i, name in enumerate(macs)}
-    most = max(macs.values())
-    size = font(15)
-    parts = [f'<path d="M24 {_BASE}H900" stroke="{INK}" stroke-width="2"/>']
+    parts = [path(f"M24 {_BASE}H900", stroke=INK, stroke_width=2)]
     for name, cost in macs.items():
-        x, tall = centres[name], max(4.0, _TALL * cost / most)
-        parts.append(
-            f'<rect x="{number(x - wide / 2)}" y="{number(_BASE - tall)}" width="{number(wide)}" '
-            f'height="{number(tall)}" rx="3" fill="{tint(INPUT, 0.25)}" stroke="{INPUT}" '
-            'stroke-width="1.6"/>'
-            + text(x, _BASE + 20, name, size, anchor="middle", bold=True)
-            + text(x, _BASE + 39, millions(cost), font(15), anchor="middle", fill=MUTED)
-        )
+        x, tall = centres[name], max(4.0, 96 * cost / max(macs.values()))
+        parts += [
+            box(x - step / 2 + 6, _BASE - tall, step - 12, tall, INPUT, 0.25),
+            text(x, _BASE + 20, name, 15, anchor="middle", bold=True),
+            text(x, _BASE + 39, millions(cost), 15, anchor="middle", fill=MUTED),
+        ]
+    first = next(iter(macs))
     ends = [
-        (centres[name], label, CYCLE[3 - 2 * (i % 2)])
+        (centres[name], label, CYCLE[3 - 2 * (i % 2)], True)
         for i, (name, label) in enumerate(heads.items())
     ]
-    ends.append((940.0, last, OUTPUT))
-    for place, (x, label, colour) in enumerate(ends):
-        y = _BASE + 62 + 21 * (len(ends) - 1 - place)
-        parts.append(_way(x, y, centres[next(iter(macs))], label, colour, head=x < 930))
+    ends.append((940.0, last, OUTPUT, False))
+    height = _BASE + 62 + 21 * len(ends)
+    for place, end in enumerate(ends):
+        parts.append(_way(height - 21 * (place + 1), centres[first], *end))
     alt = (
-        f"{len(macs)} blocks from {next(iter(macs))} to {list(macs)[-1]}, their heights the "
+        f"{len(macs)} blocks from {first} to {list(macs)[-1]}, their heights the "
         f"multiply-adds, {sum(macs.values()):,} together; "
         + " and ".join(f"{label} on {name}" for name, label in heads.items())
-        + f"; {last}. From each loss a gradient goes back to {next(iter(macs))}."
+        + f"; {last}. From each loss a gradient goes back to {first}."
     )
-    height = _BASE + 62 + 21 * len(ends)
     return frame("".join(parts), height=height, alt=alt, kind="cnn-heads")
 
 
-def _way(x: float, y: float, first: float, label: str, colour: str, *, head: bool) -> str:
-    """A loss above its block, and the way of its gradient below the line, back to the first."""
-    top = 62
-    box = (
-        f'<rect x="{number(x - 57)}" y="{top - 44}" width="114" height="44" rx="8" '
-        f'fill="{tint(colour, 0.16)}" stroke="{colour}" stroke-width="2.2"'
-        + (' stroke-dasharray="7 4"' if head else "")
-        + "/>"
-        + text(x, top - 16, label, font(15), anchor="middle", bold=True)
-    )
-    if head:
-        box += f'<path d="M{number(x)} {top}V{_BASE - 4}" stroke="{colour}" stroke-width="2" '
-        box += 'stroke-dasharray="2 5"/>'
-    else:
-        box += f'<path d="M900 {_BASE}H{number(x)}V{top}" fill="none" stroke="{INK}" '
-        box += 'stroke-width="2"/>'
-    tip = f"M{number(first + 9)} {number(y - 5)}L{number(first)} {number(y)}"
-    tip += f"L{number(first + 9)} {number(y + 5)}"
+def _way(y: float, first: float, x: float, label: str, colour: str, head: bool) -> str:
+    """A loss above its block at x, and the way of its gradient at height y, back to the first."""
+    dashes = "7 4" if head else None
+    look = {"stroke": colour, "stroke_dasharray": "2 5"} if head else {"stroke": INK}
+    up = f"M{x:.1f} 62V{_BASE - 4}" if head else f"M900 {_BASE}H{x:.1f}V62"
+    tip = f"M{first + 9:.1f} {y - 5}L{first:.1f} {y}L{first + 9:.1f} {y + 5}"
     return (
-        box + f'<path d="M{number(x)} {number(y)}H{number(first)}{tip}" fill="none" '
-        f'stroke="{colour}" stroke-width="2.6"/>'
-        f'<circle cx="{number(x)}" cy="{number(y)}" r="4.5" fill="{colour}"/>'
+        box(x - 57, 18, 114, 44, colour, 0.16, rx=8, stroke_width=2.2, stroke_dasharray=dashes)
+        + text(x, 46, label, 15, anchor="middle", bold=True)
+        + path(up, stroke_width=2, **look)
+        + path(f"M{x:.1f} {y}H{first:.1f}{tip}", stroke=colour, stroke_width=2.6)
+        + circle(x, y, 4.5, fill=colour)
     )
 
 
@@ -448,11 +315,7 @@ def _way(x: float, y: float, first: float, label: str, colour: str, *, head: boo
 
 
 def draw_block_gradients(
-    norms: Mapping[str, Sequence[float]],
-    blocks: Sequence[str],
-    *,
-    heads: Sequence[str] = (),
-    ax: Axes | None = None,
+    norms: Mapping[str, Sequence[float]], blocks: Sequence[str], *, heads: Sequence[str] = ()
 ) -> Axes:
     """Draw a gradient norm for each block of a network, on a logarithmic axis.
 
@@ -461,29 +324,11 @@ def draw_block_gradients(
             with heads): the second of a pair is drawn dashed in the colour of the first.
         blocks: their names, input first.
         heads: blocks on which an auxiliary head sits, each marked by a thin line.
-        ax: the axes to draw on; new ones if not given.
-
-    Raises:
-        ValueError: for no line, a line of another length, or a number that is not above 0.
     """
-    from matplotlib import pyplot as plt
-
-    if not norms:
-        raise ValueError("norms must hold at least one line, got none")
-    for name, values in norms.items():
-        if len(values) != len(blocks) or not all(isfinite(v) and v > 0 for v in values):
-            raise ValueError(
-                f"norms must hold {len(blocks)} numbers above 0 for {name}, got {list(values)}"
-            )
-    unknown = [head for head in heads if head not in blocks]
-    if unknown:
-        raise ValueError(f"heads must be among the blocks {list(blocks)}, got {unknown}")
-    if ax is None:
-        _, ax = plt.subplots(figsize=(9.5, 4.1))
+    ax = new_axes(9.5, 4.1)
     for place, (name, values) in enumerate(norms.items()):
-        style, marker = (("-", "o"), ("--", "s"))[place % 2]
-        colour = CYCLE[place // 2 % len(CYCLE)]
-        ax.semilogy(range(len(blocks)), values, style, marker=marker, color=colour, label=name)
+        look = ("o-", "s--")[place % 2]
+        ax.semilogy(range(len(blocks)), values, look, color=CYCLE[place // 2], label=name)
     for head in heads:
         ax.axvline(blocks.index(head), color=FAINT, linewidth=5, zorder=0)
     ax.set_xticks(range(len(blocks)), blocks)
@@ -493,50 +338,36 @@ def draw_block_gradients(
     return ax
 
 
-def draw_crops(
-    models: Sequence[int], crops: Sequence[int], errors: Sequence[float], *, ax: Axes | None = None
-) -> Axes:
+def draw_crops(models: Sequence[int], crops: Sequence[int], errors: Sequence[float]) -> Axes:
     """Draw top-5 error against how often networks run on one image, a line per number of networks.
 
     Args:
-        models, crops: of each test, integers >= 1. errors: in percent.
-        ax: the axes to draw on; new ones if not given.
-
-    Raises:
-        ValueError: for lists of unequal length or numbers out of range.
+        models, crops: of each test. errors: in percent.
     """
-    from matplotlib import pyplot as plt
-
-    if not len(models) == len(crops) == len(errors) > 0:
-        raise ValueError(
-            "models, crops and errors must have the same length of at least 1, got "
-            f"{len(models)}, {len(crops)} and {len(errors)}"
+    tests = sorted(zip(models, crops, errors, strict=True))
+    runs = [m * c for m, c, _ in tests]
+    series = {}
+    for count in sorted(set(models)):
+        points = [(m * c, error) for m, c, error in tests if m == count]
+        series["1 network" if count == 1 else f"{count} networks"] = tuple(
+            zip(*points, strict=True)
         )
-    if min(*models, *crops) < 1 or not all(0 <= error <= 100 for error in errors):
-        raise ValueError(
-            f"models and crops must be >= 1 and errors from 0 to 100, got {list(models)}, "
-            f"{list(crops)} and {list(errors)}"
+    ax = lines(
+        series,
+        xlabel="networks × crops run for one image",
+        ylabel="top-5 error, %",
+        ax=new_axes(9, 4),
+        xscale="log",
+        xlim=(0.8, 8 * max(runs)),
+        ylim=(min(errors) - 0.9, max(errors) + 0.7),
+    )
+    for m, c, error in tests:
+        below = m > 1  # below and to the left, where the other line does not run
+        ax.annotate(
+            f"{error:g} %, {c} crop{'s' * (c != 1)}",
+            (m * c, error),
+            xytext=(-5, -18) if below else (7, 9),
+            textcoords="offset points",
+            ha="right" if below else "left",
         )
-    if ax is None:
-        _, ax = plt.subplots(figsize=(9, 4))
-    rows = sorted(zip(models, crops, errors, strict=True))
-    for place, count in enumerate(sorted(set(models))):
-        line = [(m * c, e, c) for m, c, e in rows if m == count]
-        label = "1 network" if count == 1 else f"{count} networks"
-        mark = ("o-", "s--", "D-.")[place % 3]
-        ax.semilogx(*zip(*[(x, e) for x, e, _ in line], strict=True), mark, label=label)
-        for x, error, crop in line:
-            below = place % 2  # every second line: below and to the left, where it does not run
-            ax.annotate(
-                f"{error:g} %, {crop} crop{'s' * (crop != 1)}",
-                (x, error),
-                xytext=(-5, -18) if below else (7, 9),
-                textcoords="offset points",
-                ha="right" if below else "left",
-            )
-    low, high = min(errors), max(errors)
-    ax.set(xlabel="networks × crops run for one image", ylabel="top-5 error, %")
-    ax.set(xlim=(0.8, 8 * max(m * c for m, c in zip(models, crops, strict=True))))
-    ax.set(ylim=(low - 0.9, high + 0.7))
-    ax.legend(loc="upper right")
     return ax

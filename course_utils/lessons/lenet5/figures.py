@@ -13,30 +13,19 @@ import base64
 import struct
 import zlib
 from collections.abc import Sequence
-from html import escape
 from typing import NamedTuple
 
 import numpy as np
 
-from course_utils.drawing.style import (
-    FAINT,
-    HIGHLIGHT,
-    INK,
-    INPUT,
-    MUTED,
-    OUTPUT,
-    PAPER,
-    WEIGHT,
-    tint,
-)
-from course_utils.drawing.svg import TIMES, Diagram, font, frame, number, text
+from course_utils.drawing import style
+from course_utils.drawing.style import tint
+from course_utils.drawing.svg import TIMES, Diagram, circle, element, frame, rect, text
 
 # ---------------------------------------------------------------------------------------------
 # The network to scale
 
 _PIXEL = 3.4  # length of one unit of a map
 _UNIT = 1.5  # length of one unit of a layer without maps
-_SHIFT = 7.0  # from one map of a stack to the next
 _BAR = 16  # width of a layer without maps
 _COLUMN = 84  # room for the words below a layer
 _MIDDLE = 168
@@ -52,26 +41,28 @@ def network_to_scale(blocks: Sequence, *, counts: bool = True) -> Diagram:
         counts: whether to write how many parameters each layer trains.
 
     Layers of 1 x 1 maps are bars whose length is their number of units, on a scale of its own.
-
-    Raises:
-        ValueError: if there is no block, or an output is neither of the two shapes.
     """
-    if not blocks:
-        raise ValueError("blocks must hold at least one layer, got none")
-    layers = [("input", (1, 32, 32), "trained:")]
-    layers += [(b.name, tuple(b.output_shape), f"{b.parameters:,}") for b in blocks]
-    for name, shape, _ in layers:
-        if len(shape) not in (1, 3):
-            raise ValueError(f"output_shape must be (C, H, W) or (units,), {name} has {shape}")
+    layers = [("INPUT", (1, 32, 32), "trained:")]
+    layers += [(b.name.upper(), tuple(b.output_shape), f"{b.parameters:,}") for b in blocks]
     widths = [max(_stack_width(shape), _COLUMN) for _, shape, _ in layers]
-    gap = max((980 - sum(widths)) / max(len(layers) - 1, 1), 0)
+    gap = max((980 - sum(widths)) / (len(layers) - 1), 0)
     body, x = [], 10.0
     for (name, shape, trained), width in zip(layers, widths, strict=True):
-        left = x + (width - _stack_width(shape)) / 2
-        body += _stack(left, shape, OUTPUT if body else INPUT)
-        body += _caption(x + width / 2, [name.upper(), _size(shape), trained][: 2 + counts])
+        colour = style.OUTPUT if body else style.INPUT
+        body += _stack(x + (width - _stack_width(shape)) / 2, shape, colour)
+        middle = x + width / 2
+        body.append(text(middle, _CAPTION, name, 17, anchor="middle", bold=True))
+        body.append(text(middle, _CAPTION + 24, _size(shape), 15, anchor="middle"))
+        if counts:
+            y = _CAPTION + 48
+            body.append(text(middle, y, trained, 15, anchor="middle", fill=style.MUTED))
         x += width + gap
-    alt = _describe_network(layers, counts)
+    said = [
+        f"{name} {_size(shape).replace(TIMES, ' by ')}"
+        + (f", {trained} trainable parameters" if counts and name != "INPUT" else "")
+        for name, shape, trained in layers
+    ]
+    alt = f"The network with its maps to scale: {'; '.join(said)}."
     if counts:
         alt += f" {sum(block.parameters for block in blocks):,} in all."
     height = _CAPTION + (80 if counts else 56)
@@ -82,161 +73,113 @@ def _is_bar(shape: tuple[int, ...]) -> bool:
     return len(shape) == 1 or shape[1:] == (1, 1)
 
 
+def _shift(maps: int) -> float:
+    """From one map of a stack to the next."""
+    return 7.0 if maps <= 8 else 3.5
+
+
 def _stack_width(shape: tuple[int, ...]) -> float:
-    return _BAR if _is_bar(shape) else shape[2] * _PIXEL + (shape[0] - 1) * _shift(shape)
-
-
-def _shift(shape: tuple[int, ...]) -> float:
-    return _SHIFT if shape[0] <= 8 else _SHIFT / 2
+    return _BAR if _is_bar(shape) else shape[2] * _PIXEL + (shape[0] - 1) * _shift(shape[0])
 
 
 def _stack(x: float, shape: tuple[int, ...], colour: str) -> list[str]:
     """The maps of one layer, the last one in front; or the bar of its units."""
+    look = {"fill": tint(colour, 0.25), "stroke": colour, "stroke_width": 1.2}
     if _is_bar(shape):
         length = shape[0] * _UNIT
-        return [_rectangle(x, _MIDDLE - length / 2, _BAR, length, tint(colour, 0.25), colour)]
-    width, height = shape[2] * _PIXEL, shape[1] * _PIXEL
-    step = _shift(shape)
-    top = _MIDDLE - (height + (shape[0] - 1) * step) / 2
-    return [
-        _rectangle(x + i * step, top + i * step, width, height, tint(colour, 0.25), colour)
-        for i in range(shape[0])
-    ]
-
-
-def _rectangle(x, y, width, height, fill, stroke, line=1.2) -> str:
-    return (
-        f'<rect x="{number(x)}" y="{number(y)}" width="{number(width)}" height="{number(height)}" '
-        f'fill="{fill}" stroke="{stroke}" stroke-width="{line}"/>'
-    )
+        return [rect(x, _MIDDLE - length / 2, _BAR, length, **look)]
+    maps, height, width = shape[0], shape[1] * _PIXEL, shape[2] * _PIXEL
+    step = _shift(maps)
+    top = _MIDDLE - (height + (maps - 1) * step) / 2
+    return [rect(x + i * step, top + i * step, width, height, **look) for i in range(maps)]
 
 
 def _size(shape: tuple[int, ...]) -> str:
     return f"{shape[0]}" if len(shape) == 1 else f"{shape[0]} @ {shape[1]}{TIMES}{shape[2]}"
 
 
-def _caption(x: float, lines: Sequence[str]) -> list[str]:
-    """The words below a layer: its name, its size, and what it trains."""
-    looks = (dict(size=font(17), bold=True), dict(size=font(15)), dict(size=font(15), fill=MUTED))
-    return [
-        text(x, _CAPTION + 24 * i, escape(line), anchor="middle", **look)
-        for i, (line, look) in enumerate(zip(lines, looks, strict=False))
-    ]
-
-
-def _describe_network(layers, counts: bool) -> str:
-    parts = [f"{name.upper()} {_size(shape).replace(TIMES, ' by ')}" for name, shape, _ in layers]
-    if counts:
-        trained = [f", {count} trainable parameters" for _, _, count in layers[1:]]
-        parts = map("".join, zip(parts, ["", *trained], strict=True))
-    return f"The network with its maps to scale: {'; '.join(parts)}."
-
-
 # ---------------------------------------------------------------------------------------------
 # Table I
 
 
-def connection_table(table: Sequence[Sequence[int]], inputs: int = 6) -> Diagram:
-    """Draw which input maps each output map looks at: a row per input, a column per output.
+def connection_table(table: Sequence[Sequence[int]]) -> Diagram:
+    """Draw which of the 6 maps of S2 each map of C3 reads: a row per input, a column per output.
 
     Args:
         table: for every output map the numbers of the input maps that it reads, from 0.
-        inputs: how many input maps there are.
-
-    Raises:
-        ValueError: if there is no output map, or an entry is no input map.
     """
-    if not table or any(not 0 <= i < inputs for row in table for i in row):
-        raise ValueError(f"table must hold maps from 0 to {inputs - 1}, got {list(table)!r}")
-    cell = min(44.0, 800 / len(table))
-    left, top = 130, 70
+    inputs, cell, left, top = 6, min(44.0, 800 / len(table)), 130, 70
+    right, bottom = left + len(table) * cell, top + inputs * cell
     body = [
-        text(left, 26, "map of C3", font(16), bold=True, fill=OUTPUT),
-        text(12, top + inputs * cell / 2, "map of S2", font(16), bold=True, fill=INPUT),
+        text(left, 26, "map of C3", 16, bold=True, fill=style.OUTPUT),
+        text(12, (top + bottom) / 2, "map of S2", 16, bold=True, fill=style.INPUT),
+        text(left - 12, bottom + 24, "reads", 15, anchor="end"),
     ]
     for o, row in enumerate(table):
         x = left + o * cell
-        body.append(text(x + cell / 2, top - 12, f"{o}", font(15), anchor="middle"))
+        body.append(text(x + cell / 2, top - 12, f"{o}", 15, anchor="middle"))
+        body.append(text(x + cell / 2, bottom + 24, f"{len(row)}", 15, anchor="middle", bold=True))
         for i in range(inputs):
-            fill = tint(WEIGHT, 0.75) if i in row else PAPER
-            body.append(_rectangle(x, top + i * cell, cell, cell, fill, FAINT))
+            y = top + i * cell
+            fill = tint(style.WEIGHT, 0.75) if i in row else style.PAPER
+            body.append(rect(x, y, cell, cell, fill=fill, stroke=style.FAINT, stroke_width=1.2))
             if i in row:
-                middle = (x + cell / 2, top + (i + 0.5) * cell)
-                body.append(
-                    f'<circle cx="{number(middle[0])}" cy="{number(middle[1])}" r="6" '
-                    f'fill="{INK}"/>'
-                )
-        foot = top + inputs * cell + 24
-        body.append(text(x + cell / 2, foot, f"{len(row)}", font(15), anchor="middle", bold=True))
+                body.append(circle(x + cell / 2, y + cell / 2, 6, fill=style.INK))
     for i in range(inputs):
         y = top + (i + 0.5) * cell + 5
-        body.append(text(left - 12, y, f"{i}", font(15), anchor="end"))
-        reads = sum(i in row for row in table)
-        x = left + len(table) * cell + 14
-        body.append(text(x, y, f"{reads}", font(15), bold=True))
-    body.append(text(left - 12, top + inputs * cell + 24, "reads", font(15), anchor="end"))
+        read = sum(i in row for row in table)
+        body.append(text(left - 12, y, f"{i}", 15, anchor="end"))
+        body.append(text(right + 14, y, f"{read}", 15, bold=True))
     pairs = sum(map(len, table))
     each = "; ".join(f"{o} reads {', '.join(map(str, row))}" for o, row in enumerate(table))
     alt = f"{pairs} of {inputs * len(table)} pairs of maps are connected. Output map {each}."
-    return frame("".join(body), height=top + inputs * cell + 40, alt=alt, kind="cnn-c3-table")
+    return frame("".join(body), height=bottom + 40, alt=alt, kind="cnn-c3-table")
 
 
 # ---------------------------------------------------------------------------------------------
 # The codes of the output
 
 
-def bitmaps(codes: np.ndarray, width: int = 7) -> Diagram:
-    """Draw codes of +1 and -1 as small pictures side by side, ink for +1.
-
-    Args:
-        codes: (classes, pixels), pixels a multiple of `width`.
-
-    Raises:
-        ValueError: if the codes are not two-dimensional or do not fill whole rows of `width`.
-    """
-    codes = np.asarray(codes)
-    if codes.ndim != 2 or codes.shape[1] % width:
-        raise ValueError(
-            f"codes must have shape (classes, a multiple of {width}), got {codes.shape}"
-        )
-    height = codes.shape[1] // width
-    cell = min(11.0, 900 / len(codes) / width)
-    step = 980 / len(codes)
+def bitmaps(codes: np.ndarray) -> Diagram:
+    """Draw ten codes (10, 84) of +1 and -1 as small pictures 7 wide and 12 high, ink for +1."""
+    cell, step = 11.0, 980 / len(codes)
     body = []
     for i, code in enumerate(codes):
-        x = 10 + i * step + (step - width * cell) / 2
-        body.append(picture(code.reshape(height, width) > 0, x, 12, cell))
-        label = text(x + width * cell / 2, 34 + height * cell, f"{i}", font(16), anchor="middle")
-        body.append(label)
+        x = 10 + i * step + (step - 7 * cell) / 2
+        body.append(picture(code.reshape(12, 7) > 0, x, 12, cell))
+        body.append(text(x + 7 * cell / 2, 34 + 12 * cell, f"{i}", 16, anchor="middle"))
     ink = ", ".join(f"{int((code > 0).sum())}" for code in codes)
     alt = (
-        f"{len(codes)} bitmaps, {width} pixels wide and {height} high, one for each digit from 0; "
+        f"{len(codes)} bitmaps, 7 pixels wide and 12 high, one for each digit from 0; "
         f"pixels of ink: {ink}."
     )
-    return frame("".join(body), height=48 + height * cell, alt=alt, kind="cnn-codes")
+    return frame("".join(body), height=48 + 12 * cell, alt=alt, kind="cnn-codes")
 
 
-def picture(values: np.ndarray, x: float, y: float, cell: float) -> str:
-    """Return an `<image>` of an array (H, W), 0 white to 1 black, `cell` units a pixel."""
-    height, width = np.shape(values)
+def picture(
+    values: np.ndarray, x: float, y: float, cell: float, height: float | None = None
+) -> str:
+    """Return an `<image>` of an array (H, W), 0 white to 1 black, `cell` units a pixel.
+
+    height: of the image, where its pixels are not square.
+    """
+    rows, columns = np.shape(values)
     data = base64.b64encode(png(values)).decode("ascii")
-    return (
-        f'<image x="{number(x)}" y="{number(y)}" width="{number(width * cell)}" '
-        f'height="{number(height * cell)}" preserveAspectRatio="none" '
-        f'style="image-rendering:pixelated" href="data:image/png;base64,{data}"/>'
+    return element(
+        "image",
+        x=x,
+        y=y,
+        width=columns * cell,
+        height=height or rows * cell,
+        preserveAspectRatio="none",
+        style="image-rendering:pixelated",
+        href=f"data:image/png;base64,{data}",
     )
 
 
 def png(values: np.ndarray) -> bytes:
-    """Return the PNG file of an array (H, W), 0 white to 1 black, 8 bits of grey; clips the rest.
-
-    Raises:
-        ValueError: if the array is not two-dimensional, is empty or holds what is no number.
-    """
-    values = np.asarray(values, dtype=float)
-    if values.ndim != 2 or not values.size or not np.isfinite(values).all():
-        raise ValueError(f"values must be finite and (H, W), got an array of {values.shape}")
-    grey = np.round(255 * (1 - values.clip(0, 1))).astype(np.uint8)
+    """Return the PNG file of an array (H, W), 0 white to 1 black in 256 steps; clips the rest."""
+    grey = np.round(255 * (1 - np.clip(np.asarray(values, dtype=float), 0, 1))).astype(np.uint8)
     height, width = grey.shape
     rows = np.concatenate([np.zeros((height, 1), np.uint8), grey], axis=1)  # filter 0 in each row
 
@@ -285,53 +228,48 @@ def reading(
 
     Lengths and grey levels stand in images, so that the text of the diagram depends on the choice
     alone: two computers that differ in the last digits make the same text.
-
-    Raises:
-        ValueError: if `best` is no class.
     """
-    if not 0 <= best < len(bars):
-        raise ValueError(f"best must be a class from 0 to {len(bars) - 1}, got {best!r}")
     sheets = [montage(column.maps, column.across) for column in columns]
     widths = [sheet.shape[1] * column.cell for sheet, column in zip(sheets, columns, strict=True)]
-    outputs = 150
-    gap = (984 - outputs - sum(widths)) / len(columns)
+    gap = (984 - 150 - sum(widths)) / len(columns)  # the bars take 150
     body, x = [], 8.0
     for column, sheet, width in zip(columns, sheets, widths, strict=True):
-        y = _READING_MIDDLE - sheet.shape[0] * column.cell / 2
-        label = text(x + width / 2, 24, escape(column.name), font(15), anchor="middle", bold=True)
         height = sheet.shape[0] * column.cell
-        body += [label, picture(sheet, x, y, column.cell)]
-        body.append(_rectangle(x, y, width, height, "none", FAINT, 1))
+        y = _READING_MIDDLE - height / 2
+        body.append(text(x + width / 2, 24, column.name, 15, anchor="middle", bold=True))
+        body.append(picture(sheet, x, y, column.cell))
+        body.append(_outline(x, y, width, height, style.FAINT, 1))
         x += width + gap
     body.append(_bars(x, bars, best, title))
-    body.append(text(8, _READING_HEIGHT - 10, escape(note), font(15), fill=MUTED))
-    count = ", ".join(column.name for column in columns)
-    alt = f"{count} and the outputs of the ten digits for one image. The network reads {best}."
+    body.append(text(8, _READING_HEIGHT - 10, note, 15, fill=style.MUTED))
+    names = ", ".join(column.name for column in columns)
+    alt = f"{names} and the outputs of the ten digits for one image. The network reads {best}."
     return frame("".join(body), height=_READING_HEIGHT, alt=alt, kind="cnn-reading")
 
 
 def _bars(x: float, bars: Sequence[float], best: int, title: str) -> str:
-    body = [text(x, 24, escape(title), font(15), bold=True)]
+    body = [text(x, 24, title, 15, bold=True)]
     for i, value in enumerate(bars):
-        y = 40 + i * 24.4
-        chosen = i == best
-        colour = HIGHLIGHT if chosen else INK
-        body.append(text(x, y + 15, f"{i}", font(16), bold=chosen, fill=colour))
-        body.append(picture(np.linspace(0, 1, 100)[None] < value, x + 18, y + 1, 1.0))
-        body[-1] = body[-1].replace('height="1"', 'height="17"')
+        y, chosen = 40 + i * 24.4, i == best
+        colour = style.HIGHLIGHT if chosen else style.INK
+        body.append(text(x, y + 15, f"{i}", 16, bold=chosen, fill=colour))
+        body.append(picture(np.linspace(0, 1, 100)[None] < value, x + 18, y + 1, 1.0, height=17))
         if chosen:
-            body.append(_rectangle(x + 16, y - 1, 104, 21, "none", HIGHLIGHT, 2))
+            body.append(_outline(x + 16, y - 1, 104, 21, style.HIGHLIGHT, 2))
     return "".join(body)
+
+
+def _outline(x: float, y: float, width: float, height: float, colour: str, line: float) -> str:
+    return rect(x, y, width, height, fill="none", stroke=colour, stroke_width=line)
 
 
 def montage(maps: np.ndarray, across: int) -> np.ndarray:
     """Lay maps (count, H, W) side by side, `across` in a row, a white pixel between them."""
     count, height, width = maps.shape
     rows = -(-count // across)
-    gap = 0 if height == width == 1 else 1
-    sheet = np.zeros((rows * (height + gap) - gap, min(across, count) * (width + gap) - gap))
+    sheet = np.zeros((rows * (height + 1) - 1, min(across, count) * (width + 1) - 1))
     for i, one in enumerate(maps):
-        top, left = (i // across) * (height + gap), (i % across) * (width + gap)
+        top, left = (i // across) * (height + 1), (i % across) * (width + 1)
         sheet[top : top + height, left : left + width] = one
     return sheet
 
@@ -340,57 +278,33 @@ def montage(maps: np.ndarray, across: int) -> np.ndarray:
 # What it gets wrong
 
 
-def draw_confusion(counts: np.ndarray, *, ax=None):
-    """Draw a confusion matrix: a row per digit as it is, a column per digit as it was read.
+def draw_confusion(counts: np.ndarray):
+    """Draw a confusion matrix (classes, classes): a row per digit, a column per reading of it.
 
-    Args:
-        counts: (classes, classes), whole numbers >= 0.
-        ax: the axes to draw on; new ones if not given.
-
-    Returns:
-        The axes. Right answers lie on the diagonal; every number that is not zero is written.
-
-    Raises:
-        ValueError: if `counts` is not square.
+    Right answers lie on the diagonal; every number that is not zero is written. Returns the axes.
     """
-    from matplotlib import pyplot as plt
+    from matplotlib.patches import Rectangle
 
-    counts = np.asarray(counts)
-    if counts.ndim != 2 or counts.shape[0] != counts.shape[1]:
-        raise ValueError(f"counts must have shape (classes, classes), got {counts.shape}")
-    if ax is None:
-        _, ax = plt.subplots(figsize=(5.6, 5.0))
-    classes = range(len(counts))
-    for row in classes:
-        for column in classes:
-            count = counts[row, column]
-            if not count:
-                continue
-            colour = tint(OUTPUT, 0.35) if row == column else tint(HIGHLIGHT, 0.45)
-            ax.add_patch(plt.Rectangle((column - 0.5, row - 0.5), 1, 1, color=colour))
-            ax.text(column, row, f"{count}", ha="center", va="center")
-    ax.set(xticks=classes, yticks=classes, xlim=(-0.5, len(counts) - 0.5))
-    ax.set(ylim=(len(counts) - 0.5, -0.5), aspect="equal")
+    from course_utils.drawing.plots import new_axes
+
+    ax = new_axes(5.6, 5.0)
+    for row, column in np.argwhere(counts):
+        colour = tint(style.OUTPUT, 0.35) if row == column else tint(style.HIGHLIGHT, 0.45)
+        ax.add_patch(Rectangle((column - 0.5, row - 0.5), 1, 1, color=colour))
+        ax.text(column, row, f"{counts[row, column]}", ha="center", va="center")
+    classes, end = range(len(counts)), len(counts) - 0.5
+    ax.set(xticks=classes, yticks=classes, xlim=(-0.5, end), ylim=(end, -0.5), aspect="equal")
     ax.set(xlabel="read as", ylabel="the digit is")
     ax.tick_params(length=0)
     return ax
 
 
-def draw_gallery(images: Sequence, titles: Sequence[str], *, across: int = 8):
-    """Draw images (H, W), dark on light, each with its title; returns the figure.
-
-    Raises:
-        ValueError: if there is no image, or not a title for each.
-    """
+def draw_gallery(images: Sequence, titles: Sequence[str]):
+    """Draw images (H, W), dark on light, 8 in a row, each with its title; return the figure."""
     from matplotlib import pyplot as plt
 
-    if not len(images) or len(images) != len(titles):
-        raise ValueError(
-            f"images must be at least one, with a title each, got {len(images)} images and "
-            f"{len(titles)} titles"
-        )
-    rows = -(-len(images) // across)
-    figure, axes = plt.subplots(rows, across, figsize=(1.2 * across, 1.55 * rows), squeeze=False)
+    rows = -(-len(images) // 8)
+    figure, axes = plt.subplots(rows, 8, figsize=(9.6, 1.55 * rows), squeeze=False)
     for ax in axes.flat:
         ax.axis("off")
     for ax, image, title in zip(axes.flat, images, titles, strict=False):

@@ -30,15 +30,43 @@ _BOX = np.array([20.0, 32.0])
 _BLACK = 313
 
 Stroke = Sequence[tuple[float, float]]
+"""Points (x, y), joined by straight lines; a single point is a dot."""
+
+
+class Drawing(NamedTuple):
+    """What is on the pad.
+
+    scan: the number of the scan that lies below the strokes; None: the pad was empty.
+    written: the strokes as the page sends them (see pad.js): points "x,y" with a space between
+        them, strokes with a semicolon.
+    """
+
+    scan: int | None
+    written: str = ""
+
+    @property
+    def strokes(self) -> list[Stroke]:
+        """The strokes as lists of points."""
+        lines = filter(None, self.written.split(";"))
+        return [[tuple(map(float, point.split(","))) for point in line.split()] for line in lines]
+
+    def undo(self) -> Drawing:
+        """Return the drawing without its last stroke."""
+        return self._replace(written=self.written.rpartition(";")[0])
+
+    def ink(self, scans: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
+        """Return the 64 amounts of ink, 0 to 16, row by row.
+
+        On an empty pad the strokes become what a scan is: moved, scaled and counted. On a scan
+        they are added where they are drawn.
+        """
+        if self.scan is None:
+            return ink(as_a_scan(self.strokes)) if self.written else (0,) * CELLS**2
+        return tuple(map(max, scans[self.scan], ink(bitmap(self.strokes))))
 
 
 def bitmap(strokes: Sequence[Stroke], radius: float = PEN) -> np.ndarray:
-    """Draw strokes with a round pen; return the (32, 32) pixels, True for ink.
-
-    Args:
-        strokes: for each stroke its points (x, y), joined by straight lines; one point is a dot.
-        radius: of the pen, in pixels.
-    """
+    """Draw strokes with a round pen; return the (32, 32) pixels, True for ink."""
     return _distances(strokes) <= radius
 
 
@@ -85,16 +113,6 @@ def ink(inked: np.ndarray) -> tuple[int, ...]:
     return tuple(counts.ravel().tolist())
 
 
-def checked(ink: Sequence[int]) -> np.ndarray:
-    """Return the 64 numbers as an array; ValueError if they are not 64 from 0 to 16."""
-    array = np.asarray(ink)
-    if array.shape != (CELLS**2,) or array.dtype.kind not in "iu":
-        raise ValueError(f"ink must be 64 integers, got {array.shape} of {array.dtype}")
-    if array.min() < 0 or array.max() > FULL:
-        raise ValueError(f"ink must lie from 0 to 16, got {array.min()} to {array.max()}")
-    return array
-
-
 class Look(NamedTuple):
     """What a LeNet-5 makes of one image.
 
@@ -129,19 +147,14 @@ def look(model, ink: Sequence[int], *, margin: int = 0) -> Look:
     Args:
         model: a `models.LeNet5` of any variant with ten classes. Its mode and weights stay.
         ink: 64 numbers from 0 to 16.
-        margin: empty pixels around the digit, 0 to 12: `datasets.digits(32)` has none, MNIST's
-            digits lie 20 x 20 in the middle, which is a margin of 6.
-
-    Raises:
-        ValueError: for an argument out of range.
+        margin: empty pixels around the digit: `datasets.digits(32)` has none, MNIST's digits lie
+            20 x 20 in the middle, which is a margin of 6.
     """
     import torch
 
     from course_utils.models.lenet5 import AMPLITUDE, to_paper_range
 
-    if isinstance(margin, bool) or not isinstance(margin, int) or not 0 <= margin <= 12:
-        raise ValueError(f"margin must be an integer from 0 to 12, got {margin!r}")
-    cells = torch.tensor(checked(ink).reshape(1, 1, CELLS, CELLS) / FULL, dtype=torch.float32)
+    cells = torch.tensor(ink, dtype=torch.float32).view(1, 1, CELLS, CELLS) / FULL
     side = SIDE - 2 * margin
     image = torch.nn.functional.interpolate(cells, size=(side, side), mode="bilinear")
     image = torch.nn.functional.pad(image, [margin] * 4)  # (1, 1, 32, 32)

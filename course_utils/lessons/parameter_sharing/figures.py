@@ -8,96 +8,112 @@ lights up every use of that weight, by style rules alone.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from course_utils.drawing.style import FAINT, INK, INPUT, MUTED, OUTPUT, PALETTE, PAPER, tint
-from course_utils.drawing.svg import MINUS, Diagram, arrow, between, font, frame, number, text
+from course_utils.drawing.plots import bars, new_axes
+from course_utils.drawing.style import FAINT, INPUT, MUTED, OUTPUT, PALETTE, PAPER, tint
+from course_utils.drawing.svg import (
+    MINUS,
+    Diagram,
+    arrow,
+    between,
+    box,
+    circle,
+    element,
+    frame,
+    group,
+    text,
+)
 
 if TYPE_CHECKING:
     import numpy as np
     from matplotlib.axes import Axes
 
-TAPS = (PALETTE["vermillion"], PALETTE["blue"], PALETTE["purple"])
-"""The colours of w1, w2 and w3."""
-DASHES = ("9 5", "", "2 6")
+_COLOURS = (PALETTE["vermillion"], PALETTE["blue"], PALETTE["purple"])  # of w1, w2 and w3
+_DASHES = ("9 5", None, "2 6")
+_OWN = "#76808F"  # weights that nobody shares
 
 _HEIGHT = 372
 _TOP, _BOTTOM = 104, 308
 _LEFT, _RIGHT = 140, 610
 _MATRIX_LEFT, _MATRIX_RIGHT, _MATRIX_TOP = 690, 982, 82
-_OWN = "#76808F"  # weights that nobody shares
+
+
+class _Use(NamedTuple):
+    """Output j reads input i with weight t, all from 0: one arrow, one cell of the matrix."""
+
+    j: int
+    i: int
+    t: int
+    key: str  # one for each weight: t2 for w2, or t3-2 for the one with which s3 reads x3
+    name: str
+    value: int | None
+    colour: str | None  # None: none of the coloured weights
 
 
 def sharing_diagram(
-    weights: Sequence[Sequence[int]] | int,
+    n: int,
     *,
     shared: bool,
+    rows: Sequence[Sequence[int]] | None = None,
     x: Sequence[int] | None = None,
     unit: int | None = None,
 ) -> Diagram:
-    """Draw a layer of kernel 3 and zero padding, with its matrix.
+    """Draw a layer of n inputs, 3 to 9, kernel 3 and zero padding, with its matrix.
 
     Args:
-        weights: one row `(w1, w2, w3)` of whole numbers per output, as many outputs as inputs; or
-            the number of inputs, 3 to 9: then the weights have names and no values.
         shared: whether the weights of all rows are the same three.
-        x: the values of the inputs; they and the outputs stand in the circles. Needs values in
-            `weights`.
+        rows: `(w1, w2, w3)` of each output, whole numbers; without them weights have names only.
+        x: the values of the inputs. They and the outputs then stand in the circles.
         unit: where weights are not shared, the output, from 1, whose weights are coloured.
-
-    Raises:
-        ValueError: if shared rows differ, a row has not three weights, a length does not fit, a
-            unit is not there.
     """
-    named = isinstance(weights, int)
-    n = weights if named else len(weights)
-    if not 3 <= n <= 9:
-        raise ValueError(f"weights must be given for 3 to 9 units, got {n}")
-    rows = None if named else [tuple(row) for row in weights]
-    if rows and any(len(row) != 3 for row in rows):
-        raise ValueError(f"weights must hold three numbers per output, got {weights!r}")
-    if rows and shared and len(set(rows)) > 1:
-        raise ValueError(f"weights must be the same at every output when shared, got {weights!r}")
-    if x is not None and (named or len(x) != n):
-        raise ValueError(f"x must hold {n} values beside as many rows of weights, got {x!r}")
-    if unit is not None and not 1 <= unit <= n:
-        raise ValueError(f"unit must be an integer from 1 to {n}, got {unit!r}")
-
-    arrows = [(j + t - 1, j, t) for j in range(n) for t in range(3) if 0 <= j + t - 1 < n]
-    s = [sum(rows[j][t] * x[i] for i, k, t in arrows if k == j) for j in range(n)] if x else None
-    pitch = (_RIGHT - _LEFT) / max(n - 1, 1) if n > 6 else min((_RIGHT - _LEFT) / (n - 1), 96)
-    centre = (_LEFT + _RIGHT) / 2
-    places = [centre + (i - (n - 1) / 2) * pitch for i in range(n)]
+    uses = _uses(n, shared, rows, unit)
+    s = outputs(rows, x) if rows else None
+    count = 3 if shared else len(uses)
+    pitch = min((_RIGHT - _LEFT) / (n - 1), 96)
+    places = [(_LEFT + _RIGHT) / 2 + (i - (n - 1) / 2) * pitch for i in range(n)]
     radius = min(24, 0.4 * pitch)
-    lit = [shared or j + 1 == unit for j in range(n)]
-    count = 3 if shared else len(arrows)
-
     parts = [
-        text(
-            20, 36, f"{'Shared' if shared else 'Not shared'}: {count} weights", font(21), bold=True
-        )
+        text(20, 36, f"{'Shared' if shared else 'Not shared'}: {count} weights", 21, bold=True),
+        text(_MATRIX_LEFT, 36, f"{len(uses)} filled cells", 21, bold=True),
+        text(20, _TOP + 5, "outputs s", 15, fill=MUTED),
+        text(20, _BOTTOM + 5, "inputs x", 15, fill=MUTED),
+        *(_arrow(use, places[use.i], places[use.j], radius) for use in uses),
+        *_units("x", places, _BOTTOM, radius, INPUT, x),
+        *_units("s", places, _TOP, radius, OUTPUT, s),
+        *_matrix(n, uses),
     ]
-    parts.append(text(_MATRIX_LEFT, 36, f"{len(arrows)} filled cells", font(21), bold=True))
-    parts.append(text(20, _TOP + 5, "outputs s", font(15), fill=MUTED))
-    parts.append(text(20, _BOTTOM + 5, "inputs x", font(15), fill=MUTED))
-    for i, j, t in arrows:
-        value = rows[j][t] if rows else None
-        parts.append(_arrow((places[i], places[j]), radius, j, t, value, shared, lit[j]))
-    parts += _units(places, radius, x, s)
-    parts += _cells(n, arrows, rows, shared, lit)
-    alt = _describe(n, len(arrows), count, shared, rows, s)
-    css = _css({_key(j, t, shared) for _, j, t in arrows})
-    return frame("".join(parts), height=_HEIGHT, alt=alt, kind="cnn-sharing", css=css)
+    words = f"{n} inputs, {n} outputs, {len(uses)} arrows, "
+    if not shared:
+        words += f"{count} weights, every arrow with one of its own"
+    else:
+        words += "3 weights, each along one diagonal of the matrix"
+        if rows:
+            words += ": " + ", ".join(f"w{t} = {signed(v)}" for t, v in enumerate(rows[0], 1))
+    if s:
+        words += f"; outputs {', '.join(map(signed, s))}"
+    css = _css(sorted({use.key for use in uses}))
+    return frame("".join(parts), height=_HEIGHT, alt=words + ".", kind="cnn-sharing", css=css)
 
 
-def _key(j: int, t: int, shared: bool) -> str:
-    """One weight, one key: all arrows of a tap when shared, a single arrow when not."""
-    return f"t{t + 1}" if shared else f"t{j + 1}-{t + 1}"
+def _uses(n, shared, rows, unit) -> list[_Use]:
+    uses = []
+    for j in range(n):
+        for t in range(3):
+            i = j + t - 1
+            if 0 <= i < n:
+                key, name = f"t{j + 1}-{t + 1}", f"w{j + 1},{i + 1}"
+                if shared:
+                    key, name = f"t{t + 1}", f"w{t + 1}"
+                colour = _COLOURS[t] if shared or j + 1 == unit else None
+                uses.append(_Use(j, i, t, key, name, rows[j][t] if rows else None, colour))
+    return uses
 
 
-def _name(j: int, t: int, shared: bool) -> str:
-    """`w2`, or `w3,4`: the weight with which s3 reads x4."""
-    return f"w{t + 1}" if shared else f"w{j + 1},{j + t}"
+def outputs(rows: Sequence[Sequence[int]], x: Sequence[int]) -> list[int]:
+    """Return what each output computes: its row of weights times the three inputs under it."""
+    padded = [0, *x, 0]
+    return [sum(w * padded[j + t] for t, w in enumerate(row)) for j, row in enumerate(rows)]
 
 
 def signed(value: int) -> str:
@@ -105,85 +121,72 @@ def signed(value: int) -> str:
     return f"{MINUS}{-value}" if value < 0 else str(value)
 
 
-def _arrow(across, radius, j, t, value, shared, lit) -> str:
-    x1, y1, x2, y2 = between((across[0], _BOTTOM), (across[1], _TOP), radius + 3)
-    colour = TAPS[t] if lit else _OWN
-    dash = f' stroke-dasharray="{DASHES[t]}"' if lit and DASHES[t] else ""
-    width = 3.2 if value is None else 1.2 + 1.1 * abs(value)
+def _arrow(use: _Use, start: float, end: float, radius: float) -> str:
+    x1, y1, x2, y2 = between((start, _BOTTOM), (end, _TOP), radius + 3)
+    value, dash = use.value, _DASHES[use.t] if use.colour else None
+    look = {"stroke": use.colour or _OWN, "stroke_dasharray": dash, "stroke_width": 3.2}
+    if value is not None:
+        look["stroke_width"] = 1.2 + 1.1 * abs(value)
     if value == 0:
-        colour, dash, width = FAINT, "", 1.2
-    key = _key(j, t, shared)
-    title = _name(j, t, shared) + ("" if value is None else f" = {signed(value)}")
-    return (
-        f'<g class="e h{key} m{key}"><title>{title}</title>'
-        f'<path class="reach" d="M{x1:.1f} {y1:.1f}L{x2:.1f} {y2:.1f}"/>'
-        f'<path class="l" d="{arrow(x1, y1, x2, y2, 9)}" stroke="{colour}" '
-        f'stroke-width="{number(width)}"{dash}/></g>'
+        look |= {"stroke": FAINT, "stroke_dasharray": None}
+    parts = (
+        element("title", use.name if value is None else f"{use.name} = {signed(value)}"),
+        element("path", d=f"M{x1:.1f} {y1:.1f}L{x2:.1f} {y2:.1f}", class_="reach"),
+        element("path", d=arrow(x1, y1, x2, y2, 9), class_="l", **look),
     )
+    return group(parts, class_=f"e h{use.key} m{use.key}")
 
 
-def _units(places, radius, x, s) -> list[str]:
+def _units(letter, places, y, radius, colour, values) -> list[str]:
+    size = min(17, 0.8 * radius)
+    below = radius + 19 if letter == "x" else -radius - 8
+    look = {"fill": tint(colour, 0.12), "stroke": colour, "stroke_width": 2.2}
     parts = []
-    for letter, y, colour, values in (("x", _BOTTOM, INPUT, x), ("s", _TOP, OUTPUT, s)):
-        for k, place in enumerate(places):
-            name = f"{letter}{k + 1}"
-            parts.append(
-                f'<circle cx="{number(place)}" cy="{y}" r="{number(radius)}" '
-                f'fill="{tint(colour, 0.12)}" stroke="{colour}" stroke-width="2.2"/>'
-            )
-            size = min(font(17), 0.8 * radius)
-            inside = name if values is None else signed(values[k])
-            parts.append(text(place, y + size * 0.36, inside, max(size, 13), anchor="middle"))
-            if values is not None:
-                low = y + radius + 19 if letter == "x" else y - radius - 8
-                parts.append(text(place, low, name, font(14), anchor="middle", fill=MUTED))
+    for k, place in enumerate(places):
+        name = f"{letter}{k + 1}"
+        inside = name if values is None else signed(values[k])
+        parts.append(circle(place, y, radius, **look))
+        parts.append(text(place, y + size * 0.36, inside, max(size, 13), anchor="middle"))
+        if values is not None:
+            parts.append(text(place, y + below, name, 14, anchor="middle", fill=MUTED))
     return parts
 
 
-def _cells(n, arrows, rows, shared, lit) -> list[str]:
+def _matrix(n: int, uses: Sequence[_Use]) -> list[str]:
     side = min((_MATRIX_RIGHT - _MATRIX_LEFT) / n, (_HEIGHT - 20 - _MATRIX_TOP) / n, 54)
-    filled = {(j, i): t for i, j, t in arrows}
-    parts, label = [], min(font(15), 17)
+    filled = {(use.j, use.i): use for use in uses}
+    parts = []
     for k in range(n):
         middle = (k + 0.5) * side
-        parts.append(
-            text(_MATRIX_LEFT + middle, _MATRIX_TOP - 9, f"x{k + 1}", label, anchor="middle")
-        )
-        y = _MATRIX_TOP + middle + label * 0.35
-        parts.append(text(_MATRIX_LEFT - 8, y, f"s{k + 1}", label, anchor="end"))
+        across, down = _MATRIX_LEFT + middle, _MATRIX_TOP + middle + 15 * 0.35
+        parts.append(text(across, _MATRIX_TOP - 9, f"x{k + 1}", 15, anchor="middle"))
+        parts.append(text(_MATRIX_LEFT - 8, down, f"s{k + 1}", 15, anchor="end"))
     for j in range(n):
         for i in range(n):
             x, y = _MATRIX_LEFT + i * side, _MATRIX_TOP + j * side
-            box = f'x="{number(x)}" y="{number(y)}" width="{number(side)}" height="{number(side)}"'
-            if (j, i) not in filled:
-                parts.append(f'<rect class="z" {box} rx="3"><title>no arrow: 0</title></rect>')
-                continue
-            t = filled[j, i]
-            key, name = _key(j, t, shared), _name(j, t, shared)
-            colour = TAPS[t] if lit[j] else _OWN
-            inside = signed(rows[j][t]) if rows else name
-            size = 0.42 * side if len(inside) < 3 else 0.31 * side
-            parts.append(
-                f'<g class="c h{key} m{key}"><title>row s{j + 1}, column x{i + 1}: '
-                f"{name}{f' = {inside}' if rows else ''}</title>"
-                f'<rect {box} rx="3" fill="{tint(colour, 0.24)}" stroke="{colour}" '
-                'stroke-width="1.5"/>'
-                + text(
-                    x + side / 2,
-                    y + side / 2 + size * 0.36,
-                    inside,
-                    max(size, 12.5),
-                    anchor="middle",
-                    bold=lit[j],
-                )
-                + "</g>"
-            )
+            parts.append(_cell(filled.get((j, i)), x, y, side))
     return parts
 
 
-def _css(keys: set[str]) -> str:
+def _cell(use: _Use | None, x: float, y: float, side: float) -> str:
+    if use is None:
+        nothing = element("title", "no arrow: 0")
+        return element("rect", nothing, class_="z", x=x, y=y, width=side, height=side, rx=3)
+    inside = use.name if use.value is None else signed(use.value)
+    size = 0.42 * side if len(inside) < 3 else 0.31 * side
+    middle = x + side / 2, y + side / 2 + size * 0.36
+    said = use.name if use.value is None else f"{use.name} = {inside}"
+    parts = (
+        element("title", f"row s{use.j + 1}, column x{use.i + 1}: {said}"),
+        box(x, y, side, side, use.colour or _OWN, 0.24, stroke_width=1.5),
+        text(*middle, inside, max(size, 12.5), anchor="middle", bold=use.colour is not None),
+    )
+    return group(parts, class_=f"c h{use.key} m{use.key}")
+
+
+def _css(keys: Sequence[str]) -> str:
     root = ".cnn-sharing"
-    lit = ",".join(f"{root}:has(.h{key}:hover) .m{key}" for key in sorted(keys))
+    lit = ",".join(f"{root}:has(.h{key}:hover) .m{key}" for key in keys)
     return (
         f"{root} .e path{{fill:none;stroke-linecap:round}}"
         f"{root} .reach{{stroke:transparent;stroke-width:13px}}"
@@ -194,50 +197,20 @@ def _css(keys: set[str]) -> str:
     )
 
 
-def _describe(n, arrows, count, shared, rows, s) -> str:
-    words = f"{n} inputs, {n} outputs, {arrows} arrows, "
-    if shared:
-        words += "3 weights, each along one diagonal of the matrix"
-        if rows:
-            words += ": " + ", ".join(f"w{t + 1} = {signed(v)}" for t, v in enumerate(rows[0]))
-    else:
-        words += f"{count} weights, every arrow with one of its own"
-    if s is not None:
-        words += f"; outputs {', '.join(signed(v) for v in s)}"
-    return words + "."
-
-
-# ---------------------------------------------------------------------------------------------
-# Pictures of the experiment
-
-
-def draw_matrix(
-    matrix: np.ndarray, *, blocks: tuple[int, int] | None = None, ax: Axes | None = None
-) -> Axes:
+def draw_matrix(matrix: np.ndarray, *, blocks: tuple[int, int]) -> Axes:
     """Draw a matrix as coloured cells: one colour per value, white for zero.
 
     Args:
-        matrix: `(rows, columns)`, finite numbers.
-        blocks: height and width of the blocks between which lines are drawn, or None.
-        ax: the axes to draw on; new ones if not given.
-
-    Raises:
-        ValueError: if the matrix is not two-dimensional or the blocks do not divide its sides.
+        matrix: `(rows, columns)`.
+        blocks: height and width of the blocks between which lines are drawn.
     """
     import numpy as np
-    from matplotlib import pyplot as plt
 
-    matrix = np.asarray(matrix, dtype=float)
-    if matrix.ndim != 2:
-        raise ValueError(f"matrix must have shape (rows, columns), got {matrix.shape}")
-    blocks = matrix.shape if blocks is None else blocks
-    if any(b < 1 or side % b for side, b in zip(matrix.shape, blocks, strict=True)):
-        raise ValueError(f"blocks must divide the sides {matrix.shape} of matrix, got {blocks!r}")
-    if ax is None:
-        _, ax = plt.subplots(figsize=(4.4, 4.4 * len(matrix) / matrix.shape[1] + 0.3))
-    largest = np.abs(matrix).max() or 1
-    hidden = np.ma.masked_equal(matrix, 0)
-    ax.imshow(hidden, cmap="viridis", vmin=-largest, vmax=largest, interpolation="nearest")
+    height, width = matrix.shape
+    ax = new_axes(4.4, 4.4 * height / width + 0.3)
+    largest = np.abs(matrix).max()
+    look = {"cmap": "viridis", "vmin": -largest, "vmax": largest, "interpolation": "nearest"}
+    ax.imshow(np.ma.masked_equal(matrix, 0), **look)
     for line, side, block in zip((ax.axhline, ax.axvline), matrix.shape, blocks, strict=True):
         for place in range(block, side, block):
             line(place - 0.5, color=MUTED, linewidth=0.8)
@@ -246,74 +219,37 @@ def draw_matrix(
     return ax
 
 
-def draw_accuracies(
-    results: Mapping[str, tuple[float, float]],
-    *,
-    groups: tuple[str, str] = ("at the places shown", "at all other places"),
-    ax: Axes | None = None,
-) -> Axes:
-    """Draw two bars per network, with their percentages.
+def draw_accuracies(results: Mapping[str, tuple[float, float]], *, ax: Axes | None = None) -> Axes:
+    """Draw two bars per network, with their percentages, and a dotted line at guessing.
 
     Args:
-        results: name of the network -> two accuracies from 0 to 1.
-        groups: what the two are; hatched for the second, so that the picture needs no colour.
-        ax: the axes to draw on; new ones if not given.
-
-    Raises:
-        ValueError: if there is no network or an accuracy lies outside 0 to 1.
+        results: name of the network -> accuracy, 0 to 1, at the places shown and at all others.
     """
-    from matplotlib import pyplot as plt
-
-    if not results or any(not 0 <= v <= 1 for pair in results.values() for v in pair):
-        raise ValueError(f"results must hold pairs of accuracies from 0 to 1, got {dict(results)}")
-    if ax is None:
-        _, ax = plt.subplots()
-    for k, (group, colour, hatch) in enumerate(
-        zip(groups, (tint(INPUT, 0.45), OUTPUT), ("//", ""), strict=True)
-    ):
-        heights = [100 * pair[k] for pair in results.values()]
-        places = [place + 0.4 * k - 0.2 for place in range(len(results))]
-        bars = ax.bar(
-            places, heights, 0.36, color=colour, hatch=hatch, edgecolor=PAPER, label=group
-        )
-        ax.bar_label(bars, [f"{height:.0f}" for height in heights], padding=2, color=INK)
+    shown, others = zip(*results.values(), strict=True)
+    percent = {
+        "at the places shown": [100 * accuracy for accuracy in shown],
+        "at all other places": [100 * accuracy for accuracy in others],
+    }
+    limits = {"ylim": (0, 112), "yticks": range(0, 101, 20)}
+    ax = bars(list(results), percent, ylabel="digits read correctly (%)", ax=ax, **limits)
     ax.axhline(10, color=MUTED, linewidth=1, linestyle=":")
-    ax.set(ylim=(0, 112), yticks=range(0, 101, 20), ylabel="digits read correctly (%)")
-    ax.set_xticks(range(len(results)), list(results))
     ax.legend(loc="upper center", bbox_to_anchor=(0.5, 1.16), ncols=2)
     return ax
 
 
 def draw_by_place(
-    accuracy: np.ndarray,
-    shown: Sequence[tuple[int, int]],
-    *,
-    ax: Axes | None = None,
-    title: str = "",
+    accuracy: np.ndarray, shown: Sequence[tuple[int, int]], *, ax: Axes, title: str
 ) -> Axes:
     """Draw the accuracy at every place of the canvas, with the places of the training marked.
 
     Args:
         accuracy: `(rows, columns)`, from 0 to 1.
         shown: (row, column) of the places in the training set; each gets a cross.
-        ax: the axes to draw on; new ones if not given.
-
-    Raises:
-        ValueError: if accuracy is not such an array or a place lies outside it.
     """
     import numpy as np
-    from matplotlib import pyplot as plt
 
-    accuracy = np.asarray(accuracy, dtype=float)
-    if accuracy.ndim != 2 or not ((accuracy >= 0) & (accuracy <= 1)).all():
-        raise ValueError("accuracy must have shape (rows, columns) and values from 0 to 1")
-    for row, column in shown:
-        if not (0 <= row < accuracy.shape[0] and 0 <= column < accuracy.shape[1]):
-            raise ValueError(f"shown must lie within {accuracy.shape}, got {(row, column)}")
-    if ax is None:
-        _, ax = plt.subplots()
-    ax.imshow(accuracy, vmin=0, vmax=1, interpolation="nearest")
-    rows, columns = zip(*shown, strict=True) if shown else ((), ())
+    ax.imshow(np.asarray(accuracy), vmin=0, vmax=1, interpolation="nearest")
+    rows, columns = zip(*shown, strict=True)
     ax.plot(columns, rows, "x", color=PALETTE["vermillion"], markersize=9, markeredgewidth=2.5)
     ax.set(xticks=[], yticks=[])
     ax.set_title(title)

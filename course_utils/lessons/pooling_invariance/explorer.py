@@ -1,74 +1,34 @@
-"""Edit a row of values, shift it, pool it: which pooled values move?
+"""Panels of lesson 04: pool a row of values that shifts; move a gull before a trained network.
 
-panel = PoolingStrip()          # fig. 9.8 of Goodfellow et al.: 4 of 4 change, and 2 of 4 pooled
-panel.pooling.value = "average"
-panel.values.value = "0.2 0.9 0.9 0.1"
+PoolingStrip()              # fig. 9.8 of Goodfellow et al.: 4 of 4 change, and 2 of 4 pooled
+MoveTheGull(look)           # look(image (3, 32, 32)) -> figures.Look
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING
 
-import ipywidgets
-
+from course_utils.explorer import Choice, Explorer, Line, Slider, View
 from course_utils.lessons.pooling_invariance.figures import (
-    LARGEST,
-    POOLINGS,
-    Shifted,
-    pooling_strip,
-    shifted,
+    Look,
+    Strip,
+    draw_strip,
+    percent,
+    seagull_diagram,
+    strongest_place,
 )
-from course_utils.old_explorer import Explorer, View, choice, slider
 
-SHIFTS = 3
-"""Largest shift: so many values wait on the left."""
+if TYPE_CHECKING:
+    from course_utils.datasets.scenes import Beach
 
+# ---------------------------------------------------------------------------------------------
+# The strip
 
-class PoolingStrip(Explorer):
-    """Explorer of pooling over one row of values that is shifted to the right.
-
-    Args (each the first value of a control):
-        values: the detector's values, 1 to 10 numbers from -9 to 9, separated by spaces.
-        incoming: the three values that come in from the left, the first one first.
-        shift: 0 to 3 places. kernel: width of the pooling windows, 1 to 5. stride: 1 to 3.
-        pooling: `"max"` or `"average"`.
-
-    Raises:
-        ValueError: for a first value outside its range.
-    """
-
-    def __init__(
-        self,
-        values: str = "0.1 1.0 0.2 0.1",
-        incoming: str = "0.3 0.2 0.5",
-        shift: int = 1,
-        kernel: int = 3,
-        stride: int = 1,
-        pooling: str = "max",
-    ) -> None:
-        controls = {
-            "values": _line("Values", values),
-            "incoming": _line("Next in", incoming),
-            "pooling": choice(
-                "Pooling", pooling, [(name.capitalize(), name) for name in POOLINGS], buttons=True
-            ),
-            "shift": slider("Shift", shift, 0, SHIFTS),
-            "kernel": slider("Width", kernel, 1, 5),
-            "stride": slider("Stride", stride, 1, 3),
-        }
-        numbers(values, "Values", 1, LARGEST)
-        numbers(incoming, "Next in", SHIFTS, SHIFTS)
-        super().__init__(view, controls)
-
-
-def _line(label: str, value: str) -> ipywidgets.Text:
-    return ipywidgets.Text(
-        value=value,
-        description=label,
-        continuous_update=True,
-        style={"description_width": "5.2em"},
-        layout=ipywidgets.Layout(width="auto"),
-    )
+SHIFTS = 3  # so many values wait on the left
+MOST = 10  # values in a row
 
 
 def numbers(line: str, label: str, fewest: int, most: int) -> list[float]:
@@ -78,8 +38,6 @@ def numbers(line: str, label: str, fewest: int, most: int) -> list[float]:
         ValueError: for a word that is no number from -9 to 9, for a comma inside one, which may
             be a decimal comma or stand between two numbers, and for too few or too many.
     """
-    if not isinstance(line, str):
-        raise ValueError(f"{label} must be a line of numbers, got {line!r}")
     words = [word for raw in line.split() if (word := raw.strip(",;"))]
     for word in words:
         if "," in word:
@@ -93,54 +51,136 @@ def numbers(line: str, label: str, fewest: int, most: int) -> list[float]:
             f"{label} must hold {wanted}, separated by spaces. There "
             f"{'is' if len(words) == 1 else 'are'} {len(words)}."
         )
-    found = []
-    for word in words:
-        try:
-            value = float(word.replace("\u2212", "-"))
-        except ValueError:
-            value = math.nan
-        if not -9 <= value <= 9:  # false for NaN as well
-            raise ValueError(
-                f"{label} must hold numbers from \u22129 to 9 with a decimal point, such as 0.3; "
-                f"{word[:12]!r} is none."
-            )
-        found.append(value)
-    return found
+    return [_number(word, label) for word in words]
 
 
-def view(values: str, incoming: str, pooling: str, shift: int, kernel: int, stride: int) -> View:
-    """Draw one state of the explorer and say what changes and why.
+def _number(word: str, label: str) -> float:
+    try:
+        value = float(word.replace("\u2212", "-"))
+    except ValueError:
+        value = math.nan
+    if not -9 <= value <= 9:  # false for NaN as well
+        raise ValueError(
+            f"{label} must hold numbers from \u22129 to 9 with a decimal point, such as 0.3; "
+            f"{word[:12]!r} is none."
+        )
+    return value
 
-    Raises:
-        ValueError: for a line that is not read as numbers (see `numbers`), and as `pooling_strip`.
-    """
-    row = numbers(values, "Values", 1, LARGEST)
-    waiting = numbers(incoming, "Next in", SHIFTS, SHIFTS)
-    settings = dict(shift=shift, kernel=kernel, stride=stride, pooling=pooling)
-    diagram = pooling_strip(row, waiting, **settings)
-    return View(diagram.svg, explain(shifted(row, waiting, **settings), **settings), diagram.alt)
 
+class PoolingStrip(Explorer):
+    """Pooling over one row of values that is shifted to the right."""
 
-def explain(rows: Shifted, shift: int, kernel: int, stride: int, pooling: str) -> str:
-    """Say how many values change, before and after pooling, and why."""
-    n, m = len(rows.before), len(rows.pooled_before)
-    counts = (
-        f"The shift by {shift} changes {rows.changed} of {n} detector values and "
-        f"{rows.pooled_changed} of {m} pooled values."
+    controls = (
+        Line("values", "Values", start="0.1 1.0 0.2 0.1"),
+        Line("incoming", "Next in", start="0.3 0.2 0.5"),  # from the left, the first one first
+        Choice(
+            "pooling", "Pooling", {"Max": "max", "Average": "average"}, start="max", buttons=True
+        ),
+        Slider("shift", "Shift", 0, SHIFTS, start=1),
+        Slider("kernel", "Width", 1, 5, start=3),
+        Slider("stride", "Stride", 1, 3, start=1),
     )
-    if shift == 0:
-        return f"{counts} Nothing has moved yet: push the shift."
-    if kernel == 1 and stride == 1:
-        return f"{counts} A window of one value is no pooling at all."
-    if pooling == "average":
-        return (
-            f"{counts} A mean moves as soon as a different value enters its window, if only a "
-            "little."
-        )
-    if rows.pooled_changed == 0:
-        return f"{counts} Every window still holds a largest value of the same size."
-    if rows.pooled_changed < m:
-        return (
-            f"{counts} A maximum stays as long as the same largest value is anywhere in its window."
-        )
-    return f"{counts} In every window the largest value is another one now."
+
+    @staticmethod
+    def view(values: str, incoming: str, **how: object) -> View:
+        """Draw one state and say what changes and why."""
+        row = numbers(values, "Values", 1, MOST)
+        strip = Strip(row, numbers(incoming, "Next in", SHIFTS, SHIFTS), **how)
+        diagram = draw_strip(strip)
+        return View(diagram.svg, explain_strip(strip), diagram.alt)
+
+
+def explain_strip(strip: Strip) -> str:
+    """Say how many values change, before and after pooling, and why."""
+    m = len(strip.windows)
+    if strip.shift == 0:
+        why = "Nothing has moved yet: push the shift."
+    elif strip.kernel == strip.stride == 1:
+        why = "A window of one value is no pooling at all."
+    elif strip.pooling == "average":
+        why = "A mean moves as soon as a different value enters its window, if only a little."
+    elif strip.pooled_changed == 0:
+        why = "Every window still holds a largest value of the same size."
+    elif strip.pooled_changed < m:
+        why = "A maximum stays as long as the same largest value is anywhere in its window."
+    else:
+        why = "In every window the largest value is another one now."
+    return (
+        f"The shift by {strip.shift} changes {strip.changed} of {len(strip.values)} detector "
+        f"values and {strip.pooled_changed} of {m} pooled values. {why}"
+    )
+
+
+# ---------------------------------------------------------------------------------------------
+# The beach
+
+SIZE = 32  # side of the scenes in pixels
+FIRST, LAST = 6, 25  # pixels between which the gull moves, along either axis
+LIGHTS = ("overcast", "haze", "noon", "evening", "dusk")  # of `scenes.Beach`
+
+
+def scene(gull: str, x: int, y: int, light: int, objects: int, beach: int) -> Beach:
+    """Return one beach with the gull at pixel (x, y), or without it, and so many other objects."""
+    import numpy as np
+
+    from course_utils.datasets import scenes
+
+    candidates = scenes.sample(16, seed=beach, share=0.0)
+    crowded = (candidates.kind > 0).all(axis=1)  # three objects: as many as can be asked for
+    drawn = candidates.take(np.flatnonzero(crowded)[:1])
+    place = np.array([[x, y]], np.float32) / SIZE + 0.5 / SIZE
+    return drawn._replace(
+        kind=np.where(np.arange(drawn.kind.shape[1]) < objects, drawn.kind, 0),
+        light=np.array([light], np.float32),
+        present=np.array([gull == "present"]),
+        x=place[:, 0],
+        y=place[:, 1],
+        span=np.array([0.23], np.float32),
+    )
+
+
+class MoveTheGull(Explorer):
+    """One beach, drawn anew at every change, and a network that looks at it.
+
+    look: called with the scene, a float32 array (3, 32, 32) in [0, 1]; returns a `Look`.
+    """
+
+    controls = (
+        Choice("gull", "Gull", {"There": "present", "Gone": "absent"}, "present", buttons=True),
+        Slider("x", "Gull x", FIRST, LAST, start=16),
+        Slider("y", "Gull y", FIRST, LAST, start=13),
+        Choice("light", "Light", {name: k for k, name in enumerate(LIGHTS)}, start=2),
+        Slider("objects", "Others", 0, 3, start=1),
+        Slider("beach", "Beach", 1, 12, start=1),
+    )
+
+    def __init__(self, look: Callable[[object], Look], **first: object) -> None:
+        self.view = partial(view_beach, look)
+        super().__init__(**first)
+
+
+def view_beach(look: Callable[[object], Look], gull: str, x: int, y: int, **beach: int) -> View:
+    """Draw one state and say what the network knows of the gull."""
+    from course_utils.datasets import scenes
+
+    image = scenes.draw(scene(gull, x, y, **beach), SIZE)[0]
+    seen = look(image)
+    place = (x, y) if gull == "present" else None
+    diagram = seagull_diagram(image, seen, gull=place)
+    return View(diagram.svg, explain_look(seen, place), diagram.alt)
+
+
+def explain_look(seen: Look, gull: tuple[int, int] | None) -> str:
+    """Say whether the network is right, and where its evidence is strongest."""
+    says_gull = seen.probability >= 0.5
+    verdict = "says there is a gull" if says_gull else "says there is none"
+    right = "right" if says_gull == (gull is not None) else "wrong"
+    height, width = seen.evidence.shape
+    row, column = strongest_place(seen.evidence)
+    x, y = (column + 0.5) * SIZE / width - 0.5, (row + 0.5) * SIZE / height - 0.5
+    beside = f", and the gull is at ({gull[0]}, {gull[1]})" if gull else ""
+    return (
+        f"The network {verdict} ({percent(seen.probability)}), and is {right}. Before global "
+        f"pooling the evidence still has a place: strongest at ({x:.0f}, {y:.0f}){beside}. "
+        "Pooling keeps the largest value of each map, and not its place."
+    )

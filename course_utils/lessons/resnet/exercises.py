@@ -1,19 +1,14 @@
-"""The exercises of notebook 11: the residual block, the cost of its shortcut, the depth of a net.
-
-    check_residual_block        residual_block(x, w1, s1, w2, s2) -> array
-    check_shortcut_parameters   shortcut_parameters(option, in_maps, out_maps, stride) -> int
-    check_count_depth           count_depth(blocks, convolutions) -> int
+"""The exercises of lesson 11: the residual block, the cost of its shortcut, the depth of a net.
 
 Source: He, Zhang, Ren and Sun (2015), *Deep Residual Learning for Image Recognition*, arXiv
-1512.03385: fig. 2, Section 4.1 and Table 1. The tests hold the reference solutions equal to
-`course_utils.models.resnet`.
+1512.03385: fig. 2, Section 4.1 and Table 1.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from course_utils.exercises import SECONDS, Exercise, Report, WrongIdea
+from course_utils.exercises import Exercise
 
 # ---------------------------------------------------------------------------------------------
 # 11.residual-block
@@ -30,56 +25,12 @@ def _relu(values):
     return np.maximum(values, 0)
 
 
+def _hidden(x, w1, s1, w2, s2):
+    return _relu(s1 * (w1 @ x))
+
+
 def _residual(x, w1, s1, w2, s2):
-    return s2 * (w2 @ _relu(s1 * (w1 @ x)))
-
-
-def _no_last_relu(x, w1, s1, w2, s2):
-    return _residual(x, w1, s1, w2, s2) + x
-
-
-def _relu_before_the_addition(x, w1, s1, w2, s2):
-    return _relu(_residual(x, w1, s1, w2, s2)) + x
-
-
-def _relu_before_and_after(x, w1, s1, w2, s2):
-    return _relu(_relu(_residual(x, w1, s1, w2, s2)) + x)
-
-
-def _no_inner_relu(x, w1, s1, w2, s2):
-    return _relu(s2 * (w2 @ (s1 * (w1 @ x))) + x)
-
-
-def _added_before_the_normalisation(x, w1, s1, w2, s2):
-    return _relu(s2 * (w2 @ _relu(s1 * (w1 @ x)) + x))
-
-
-def _no_normalisation(x, w1, s1, w2, s2):
-    return _relu(w2 @ _relu(w1 @ x) + x)
-
-
-def _plain_block(x, w1, s1, w2, s2):
-    return _relu(_residual(x, w1, s1, w2, s2))
-
-
-def _concatenated(x, w1, s1, w2, s2):
-    return _relu(np.concatenate([_residual(x, w1, s1, w2, s2), x]))
-
-
-def _added_the_hidden_layer(x, w1, s1, w2, s2):
-    return _relu(_residual(x, w1, s1, w2, s2) + _relu(s1 * (w1 @ x)))
-
-
-def _shortcut_around_the_first_layer(x, w1, s1, w2, s2):
-    return _relu(s2 * (w2 @ _relu(s1 * (w1 @ x) + x)))
-
-
-def _subtracted(x, w1, s1, w2, s2):
-    return _relu(_residual(x, w1, s1, w2, s2) - x)
-
-
-def _relu_after_the_last_addition_only_on_x(x, w1, s1, w2, s2):
-    return _residual(x, w1, s1, w2, s2) + _relu(x)
+    return s2 * (w2 @ _hidden(x, w1, s1, w2, s2))
 
 
 def _array(*values):
@@ -105,112 +56,67 @@ RESIDUAL_BLOCK = Exercise(
     fixed=(  # x, w1, s1, w2, s2; the numbers keep the known mistakes apart
         (
             _array(1, 2),
-            np.array([[1.0, -1.0], [1.0, 1.0]]),
+            _array([1, -1], [1, 1]),
             _array(1, 2),
-            np.array([[1.0, -1.0], [0.5, 0.5]]),
+            _array([1, -1], [0.5, 0.5]),
             _array(3, 1),
         ),
         (
             _array(-1, 3),
-            np.array([[2.0, 0.0], [-1.0, 1.0]]),
+            _array([2, 0], [-1, 1]),
             _array(0.5, 1),
-            np.array([[1.0, 0.5], [1.0, -0.25]]),
+            _array([1, 0.5], [1, -0.25]),
             _array(1, 2),
         ),
         (
             _array(2, -2, 1),
-            np.array([[1.0, 0.0, 1.0], [0.0, 1.0, 1.0], [-1.0, 1.0, 0.0]]),
+            _array([1, 0, 1], [0, 1, 1], [-1, 1, 0]),
             _array(1, 3, 2),
-            np.array([[0.5, 1.0, 1.0], [-1.0, 0.5, 1.0], [-0.5, 1.0, 2.0]]),
+            _array([0.5, 1, 1], [-1, 0.5, 1], [-0.5, 1, 2]),
             _array(1, 0.5, 2),
         ),
         (_array(3, 1), np.zeros((2, 2)), _array(1, 1), np.zeros((2, 2)), _array(1, 1)),
     ),
     random_case=_random_block,
-    wrong_ideas=(
-        WrongIdea(
-            "no ReLU after the addition",
-            _no_last_relu,
-            "The sum is right, and it comes out as it is. In fig. 2 one more ReLU follows: can "
-            "your block put out a negative number?",
+    wrong_ideas={
+        "The sum is right, and it comes out as it is. In fig. 2 one more ReLU follows: can "
+        "your block put out a negative number?": lambda x, *w: _residual(x, *w) + x,
+        "You apply the second ReLU to F(x) and then add. Then F(x) can only make x larger. In "
+        "fig. 2, which comes first after the second layer?": lambda x, *w: (
+            _relu(_residual(x, *w)) + x
         ),
-        WrongIdea(
-            "ReLU before the addition",
-            _relu_before_the_addition,
-            "You apply the second ReLU to F(x) and then add. Then F(x) can only make x larger. In "
-            "fig. 2, which comes first after the second layer?",
+        "There is one ReLU too many. If F(x) is cut off at 0 before the sum, the block can "
+        "never correct a value downwards.": lambda x, *w: _relu(_relu(_residual(x, *w)) + x),
+        "Between your two layers there is no non-linearity, so that they are one linear layer. "
+        "What stands between them in fig. 2?": lambda x, w1, s1, w2, s2: _relu(
+            s2 * (w2 @ (s1 * (w1 @ x))) + x
         ),
-        WrongIdea(
-            "ReLU before and after the addition",
-            _relu_before_and_after,
-            "There is one ReLU too many. If F(x) is cut off at 0 before the sum, the block can "
-            "never correct a value downwards.",
+        "You add x and normalise afterwards, so x gets scaled as well. The shortcut must lead "
+        "past everything: where does it join?": lambda x, w1, s1, w2, s2: _relu(
+            s2 * (w2 @ _relu(s1 * (w1 @ x)) + x)
         ),
-        WrongIdea(
-            "no ReLU between the two layers",
-            _no_inner_relu,
-            "Between your two layers there is no non-linearity, so that they are one linear layer. "
-            "What stands between them in fig. 2?",
+        "`s1` and `s2` have no effect in your block. Each layer is followed by its "
+        "normalisation, here a factor per unit.": lambda x, w1, s1, w2, s2: _relu(
+            w2 @ _relu(w1 @ x) + x
         ),
-        WrongIdea(
-            "added before the normalisation",
-            _added_before_the_normalisation,
-            "You add x and normalise afterwards, so x gets scaled as well. The shortcut must lead "
-            "past everything: where does it join?",
+        "This is the plain block: with all weights 0 it puts out 0. What should a residual "
+        "block put out then?": lambda x, *w: _relu(_residual(x, *w)),
+        "Your output is twice as long as x. GoogLeNet and DenseNet concatenate; a residual "
+        "block keeps the shape. What does the sign in the circle of fig. 2 say?": lambda x, *w: (
+            _relu(np.concatenate([_residual(x, *w), x]))
         ),
-        WrongIdea(
-            "left out the normalisation",
-            _no_normalisation,
-            "`s1` and `s2` have no effect in your block. Each layer is followed by its "
-            "normalisation, here a factor per unit.",
+        "You add what comes out of the first layer. The shortcut begins before it: with all "
+        "weights 0 your block puts out 0.": lambda x, *w: _relu(_residual(x, *w) + _hidden(x, *w)),
+        "Your shortcut joins again after the first layer, and the second has no way around it. "
+        "With `w2` all 0, what comes out of your block?": lambda x, w1, s1, w2, s2: _relu(
+            s2 * (w2 @ _relu(s1 * (w1 @ x) + x))
         ),
-        WrongIdea(
-            "forgot the shortcut",
-            _plain_block,
-            "This is the plain block: with all weights 0 it puts out 0. What should a residual "
-            "block put out then?",
-        ),
-        WrongIdea(
-            "concatenated",
-            _concatenated,
-            "Your output is twice as long as x. GoogLeNet and DenseNet concatenate; a residual "
-            "block keeps the shape. What does the sign in the circle of fig. 2 say?",
-        ),
-        WrongIdea(
-            "added the hidden layer",
-            _added_the_hidden_layer,
-            "You add what comes out of the first layer. The shortcut begins before it: with all "
-            "weights 0 your block puts out 0.",
-        ),
-        WrongIdea(
-            "shortcut around the first layer only",
-            _shortcut_around_the_first_layer,
-            "Your shortcut joins again after the first layer, and the second has no way around it. "
-            "With `w2` all 0, what comes out of your block?",
-        ),
-        WrongIdea(
-            "subtracted",
-            _subtracted,
-            "You subtract x. F(x) is *learnt* as the difference to x, but what is the block's "
-            "output, then, in terms of F(x) and x?",
-        ),
-        WrongIdea(
-            "ReLU on x instead of on the sum",
-            _relu_after_the_last_addition_only_on_x,
-            "You apply the ReLU to x and leave the sum as it is. The shortcut does nothing to x: "
-            "the ReLU comes after the two paths have met.",
-        ),
-    ),
+        "You subtract x. F(x) is *learnt* as the difference to x, but what is the block's "
+        "output, then, in terms of F(x) and x?": lambda x, *w: _relu(_residual(x, *w) - x),
+        "You apply the ReLU to x and leave the sum as it is. The shortcut does nothing to x: "
+        "the ReLU comes after the two paths have met.": lambda x, *w: _residual(x, *w) + _relu(x),
+    },
 )
-
-
-def check_residual_block(student_function, *, seconds: float = SECONDS) -> Report:
-    """Check `residual_block(x, w1, s1, w2, s2)`, an array of the shape of x.
-
-    Inputs: x (n,), weight matrices w1 and w2 (n, n), scales s1 and s2 (n,) of the normalisations,
-    all NumPy arrays of floats. See `Exercise.check` for `seconds`, the Report and the errors.
-    """
-    return RESIDUAL_BLOCK.check(student_function, seconds=seconds)
 
 
 # ---------------------------------------------------------------------------------------------
@@ -226,69 +132,8 @@ def shortcut_parameters(option, in_maps, out_maps, stride):
     return weights + 2 * out_maps  # and a scale and a shift per map
 
 
-def _changes(in_maps, out_maps, stride):
-    return in_maps != out_maps or stride != 1
-
-
-def _projects(option, in_maps, out_maps, stride):
-    return option == "C" or (option == "B" and _changes(in_maps, out_maps, stride))
-
-
-def _without_normalisation(option, in_maps, out_maps, stride):
-    return in_maps * out_maps * _projects(option, in_maps, out_maps, stride)
-
-
-def _with_a_bias(option, in_maps, out_maps, stride):
-    return (in_maps * out_maps + out_maps) * _projects(option, in_maps, out_maps, stride)
-
-
-def _three_by_three(option, in_maps, out_maps, stride):
-    projects = _projects(option, in_maps, out_maps, stride)
-    return (9 * in_maps * out_maps + 2 * out_maps) * projects
-
-
-def _b_everywhere(option, in_maps, out_maps, stride):
-    return 0 if option == "A" else in_maps * out_maps + 2 * out_maps
-
-
-def _b_for_maps_only(option, in_maps, out_maps, stride):
-    if option == "A" or (option == "B" and in_maps == out_maps):
-        return 0
-    return in_maps * out_maps + 2 * out_maps
-
-
-def _b_for_strides_only(option, in_maps, out_maps, stride):
-    if option == "A" or (option == "B" and stride == 1):
-        return 0
-    return in_maps * out_maps + 2 * out_maps
-
-
-def _c_as_b(option, in_maps, out_maps, stride):
-    if option == "A" or not _changes(in_maps, out_maps, stride):
-        return 0
-    return in_maps * out_maps + 2 * out_maps
-
-
-def _zeros_counted(option, in_maps, out_maps, stride):
-    if option == "A":
-        return out_maps - in_maps
-    return shortcut_parameters(option, in_maps, out_maps, stride)
-
-
-def _a_as_b(option, in_maps, out_maps, stride):
-    return (in_maps * out_maps + 2 * out_maps) * (
-        option == "C" or _changes(in_maps, out_maps, stride)
-    )
-
-
-def _divided_by_the_stride(option, in_maps, out_maps, stride):
-    projects = _projects(option, in_maps, out_maps, stride)
-    return (in_maps * out_maps // stride**2 + 2 * out_maps) * projects
-
-
-def _new_maps_only(option, in_maps, out_maps, stride):
-    projects = _projects(option, in_maps, out_maps, stride)
-    return (in_maps * (out_maps - in_maps) + 2 * out_maps) * projects
+def _projects(option, n, m, stride):
+    return option == "C" or (option == "B" and (n, 1) != (m, stride))
 
 
 def _random_shortcut(rng):
@@ -300,7 +145,7 @@ SHORTCUT_PARAMETERS = Exercise(
     id="11.shortcut-parameters",
     title="Count the parameters of a shortcut by options A, B and C",
     solution=shortcut_parameters,
-    fixed=(  # option, in_maps, out_maps, stride
+    fixed=(  # option, in_maps, out_maps, stride; below: o, n, m, s
         ("A", 64, 64, 1),
         ("B", 64, 64, 1),
         ("C", 64, 64, 1),
@@ -313,85 +158,47 @@ SHORTCUT_PARAMETERS = Exercise(
         ("C", 256, 512, 2),
     ),
     random_case=_random_shortcut,
-    wrong_ideas=(
-        WrongIdea(
-            "forgot the normalisation",
-            _without_normalisation,
-            "The weights of the convolution are right. What follows every convolution of the "
-            "paper, and how many numbers does it learn per map?",
+    wrong_ideas={
+        "The weights of the convolution are right. What follows every convolution of the "
+        "paper, and how many numbers does it learn per map?": lambda o, n, m, s: (
+            _projects(o, n, m, s) * n * m
         ),
-        WrongIdea(
-            "a bias in place of the normalisation",
-            _with_a_bias,
-            "You count one number per map beside the weights, a bias. There is none: the "
-            "normalisation follows, and it learns a scale as well as a shift.",
+        "You count one number per map beside the weights, a bias. There is none: the "
+        "normalisation follows, and it learns a scale as well as a shift.": lambda o, n, m, s: (
+            _projects(o, n, m, s) * (n * m + m)
         ),
-        WrongIdea(
-            "a 3x3 projection",
-            _three_by_three,
-            "You count a 3x3 filter. The projection need not look at neighbours: it only mixes "
-            "maps. How large is its filter in Section 3.3?",
+        "You count a 3x3 filter. The projection need not look at neighbours: it only mixes "
+        "maps. How large is its filter in Section 3.3?": lambda o, n, m, s: (
+            _projects(o, n, m, s) * (9 * n * m + 2 * m)
         ),
-        WrongIdea(
-            "option B projects everywhere",
-            _b_everywhere,
-            "Your B is C. In option B, a block that keeps the shape has an identity. What does "
-            "that cost?",
+        "Your B is C. In option B, a block that keeps the shape has an identity. What does "
+        "that cost?": lambda o, n, m, s: (o != "A") * (n * m + 2 * m),
+        "Your B projects where the number of maps changes. Can x and F(x) be added when only "
+        "the stride is 2?": lambda o, n, m, s: shortcut_parameters(o, n, m, 1),
+        "Your B projects where the stride is 2. The first bottleneck of ResNet-50 has "
+        "stride 1, takes 64 maps and puts out 256: do the shapes agree?": lambda o, n, m, s: (
+            (o == "C" or (o == "B" and s == 2)) * (n * m + 2 * m)
         ),
-        WrongIdea(
-            "option B looks at the maps only",
-            _b_for_maps_only,
-            "Your B projects where the number of maps changes. Can x and F(x) be added when only "
-            "the stride is 2?",
+        "Your C is B. In option C *every* shortcut is a projection, also where the identity "
+        "would do.": lambda o, n, m, s: shortcut_parameters("B" if o == "C" else o, n, m, s),
+        "The maps of zeros in option A are not learnt: they are zero before training and after "
+        "it. Which parameters are left?": lambda o, n, m, s: (
+            m - n if o == "A" else shortcut_parameters(o, n, m, s)
         ),
-        WrongIdea(
-            "option B looks at the stride only",
-            _b_for_strides_only,
-            "Your B projects where the stride is 2. The first bottleneck of ResNet-50 has "
-            "stride 1, takes 64 maps and puts out 256: do the shapes agree?",
+        "Your A learns weights. Option A appends maps of zeros where the number of maps grows, "
+        "and is the identity elsewhere.": lambda o, n, m, s: shortcut_parameters(
+            "B" if o == "A" else o, n, m, s
         ),
-        WrongIdea(
-            "option C projects only where the shape changes",
-            _c_as_b,
-            "Your C is B. In option C *every* shortcut is a projection, also where the identity "
-            "would do.",
+        "A stride leaves out positions. Do the weights at the positions that are left out "
+        "disappear, or is it one filter for all positions?": lambda o, n, m, s: (
+            _projects(o, n, m, s) * (n * m // s**2 + 2 * m)
         ),
-        WrongIdea(
-            "counted the zeros",
-            _zeros_counted,
-            "The maps of zeros in option A are not learnt: they are zero before training and after "
-            "it. Which parameters are left?",
+        "You give weights to the added maps only. The projection computes *all* maps that it "
+        "puts out, each from all that come in.": lambda o, n, m, s: (
+            _projects(o, n, m, s) * (n * (m - n) + 2 * m)
         ),
-        WrongIdea(
-            "option A projects",
-            _a_as_b,
-            "Your A learns weights. Option A appends maps of zeros where the number of maps grows, "
-            "and is the identity elsewhere.",
-        ),
-        WrongIdea(
-            "divided by the stride",
-            _divided_by_the_stride,
-            "A stride leaves out positions. Do the weights at the positions that are left out "
-            "disappear, or is it one filter for all positions?",
-        ),
-        WrongIdea(
-            "projected the new maps only",
-            _new_maps_only,
-            "You give weights to the added maps only. The projection computes *all* maps that it "
-            "puts out, each from all that come in.",
-        ),
-    ),
+    },
 )
-
-
-def check_shortcut_parameters(student_function, *, seconds: float = SECONDS) -> Report:
-    """Check `shortcut_parameters(option, in_maps, out_maps, stride)`, an int.
-
-    Inputs: option "A", "B" or "C"; out_maps >= in_maps >= 1; stride 1 or 2. A projection is a 1x1
-    convolution without biases and its normalisation. See `Exercise.check` for `seconds`, the
-    Report and the errors.
-    """
-    return SHORTCUT_PARAMETERS.check(student_function, seconds=seconds)
 
 
 # ---------------------------------------------------------------------------------------------
@@ -406,46 +213,6 @@ def count_depth(blocks, convolutions):
     return depth + 1  # the dense layer
 
 
-def _projections_counted(blocks, convolutions):
-    return count_depth(blocks, convolutions) + len(blocks)
-
-
-def _projections_of_all_blocks(blocks, convolutions):
-    return count_depth(blocks, convolutions) + sum(blocks)
-
-
-def _convolutions_of_blocks_only(blocks, convolutions):
-    return sum(blocks) * convolutions
-
-
-def _one_end_only(blocks, convolutions):
-    return sum(blocks) * convolutions + 1
-
-
-def _pools_counted(blocks, convolutions):
-    return count_depth(blocks, convolutions) + 2
-
-
-def _blocks_as_layers(blocks, convolutions):
-    return sum(blocks) + 2
-
-
-def _always_two(blocks, convolutions):
-    return count_depth(blocks, 2)
-
-
-def _normalisations_counted(blocks, convolutions):
-    return 2 * sum(blocks) * convolutions + 3
-
-
-def _additions_counted(blocks, convolutions):
-    return sum(blocks) * (convolutions + 1) + 3
-
-
-def _random_network(rng):
-    return [rng.randint(1, 12) for _ in range(rng.randint(2, 5))], rng.randint(2, 4)
-
-
 COUNT_DEPTH = Exercise(
     id="11.count-depth",
     title="Count the depth of a ResNet from its row in Table 1",
@@ -458,70 +225,33 @@ COUNT_DEPTH = Exercise(
         ([3, 8, 36, 3], 3),
         ([9, 9, 9], 2),  # ResNet-56 of Section 4.2
     ),
-    random_case=_random_network,
-    wrong_ideas=(
-        WrongIdea(
-            "counted a projection per stage",
-            _projections_counted,
-            "You count a projection in each stage. It lies on the shortcut: does it make the "
-            "longest path from image to scores any longer?",
-        ),
-        WrongIdea(
-            "counted a shortcut per block",
-            _projections_of_all_blocks,
-            "You count one more layer in each block, for its shortcut. An identity has no weights, "
-            "and a projection lies beside the main path.",
-        ),
-        WrongIdea(
-            "the blocks only",
-            _convolutions_of_blocks_only,
-            "These are the layers inside the blocks. What stands before the first block and behind "
-            "the last, and has weights?",
-        ),
-        WrongIdea(
-            "one end only",
-            _one_end_only,
-            "You are one short. There is a convolution before the blocks *and* a layer with "
-            "weights behind them.",
-        ),
-        WrongIdea(
-            "counted the poolings",
-            _pools_counted,
-            "You count the two poolings. The paper counts layers that learn weights.",
-        ),
-        WrongIdea(
-            "counted blocks",
-            _blocks_as_layers,
-            "You count a block as one layer. How many convolutions does it hold?",
-        ),
-        WrongIdea(
-            "two convolutions in every block",
-            _always_two,
-            "You take two convolutions per block. That is the basic block; a bottleneck has "
-            "another number, which is an argument here.",
-        ),
-        WrongIdea(
-            "counted the normalisations",
-            _normalisations_counted,
-            "You count each normalisation as a layer of its own. The paper counts it with its "
-            "convolution.",
-        ),
-        WrongIdea(
-            "counted the additions",
-            _additions_counted,
-            "You count the addition at the end of each block. It has no weights.",
-        ),
+    random_case=lambda rng: (
+        [rng.randint(1, 12) for _ in range(rng.randint(2, 5))],
+        rng.randint(2, 4),
     ),
+    wrong_ideas={
+        "You count a projection in each stage. It lies on the shortcut: does it make the "
+        "longest path from image to scores any longer?": lambda blocks, c: (
+            sum(blocks) * c + 2 + len(blocks)
+        ),
+        "You count one more layer in each block, for its shortcut. An identity has no weights, "
+        "and a projection lies beside the main path.": lambda blocks, c: sum(blocks) * (c + 1) + 2,
+        "These are the layers inside the blocks. What stands before the first block and behind "
+        "the last, and has weights?": lambda blocks, c: sum(blocks) * c,
+        "You are one short. There is a convolution before the blocks *and* a layer with "
+        "weights behind them.": lambda blocks, c: sum(blocks) * c + 1,
+        "You count the two poolings. The paper counts layers that learn weights.": (
+            lambda blocks, c: sum(blocks) * c + 4
+        ),
+        "You count a block as one layer. How many convolutions does it hold?": (
+            lambda blocks, c: sum(blocks) + 2
+        ),
+        "You take two convolutions per block. That is the basic block; a bottleneck has "
+        "another number, which is an argument here.": lambda blocks, c: sum(blocks) * 2 + 2,
+        "You count each normalisation as a layer of its own. The paper counts it with its "
+        "convolution.": lambda blocks, c: 2 * sum(blocks) * c + 3,
+        "You count the addition at the end of each block. It has no weights.": (
+            lambda blocks, c: sum(blocks) * (c + 1) + 3
+        ),
+    },
 )
-
-
-def check_count_depth(student_function, *, seconds: float = SECONDS) -> Report:
-    """Check `count_depth(blocks, convolutions)`, an int.
-
-    Inputs: blocks, a list with the number of blocks of each stage; convolutions of one block, 2 or
-    more. See `Exercise.check` for `seconds`, the Report and the errors.
-    """
-    return COUNT_DEPTH.check(student_function, seconds=seconds)
-
-
-EXERCISES = (RESIDUAL_BLOCK, SHORTCUT_PARAMETERS, COUNT_DEPTH)

@@ -1,15 +1,17 @@
-"""The pictures of lesson 11: the residual block, curves of training, gradients layer by layer.
+"""The pictures of lesson 11: the residual block, curves of training, gradients by layer,
+damaged networks.
 
 Source: He, Zhang, Ren and Sun (2015), *Deep Residual Learning for Image Recognition*, arXiv
-1512.03385; `block_diagram` follows fig. 2, `draw_error_curves` fig. 1.
+1512.03385; `block_diagram` follows fig. 2, `draw_errors` fig. 1.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from math import ceil, floor, isfinite, log10
+from math import ceil, floor, log10
 from typing import TYPE_CHECKING, NamedTuple
 
+from course_utils.drawing.plots import new_axes
 from course_utils.drawing.style import (
     BAD,
     CYCLE,
@@ -24,96 +26,86 @@ from course_utils.drawing.style import (
     WEIGHT,
     tint,
 )
-from course_utils.drawing.svg import TIMES, Diagram, font, frame, number, text
-from course_utils.geometry import output_size
+from course_utils.drawing.svg import TIMES, Diagram, box, circle, frame, path, rect, text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
-SHORTCUTS = {
-    "plain": "no shortcut",
-    "identity": "the input as it is",
-    "A": "the input, and zeros for the new maps",
-    "B": "a projection where the shape changes, the input elsewhere",
-    "C": "a projection in every block",
-}
-"""What a shortcut may be (Section 4.1); "identity" is equation (1), where shapes must agree."""
+SIDE = 56
+"""Rows of the input maps: those of conv2_x in Table 1."""
 
 
 class Block(NamedTuple):
     """The shapes and costs of a basic block (two 3x3 convolutions), counted by hand.
 
-    in_maps, out_maps, in_side, out_side: the maps and their sides. path: the two convolutions with
-    their normalisations, as ((parameters, macs), (parameters, macs)). kind: what the shortcut is,
-    "none", "identity", "zeros" or "projection". shortcut: its (parameters, macs).
+    in_maps, out_maps, out_side: of x and of F(x); x has `SIDE` rows. layers: the two convolutions
+    with their normalisations and the shortcut, each as (parameters, multiply-adds). shortcut:
+    "none", "identity", "zeros" or "projection".
     """
 
     in_maps: int
     out_maps: int
-    in_side: int
     out_side: int
-    path: tuple[tuple[int, int], tuple[int, int]]
-    kind: str
-    shortcut: tuple[int, int]
+    layers: tuple[tuple[int, int], tuple[int, int], tuple[int, int]]
+    shortcut: str
 
     @property
     def parameters(self) -> int:
         """Of the whole block, normalisation included."""
-        return sum(cost[0] for cost in (*self.path, self.shortcut))
+        return sum(parameters for parameters, _ in self.layers)
 
     @property
     def macs(self) -> int:
         """Multiply-adds of the whole block: one per convolution weight and position."""
-        return sum(cost[1] for cost in (*self.path, self.shortcut))
+        return sum(macs for _, macs in self.layers)
+
+    @property
+    def before(self) -> str:
+        """Shape of x, maps first."""
+        return f"{self.in_maps}{TIMES}{SIDE}{TIMES}{SIDE}"
+
+    @property
+    def after(self) -> str:
+        """Shape of F(x) and of the block's output, maps first."""
+        return f"{self.out_maps}{TIMES}{self.out_side}{TIMES}{self.out_side}"
 
 
-def count_block(in_maps: int, out_maps: int, side: int, stride: int, shortcut: str) -> Block:
+def count_block(in_maps: int, out_maps: int, stride: int, option: str) -> Block:
     """Count a basic block: two 3x3 convolutions without biases, each with its normalisation.
 
     Args:
-        in_maps, out_maps: of the block. side: rows of its square input maps. stride: of the first
-            convolution and of the shortcut.
-        shortcut: a key of `SHORTCUTS`.
+        in_maps, out_maps: of the block. stride: of the first convolution and of the shortcut.
+        option: of the shortcut: "plain" (none), "identity" (equation 1), "A", "B" or "C"
+            (Section 4.1).
 
     Raises:
-        ValueError: for an unknown shortcut, and where x and F(x) cannot be added: "identity" with
-            shapes that differ, "A" with fewer maps than before.
+        ValueError: where x and F(x) cannot be added: "identity" with shapes that differ, "A" with
+            fewer maps than before.
     """
-    if shortcut not in SHORTCUTS:
-        allowed = ", ".join(map(repr, SHORTCUTS))
-        raise ValueError(f"shortcut must be one of {allowed}, got {shortcut!r}")
-    out_side = output_size(side, 3, stride, 1)
+    out_side = SIDE // stride
     same = in_maps == out_maps and stride == 1
-    before, after = shape_text(in_maps, side), shape_text(out_maps, out_side)
-    if shortcut == "identity" and not same:
+    projects = option == "C" or (option == "B" and not same)
+    shortcut = "projection" if projects else "identity" if same else "zeros"
+
+    def layer(kernel: int, maps: int) -> tuple[int, int]:
+        weights = kernel**2 * maps * out_maps
+        return weights + 2 * out_maps, weights * out_side**2
+
+    last = layer(1, in_maps) if projects else (0, 0)
+    layers = (layer(3, in_maps), layer(3, out_maps), last)
+    block = Block(in_maps, out_maps, out_side, layers, "none" if option == "plain" else shortcut)
+    if option == "identity" and not same:
         raise ValueError(
-            f"x and F(x) cannot be added: x has {before} numbers, F(x) has {after}. Keep the "
-            "number of maps and stride 1, or choose option A, B or C."
+            f"x and F(x) cannot be added: x has {block.before} numbers, F(x) has {block.after}. "
+            "Keep the number of maps and stride 1, or choose option A, B or C."
         )
-    if shortcut == "A" and out_maps < in_maps:
+    if option == "A" and out_maps < in_maps:
         raise ValueError(
             f"Option A can append maps of zeros, but x has {in_maps} maps and F(x) only "
             f"{out_maps}. Choose at least {in_maps} maps out, or a projection (B or C)."
         )
-    area = out_side**2
-    path = tuple(
-        (9 * maps * out_maps + 2 * out_maps, 9 * maps * out_maps * area)
-        for maps in (in_maps, out_maps)
-    )
-    kind, cost = "zeros", (0, 0)
-    if shortcut == "plain":
-        kind = "none"
-    elif shortcut == "C" or (shortcut == "B" and not same):
-        kind = "projection"
-        cost = (in_maps * out_maps + 2 * out_maps, in_maps * out_maps * area)
-    elif same:
-        kind = "identity"
-    return Block(in_maps, out_maps, side, out_side, path, kind, cost)
-
-
-def shape_text(maps: int, side: int) -> str:
-    """Write a shape as the course does, maps first: `"64×56×56"`."""
-    return f"{maps}{TIMES}{side}{TIMES}{side}"
+    return block
 
 
 # ---------------------------------------------------------------------------------------------
@@ -122,152 +114,123 @@ def shape_text(maps: int, side: int) -> str:
 _HEIGHT = 196
 _MAIN, _OVER = 122, 44  # heights of the two paths
 _X, _CONV1, _CONV2, _PLUS, _RELU, _Y = 54, 236, 500, 708, 816, 950  # centres
-_BOX = (168, 54)
+_BETWEEN = (_CONV1 + _CONV2) / 2
+_WIDE = 168  # a convolution
 
 
 def block_diagram(
     in_maps: int = 64,
     out_maps: int = 64,
-    *,
-    side: int = 56,
     stride: int = 1,
-    shortcut: str = "identity",
+    option: str = "identity",
+    *,
     slope: float | None = None,
     blocks: int = 27,
 ) -> Diagram:
     """Draw a block with its shapes and costs, and below it what reaches x of the gradient.
 
     Args:
-        in_maps, out_maps, side, stride, shortcut: as for `count_block`.
+        in_maps, out_maps, stride, option: as for `count_block`.
         slope: if given, an axis is drawn below: by how much `blocks` blocks in a row scale a
             gradient when the two convolutions of each scale it by `slope`, with and without
             shortcuts (see `path_products`).
-        blocks: how many, at least 1.
 
     Raises:
-        ValueError: as `count_block` and `path_products`.
+        ValueError: as `count_block`.
     """
-    block = count_block(in_maps, out_maps, side, stride, shortcut)
-    parts = [_over(block), *_line(block, stride)]
-    alt = _describe(block)
-    height = _HEIGHT
+    block = count_block(in_maps, out_maps, stride, option)
+    parts = [_shortcut(block), *_main_path(block, stride)]
+    alt, height = _describe(block), _HEIGHT
     if slope is not None:
-        products = path_products(slope, blocks, block.kind)
-        parts.append(_product_axis(products, blocks))
-        alt += " " + _describe_products(products, blocks)
+        plain, both = path_products(slope, blocks, block.shortcut)
+        parts += _product_axis(plain, both, blocks)
+        count = "one block" if blocks == 1 else f"{blocks} blocks"
+        alt += f" Through {count} a gradient is multiplied by {power_text(plain)}"
+        alt += (
+            " along the convolutions."
+            if both is None
+            else f" without shortcuts and by {power_text(both)} with them."
+        )
         height += 82
     return frame("".join(parts), height=height, alt=alt, kind="cnn-block")
 
 
-def _line(block: Block, stride: int) -> list[str]:
-    """The main path from x to y."""
-    half = _BOX[0] / 2
-    ends = [_X + 16, _CONV1 - half, _CONV1 + half, _CONV2 - half, _CONV2 + half, _PLUS - 19]
-    if block.kind == "none":
-        ends[-1] = _RELU - 40
-    else:
-        ends += [_PLUS + 19, _RELU - 40]
-    ends += [_RELU + 40, _Y - 18]
-    arrows = "".join(_arrow(a, b, _MAIN) for a, b in zip(ends[::2], ends[1::2], strict=True))
-    size = font(14)
-    middle = shape_text(block.out_maps, block.out_side)
-    parts = [
-        arrows,
-        text(_X, _MAIN + 8, "x", font(24), anchor="middle", bold=True, fill=INPUT),
-        text(_Y, _MAIN + 8, "y", font(24), anchor="middle", bold=True, fill=OUTPUT),
-        text(_X, _MAIN + 38, shape_text(block.in_maps, block.in_side), size, anchor="middle"),
-        text((_CONV1 + _CONV2) / 2, _MAIN - 10, "ReLU", size, anchor="middle", fill=MUTED),
-        text((_CONV1 + _CONV2) / 2, _MAIN + 38, middle, size, anchor="middle"),
-        text((_CONV2 + half + _PLUS) / 2 - 8, _MAIN - 10, "F(x)", size, anchor="middle", bold=True),
-        text(_Y - 4, _MAIN + 38, middle, size, anchor="middle"),
+def _main_path(block: Block, stride: int) -> list[str]:
+    """From x to y."""
+    half, added = _WIDE / 2, block.shortcut != "none"
+    stops = [(_X, 16, 16), (_CONV1, half, half), (_CONV2, half, half), (_RELU, 40, 40), (_Y, 18, 0)]
+    if added:
+        stops.insert(3, (_PLUS, 19, 19))
+    parts = []
+    for (start, _, right), (end, left, _) in zip(stops, stops[1:], strict=False):
+        tip = end - left - 2
+        head = f"M{tip - 8} {_MAIN - 5}L{tip} {_MAIN}L{tip - 8} {_MAIN + 5}"
+        shaft = f"M{start + right} {_MAIN}H{tip - 1}{head}"
+        parts.append(path(shaft, stroke=INK, stroke_width=2))
+    parts += [
+        text(_X, _MAIN + 8, "x", 24, anchor="middle", bold=True, fill=INPUT),
+        text(_Y, _MAIN + 8, "y", 24, anchor="middle", bold=True, fill=OUTPUT),
+        text(_X, _MAIN + 38, block.before, 14, anchor="middle"),
+        text(_BETWEEN, _MAIN - 10, "ReLU", 14, anchor="middle", fill=MUTED),
+        text(_BETWEEN, _MAIN + 38, block.after, 14, anchor="middle"),
+        text((_CONV2 + half + _PLUS) / 2 - 8, _MAIN - 10, "F(x)", 14, anchor="middle", bold=True),
+        text(_Y - 4, _MAIN + 38, block.after, 14, anchor="middle"),
         _rounded(_RELU, _MAIN, 80, 40, INK),
-        text(_RELU, _MAIN + 6, "ReLU", font(15), anchor="middle"),
+        text(_RELU, _MAIN + 6, "ReLU", 15, anchor="middle"),
     ]
-    for centre, step, cost in ((_CONV1, stride, block.path[0]), (_CONV2, 1, block.path[1])):
-        parts += _box(centre, _MAIN, f"3{TIMES}3, {block.out_maps}, stride {step}", cost)
-    if block.kind != "none":
-        parts.append(
-            f'<circle cx="{_PLUS}" cy="{_MAIN}" r="18" fill="{PAPER}" stroke="{INK}" '
-            f'stroke-width="2.4"/><path d="M{_PLUS - 9} {_MAIN}h18M{_PLUS} {_MAIN - 9}v18" '
-            f'stroke="{INK}" stroke-width="2.4"/>'
-        )
+    for x, step, (parameters, macs) in zip(
+        (_CONV1, _CONV2), (stride, 1), block.layers, strict=False
+    ):
+        label = f"3{TIMES}3, {block.out_maps}, stride {step}"
+        parts += [
+            _rounded(x, _MAIN, _WIDE, 54, WEIGHT),
+            text(x, _MAIN - 3, label, 14, anchor="middle", bold=True),
+            text(x, _MAIN + 17, "and batch norm", 13, anchor="middle", fill=MUTED),
+            text(x, _MAIN + 48, f"{parameters:,} parameters", 13, anchor="middle"),
+            text(x, _MAIN + 66, f"{_short(macs)} MACs", 13, anchor="middle"),
+        ]
+    if added:
+        plus = f"M{_PLUS - 9} {_MAIN}h18M{_PLUS} {_MAIN - 9}v18"
+        parts.append(circle(_PLUS, _MAIN, 18, fill=PAPER, stroke=INK, stroke_width=2.4))
+        parts.append(path(plus, stroke=INK, stroke_width=2.4))
     return parts
 
 
-def _box(centre: float, middle: float, label: str, cost: tuple[int, int]) -> list[str]:
-    return [
-        _rounded(centre, middle, *_BOX, WEIGHT),
-        text(centre, middle - 3, label, font(14), anchor="middle", bold=True),
-        text(centre, middle + 17, "and batch norm", font(13), anchor="middle", fill=MUTED),
-        text(centre, middle + 48, f"{cost[0]:,} parameters", font(13), anchor="middle"),
-        text(centre, middle + 66, f"{_short(cost[1])} MACs", font(13), anchor="middle"),
-    ]
-
-
 def _rounded(x: float, y: float, width: float, height: float, colour: str) -> str:
-    return (
-        f'<rect x="{number(x - width / 2)}" y="{number(y - height / 2)}" width="{width}" '
-        f'height="{height}" rx="8" fill="{tint(colour, 0.14)}" stroke="{colour}" '
-        'stroke-width="2"/>'
-    )
+    place = (x - width / 2, y - height / 2, width, height)
+    return box(*place, colour, 0.14, rx=8, stroke_width=2)
 
 
-def _over(block: Block) -> str:
-    """The shortcut, above the main path."""
-    if block.kind == "none":
-        return text(_CONV1 - 75, _OVER, "no shortcut: y is ReLU(F(x))", font(15), fill=MUTED)
+def _shortcut(block: Block) -> str:
+    """The way above the main path: dotted where the shape changes, as in fig. 3."""
+    if block.shortcut == "none":
+        return text(_CONV1 - 75, _OVER, "no shortcut: y is ReLU(F(x))", 15, fill=MUTED)
     left, right = _X + 34, _PLUS
-    dotted = block.kind != "identity"
-    look = (
-        f'stroke="{HIGHLIGHT}" stroke-width="3.4" stroke-dasharray="1 7" stroke-linecap="round"'
-        if dotted
-        else f'stroke="{INK}" stroke-width="2.4"'
-    )
-    path = f"M{left} {_MAIN}V{_OVER + 14}Q{left} {_OVER} {left + 14} {_OVER}H{right - 14}"
-    path += f"Q{right} {_OVER} {right} {_OVER + 14}V{_MAIN - 22}"
+    way = f"M{left} {_MAIN}V{_OVER + 14}Q{left} {_OVER} {left + 14} {_OVER}H{right - 14}"
+    way += f"Q{right} {_OVER} {right} {_OVER + 14}V{_MAIN - 22}"
+    look, colour = {"stroke_width": 2.4}, INK
+    if block.shortcut != "identity":
+        look = {"stroke_width": 3.4, "stroke_dasharray": "1 7", "stroke_linecap": "round"}
+        colour = HIGHLIGHT
     tip = f"M{right - 6} {_MAIN - 30}L{right} {_MAIN - 20}L{right + 6} {_MAIN - 30}"
-    parts = [
-        f'<path d="{path}" fill="none" {look}/>',
-        f'<path d="{tip}" fill="none" stroke="{HIGHLIGHT if dotted else INK}" stroke-width="2.4"/>',
-    ]
-    middle = (_CONV1 + _CONV2) / 2
-    if block.kind == "projection":
-        parts += [
-            f'<rect x="{middle - 170}" y="{_OVER - 26}" width="340" height="52" rx="8" '
-            f'fill="{PAPER}"/>',
-            _rounded(middle, _OVER, 340, 52, WEIGHT),
-            text(
-                middle,
-                _OVER - 4,
-                f"projection: 1{TIMES}1, {block.out_maps}, and batch norm",
-                font(14),
-                anchor="middle",
-                bold=True,
-            ),
-            text(
-                middle,
-                _OVER + 16,
-                f"{block.shortcut[0]:,} parameters, {_short(block.shortcut[1])} MACs",
-                font(13),
-                anchor="middle",
-            ),
-        ]
-    else:
+    drawn = path(way, stroke=colour, **look) + path(tip, stroke=colour, stroke_width=2.4)
+    if block.shortcut != "projection":
         label = "identity: x, no parameters"
-        if block.kind == "zeros":
+        if block.shortcut == "zeros":
+            what = ["every second position"] * (block.out_side != SIDE)
             new = block.out_maps - block.in_maps
-            what = [f"{new} maps of zeros appended"] if new else []
-            if block.in_side != block.out_side:
-                what.insert(0, "every second position")
+            what += [f"{new} maps of zeros appended"] * (new > 0)
             label = f"{', '.join(what)}: no parameters"
-        parts.append(text(middle, _OVER - 12, label, font(15), anchor="middle", bold=True))
-    return "".join(parts)
-
-
-def _arrow(x1: float, x2: float, y: float) -> str:
+        return drawn + text(_BETWEEN, _OVER - 12, label, 15, anchor="middle", bold=True)
+    parameters, macs = block.layers[2]
+    label = f"projection: 1{TIMES}1, {block.out_maps}, and batch norm"
+    cost = f"{parameters:,} parameters, {_short(macs)} MACs"
     return (
-        f'<path d="M{number(x1)} {y}H{number(x2 - 3)}M{number(x2 - 10)} {y - 5}L{number(x2 - 2)} '
-        f'{y}L{number(x2 - 10)} {y + 5}" fill="none" stroke="{INK}" stroke-width="2"/>'
+        drawn
+        + rect(_BETWEEN - 170, _OVER - 26, 340, 52, rx=8, fill=PAPER)
+        + _rounded(_BETWEEN, _OVER, 340, 52, WEIGHT)
+        + text(_BETWEEN, _OVER - 4, label, 14, anchor="middle", bold=True)
+        + text(_BETWEEN, _OVER + 16, cost, 13, anchor="middle")
     )
 
 
@@ -282,11 +245,11 @@ def _describe(block: Block) -> str:
         "zeros": "a shortcut that appends zeros",
         "projection": "a shortcut with a 1x1 projection",
     }
+    parameters, macs = block.layers[2]
     return (
-        f"Basic block with {ways[block.kind]}: x {shape_text(block.in_maps, block.in_side)}, "
-        f"y {shape_text(block.out_maps, block.out_side)}, {block.parameters:,} parameters, "
-        f"{block.macs:,} multiply-adds; the shortcut holds {block.shortcut[0]:,} and "
-        f"{block.shortcut[1]:,} of them."
+        f"Basic block with {ways[block.shortcut]}: x {block.before}, y {block.after}, "
+        f"{block.parameters:,} parameters, {block.macs:,} multiply-adds; the shortcut holds "
+        f"{parameters:,} and {macs:,} of them."
     )
 
 
@@ -294,31 +257,13 @@ def _describe(block: Block) -> str:
 # Two paths add
 
 
-class Products(NamedTuple):
-    """What a number of blocks multiply a gradient by: without shortcuts, and with identities.
-
-    with_shortcut: None where no identity leads past the convolutions.
-    """
-
-    plain: float
-    with_shortcut: float | None
-
-
-def path_products(slope: float, blocks: int, kind: str = "identity") -> Products:
-    """Return slope^blocks, and (1 + slope)^blocks where the shortcut is an identity.
+def path_products(slope: float, blocks: int, shortcut: str) -> tuple[float, float | None]:
+    """Return slope^blocks, and (1 + slope)^blocks, or None where no identity leads past F.
 
     A model in one dimension: each block's two convolutions scale a gradient by `slope`, a shortcut
     adds 1. It leaves out ReLU and normalisation.
-
-    Raises:
-        ValueError: unless 0 < slope <= 1 and blocks is an integer >= 1.
     """
-    if isinstance(slope, bool) or not isinstance(slope, int | float) or not 0 < slope <= 1:
-        raise ValueError(f"slope must be a number above 0 and at most 1, got {slope!r}")
-    if isinstance(blocks, bool) or not isinstance(blocks, int) or blocks < 1:
-        raise ValueError(f"blocks must be an integer >= 1, got {blocks!r}")
-    shortcut = (1 + slope) ** blocks if kind in ("identity", "zeros") else None
-    return Products(slope**blocks, shortcut)
+    return slope**blocks, (1 + slope) ** blocks if shortcut in ("identity", "zeros") else None
 
 
 def power_text(value: float) -> str:
@@ -330,170 +275,102 @@ def power_text(value: float) -> str:
     return f"{mantissa} · 10{str(int(exponent)).translate(digits)}"
 
 
-def _describe_products(products: Products, blocks: int) -> str:
-    count = "one block" if blocks == 1 else f"{blocks} blocks"
-    sentence = f"Through {count} a gradient is multiplied by {power_text(products.plain)}"
-    if products.with_shortcut is None:
-        return f"{sentence} along the convolutions."
-    return f"{sentence} without shortcuts and by {power_text(products.with_shortcut)} with them."
-
-
-def _product_axis(products: Products, blocks: int) -> str:
+def _product_axis(plain: float, both: float | None, blocks: int) -> list[str]:
     """A logarithmic axis below the block, with a mark for each product."""
-    values = [products.plain, products.with_shortcut or 1.0, 1.0]
-    low = min(-4, 2 * floor(log10(min(values)) / 2))
-    high = max(2, 2 * ceil(log10(max(values)) / 2))
+    low = min(-4, 2 * floor(log10(plain) / 2))
+    high = max(2, 2 * ceil(log10(both or 1) / 2))
     left, right, y = 150.0, 960.0, _HEIGHT + 46
 
     def place(value: float) -> float:
         return left + (log10(value) - low) / (high - low) * (right - left)
 
-    size = font(13)
-    parts = [
-        text(14, y - 8, f"{blocks} block{'s' * (blocks != 1)}:", size, bold=True),
-        text(14, y + 10, "gradient times", size, fill=MUTED),
-        f'<path d="M{left} {y}H{right}" stroke="{FAINT}" stroke-width="2"/>',
-        f'<path d="M{number(place(1.0))} {y - 8}v16" stroke="{MUTED}" stroke-width="2"/>',
-        text(place(1.0), y + 24, "1", size, anchor="middle", fill=MUTED),
-    ]
-    x = place(products.plain)  # never right of the 1, so its label ends there at the latest
+    one, x = place(1.0), place(plain)  # x is never right of the 1: its label ends there at latest
     anchor, start = ("start", x - 8) if x < left + 180 else ("end", x - 6)
-    label = f"plain {power_text(products.plain)}"
-    parts += [
-        f'<path d="M{number(x)} {y - 8}l8 8l-8 8l-8 -8z" fill="{BAD}"/>',
-        text(start, y + 25, label, font(14), anchor=anchor, bold=True, fill=BAD),
+    label = f"plain {power_text(plain)}"
+    parts = [
+        text(14, y - 8, f"{blocks} block{'s' * (blocks != 1)}:", 13, bold=True),
+        text(14, y + 10, "gradient times", 13, fill=MUTED),
+        path(f"M{left} {y}H{right}", stroke=FAINT, stroke_width=2),
+        path(f"M{one:.1f} {y - 8}v16", stroke=MUTED, stroke_width=2),
+        text(one, y + 24, "1", 13, anchor="middle", fill=MUTED),
+        path(f"M{x:.1f} {y - 8}l8 8l-8 8l-8 -8z", fill=BAD),
+        text(start, y + 25, label, 14, anchor=anchor, bold=True, fill=BAD),
     ]
-    if products.with_shortcut is not None:
-        x = place(products.with_shortcut)
+    if both is not None:
+        x = place(both)
         anchor = "end" if x > right - 200 else "start"
-        label = f"with shortcuts {power_text(products.with_shortcut)}"
-        parts += [
-            f'<circle cx="{number(x)}" cy="{y}" r="8" fill="{GOOD}"/>',
-            text(x, y - 14, label, font(14), anchor=anchor, bold=True, fill=GOOD),
-        ]
-    return "".join(parts)
+        label = f"with shortcuts {power_text(both)}"
+        parts.append(circle(x, y, 8, fill=GOOD))
+        parts.append(text(x, y - 14, label, 14, anchor=anchor, bold=True, fill=GOOD))
+    return parts
 
 
 # ---------------------------------------------------------------------------------------------
 # Curves
 
 
-def draw_error_curves(
-    curves: Mapping[str, tuple[Sequence[float], Sequence[float]]],
-    *,
-    guide: float | None = None,
-    axes: Sequence[Axes] | None = None,
-) -> list[Axes]:
-    """Draw training errors on the left and test errors on the right, as fig. 1 does.
+def _draw_lines(series: Mapping[str, Sequence[float]], ax: Axes) -> None:
+    """A line for each name over 1, 2, 3, ...; dashed where the name begins with "plain"."""
+    for colour, (name, values) in zip(CYCLE, series.items(), strict=False):
+        dashes = "--" if name.startswith("plain") else "-"
+        ax.plot(range(1, len(values) + 1), values, dashes, color=colour, label=name)
+    ax.grid(axis="y")
 
-    A name that begins with "plain" is drawn dashed, any other solid.
+
+def draw_errors(
+    curves: Mapping[str, tuple[Sequence[float], Sequence[float]]], *, guide: int
+) -> Figure:
+    """Draw training errors on the left and test errors on the right, as fig. 1 does.
 
     Args:
         curves: name -> (training errors, test errors), shares from 0 to 1, one per epoch.
         guide: an epoch after which to draw a thin line, where the learning rate changed.
-        axes: two to draw on; new ones if not given.
-
-    Raises:
-        ValueError: for no curve, or errors outside [0, 1].
     """
-    from matplotlib import pyplot as plt
+    from matplotlib import pyplot
 
-    if not curves:
-        raise ValueError("curves must hold at least one network, got none")
-    for name, pair in curves.items():
-        for errors in pair:
-            if not len(errors) or not all(0 <= error <= 1 for error in errors):
-                raise ValueError(f"errors must lie between 0 and 1, got {list(errors)} for {name}")
-    if axes is None:
-        _, axes = plt.subplots(1, 2, figsize=(11, 4.1), sharey=True)
-    for ax, part, title in zip(axes, (0, 1), ("Training error", "Test error"), strict=True):
-        for number_, (name, pair) in enumerate(curves.items()):
-            percent = [100 * error for error in pair[part]]
-            epochs = range(1, len(percent) + 1)
-            dashes = "--" if name.startswith("plain") else "-"
-            ax.plot(epochs, percent, dashes, color=CYCLE[number_ % len(CYCLE)], label=name)
-        if guide is not None:
-            ax.axvline(guide + 0.5, color=FAINT, linewidth=1)
-        ax.set(title=title, xlabel="epoch", ylim=(-3, 100))
-        ax.grid(axis="y")
+    figure, axes = pyplot.subplots(1, 2, figsize=(11, 4.1), sharey=True)
+    for part, title in enumerate(("Training error", "Test error")):
+        percent = {name: [100 * e for e in errors[part]] for name, errors in curves.items()}
+        _draw_lines(percent, axes[part])
+        axes[part].axvline(guide + 0.5, color=FAINT, linewidth=1)
+        axes[part].set(title=title, xlabel="epoch", ylim=(-3, 100))
     axes[0].set_ylabel("wrong answers, %")
     axes[1].legend(loc="center left", bbox_to_anchor=(1, 0.5))  # beside: a curve may lie anywhere
-    return list(axes)
+    return figure
 
 
-def draw_waterfall(norms: Mapping[str, Sequence[float]], *, ax: Axes | None = None) -> Axes:
-    """Draw a number per layer, such as the norm of its gradient, on a logarithmic scale.
+def draw_waterfall(norms: Mapping[str, Sequence[float]]) -> Axes:
+    """Draw gradient norms on a logarithmic scale.
 
     Args:
-        norms: name -> one number above 0 per layer, the layer next to the input first. Depths may
-            differ: the horizontal axis is the layer's number.
-        ax: the axes to draw on; new ones if not given.
-
-    Raises:
-        ValueError: for no network, or a number that is not above 0 and finite.
+        norms: name -> one number above 0 per convolution, the one next to the input first.
     """
-    from matplotlib import pyplot as plt
-
-    if not norms:
-        raise ValueError("norms must hold at least one network, got none")
-    for name, values in norms.items():
-        if not len(values) or not all(isfinite(value) and value > 0 for value in values):
-            raise ValueError(f"norms must be finite and above 0, got {list(values)} for {name}")
-    if ax is None:
-        _, ax = plt.subplots(figsize=(8.5, 3.9))
-    for number_, (name, values) in enumerate(norms.items()):
-        dashes = "--" if name.startswith("plain") else "-"
-        layers = range(1, len(values) + 1)
-        ax.semilogy(layers, values, dashes, color=CYCLE[number_ % len(CYCLE)], label=name)
+    ax = new_axes(8.5, 3.9)
+    _draw_lines(norms, ax)
     ax.set(xlabel="convolution, from the input (left) to the scores", ylabel="gradient norm")
-    ax.grid(axis="y")
+    ax.set_yscale("log")
     ax.legend(loc="center left", bbox_to_anchor=(1, 0.5))
     return ax
 
 
-def draw_cuts(
-    errors: Mapping[str, Mapping[int, float]],
-    whole: Mapping[str, float],
-    *,
-    ax: Axes | None = None,
-) -> Axes:
+def draw_cuts(errors: Mapping[str, Mapping[int, float]], whole: Mapping[str, float]) -> Axes:
     """Draw the error of a network after one block at a time was damaged, as bars.
 
     Args:
         errors: kind of damage -> {number of the block, from 1: error from 0 to 1}. A block that
             cannot be damaged that way is left out, and gets no bar.
         whole: name -> error of the undamaged network, drawn as one thin line across.
-        ax: the axes to draw on; new ones if not given.
-
-    Raises:
-        ValueError: for no damage at all, a block number below 1, or an error outside [0, 1].
     """
-    from matplotlib import pyplot as plt
-
-    numbers = {block for values in errors.values() for block in values}
-    if not numbers or min(numbers) < 1:
-        raise ValueError(f"errors must name blocks from 1 on, got {sorted(numbers)}")
-    for name, values in (*errors.items(), ("whole", whole)):
-        if not all(0 <= error <= 1 for error in values.values()):
-            raise ValueError(f"errors must lie between 0 and 1, got {dict(values)} for {name}")
-    if ax is None:
-        _, ax = plt.subplots(figsize=(9.5, 3.9))
+    ax = new_axes(9.5, 3.9)
     width = 0.8 / len(errors)
-    hatches = ("", "//", "..", "xx")
     for place, (name, values) in enumerate(errors.items()):
-        ax.bar(
-            [block + (place - (len(errors) - 1) / 2) * width for block in values],
-            [100 * error for error in values.values()],
-            width,
-            label=name,
-            color=tint(CYCLE[place % len(CYCLE)], 0.75),
-            edgecolor=INK,
-            hatch=hatches[place % len(hatches)],
-        )
-    for place, (name, error) in enumerate(whole.items()):
-        ax.axhline(100 * error, color=INK, linewidth=1.2, linestyle=(":", "-.")[place % 2])
-        ax.plot([], [], color=INK, linewidth=1.2, linestyle=(":", "-.")[place % 2], label=name)
-    last = max(numbers)
+        at = [block + (place - (len(errors) - 1) / 2) * width for block in values]
+        look = {"color": tint(CYCLE[place], 0.75), "edgecolor": INK}
+        percent = [100 * error for error in values.values()]
+        ax.bar(at, percent, width, label=name, hatch=("", "//", "..")[place], **look)
+    for dashes, (name, error) in zip((":", "-."), whole.items(), strict=False):
+        ax.axhline(100 * error, color=INK, linewidth=1.2, linestyle=dashes, label=name)
+    last = max(max(values) for values in errors.values())
     ax.set(xlabel="block", ylabel="test error, %", ylim=(0, 125), xlim=(0.4, last + 0.6))
     ax.set(xticks=range(1, last + 1), yticks=range(0, 101, 20))
     ax.legend(loc="upper center", ncols=3, fontsize="small")

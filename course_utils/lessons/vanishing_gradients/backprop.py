@@ -4,7 +4,7 @@
     measured.gradient           # 21 numbers, from the input (0) to the last layer (20), which is 1
     measured.slopes, .weights   # the two factors of every layer
 
-Floor 0, NumPy only: quick enough to follow a slider. The tests hold it equal to PyTorch's autograd.
+NumPy only: quick enough to follow a slider. The tests hold it equal to PyTorch's autograd.
 
 Sources: X. Glorot and Y. Bengio, "Understanding the difficulty of training deep feedforward neural
 networks", AISTATS 2010 (Xavier); K. He et al., "Delving deep into rectifiers", ICCV 2015 (He);
@@ -14,7 +14,6 @@ S. Ioffe and C. Szegedy, "Batch normalization", ICML 2015.
 from __future__ import annotations
 
 import math
-import operator
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -48,7 +47,6 @@ class Backprop(NamedTuple):
 
     gradient: (depth + 1,) root mean square of dC/dx_l over samples and units, relative to that of
         the last layer, which is 1. C is a random linear function of the last layer's outputs.
-    signal: (depth + 1,) root mean square of the outputs x_l.
     slopes: (depth,) what multiplying by the activation's slopes does to the gradient's norm.
     weights: (depth,) the same for the weights, with the batch norm if there is one. Without
         a shortcut, gradient[l - 1] / gradient[l] = slopes[l - 1] * weights[l - 1].
@@ -57,7 +55,6 @@ class Backprop(NamedTuple):
     """
 
     gradient: np.ndarray
-    signal: np.ndarray
     slopes: np.ndarray
     weights: np.ndarray
     flat: np.ndarray
@@ -82,69 +79,42 @@ def backprop(
 
     Args:
         depth: layers, 1 to 100.
-        activation: `"sigmoid"`, `"tanh"`, `"relu"`, `"gelu"` or `"linear"`.
+        activation: a key of `ACTIVATIONS`.
         init: a key of `INITS`.
         batch_norm: normalise z over the 32 samples, in training mode, before the activation.
         skip: add the layer's input to its output.
-        seed: an integer >= 0.
-
-    Raises:
-        ValueError: for an argument out of range.
     """
-    _check(depth, activation, init, seed)
-    function = ACTIVATIONS[activation]
-    inputs, top, weights = _draws(seed)
-    outputs, slopes, normalised, matrices = [inputs], [], [], []
-    for layer in range(depth):
-        matrix = INITS[init] * weights[layer]  # (out, in)
-        z = outputs[-1] @ matrix.T  # (samples, out)
-        deviation = None
+    inputs, top, weights = draws(seed)
+    x, layers = inputs, []
+    for matrix in INITS[init] * weights[:depth]:  # (out, in)
+        z, deviation = x @ matrix.T, None  # (samples, out)
         if batch_norm:
             deviation = np.sqrt(z.var(axis=0) + _EPSILON)
             z = (z - z.mean(axis=0)) / deviation
-        value, slope = function(z)
-        outputs.append(outputs[-1] + value if skip else value)
-        slopes.append(slope)
-        matrices.append(matrix)
-        normalised.append((z, deviation))
+        value, slope = ACTIVATIONS[activation](z)
+        x = x + value if skip else value
+        layers.append((matrix, z, deviation, slope))
 
     gradient, norms = top, [_rms(top)]
     by_slope, by_weight = [], []
-    for slope, matrix, norm in zip(slopes[::-1], matrices[::-1], normalised[::-1], strict=True):
+    for matrix, z, deviation, slope in reversed(layers):
         after_slope = gradient * slope
-        below = _through_norm(after_slope, *norm) @ matrix
+        below = _through_norm(after_slope, z, deviation) @ matrix
         by_slope.append(_ratio(_rms(after_slope), norms[-1]))
         by_weight.append(_ratio(_rms(below), _rms(after_slope)))
         gradient = gradient + below if skip else below
         norms.append(_rms(gradient))
     return Backprop(
         gradient=np.array(norms[::-1]) / norms[0],
-        signal=np.array([_rms(output) for output in outputs]),
         slopes=np.array(by_slope[::-1]),
         weights=np.array(by_weight[::-1]),
-        flat=np.array([np.mean(np.abs(slope) < 0.01) for slope in slopes]),
+        flat=np.array([np.mean(np.abs(slope) < 0.01) for *_, slope in layers]),
     )
 
 
-def _check(depth, activation, init, seed) -> None:
-    for name, value, least, most in (("depth", depth, 1, DEEPEST), ("seed", seed, 0, None)):
-        allowed = f"an integer >= {least}" if most is None else f"an integer from {least} to {most}"
-        problem = f"{name} must be {allowed}, got {value!r}"
-        try:
-            number = operator.index(value)
-        except TypeError:
-            raise ValueError(problem) from None
-        if isinstance(value, bool) or number < least or (most is not None and number > most):
-            raise ValueError(problem)
-    for name, value, known in (("activation", activation, ACTIVATIONS), ("init", init, INITS)):
-        if value not in known:
-            allowed = ", ".join(repr(key) for key in known)
-            raise ValueError(f"{name} must be one of {allowed}, got {value!r}")
-
-
 @lru_cache(maxsize=4)
-def _draws(seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Inputs and top gradient (samples, width), weights (layers, width, width); drawn once."""
+def draws(seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return inputs and top gradient (samples, width) and the weights (layers, width, width)."""
     # RandomState and not default_rng: NumPy promises never to change its stream (NEP 19).
     random = np.random.RandomState(seed)
     inputs, top = random.standard_normal((2, SAMPLES, WIDTH))
@@ -169,23 +139,23 @@ def _ratio(after: float, before: float) -> float:
 
 
 # ---------------------------------------------------------------------------------------------
-# Activations: z -> (f(z), f'(z))
+# Activations: numbers or arrays z -> (f(z), f'(z))
 
 
 def sigmoid(z):
-    """Return 1 / (1 + exp(-z)) and its slope, at most 1/4, for numbers or arrays."""
+    """1 / (1 + exp(-z)); its slope is at most 1/4."""
     value = 0.5 * (1 + np.tanh(0.5 * np.asarray(z, dtype=float)))  # overflows nowhere
     return value, value * (1 - value)
 
 
 def tanh(z):
-    """Return tanh(z) and its slope, at most 1."""
+    """The slope is at most 1."""
     value = np.tanh(np.asarray(z, dtype=float))
     return value, 1 - value * value
 
 
 def relu(z):
-    """Return max(z, 0) and its slope: 1 above 0, and 0 elsewhere, as in PyTorch."""
+    """The slope is 1 above 0, and 0 elsewhere, as in PyTorch."""
     on = np.asarray(z, dtype=float) > 0
     return z * on, on.astype(float)
 
@@ -196,18 +166,12 @@ _BELOW = np.array([0.5 * (1 + math.erf(z / math.sqrt(2))) for z in _GRID])
 
 
 def gelu(z):
-    """Return z P(Z <= z) and its slope (Hendrycks and Gimpel 2016), Z a standard normal number."""
+    """z P(Z <= z), with Z a standard normal number (Hendrycks and Gimpel 2016)."""
     z = np.asarray(z, dtype=float)
     below = np.interp(z, _GRID, _BELOW)
     density = np.exp(-0.5 * z * z) / math.sqrt(2 * math.pi)
     return z * below, below + z * density
 
 
-def linear(z):
-    """Return z and the slope 1: no activation at all."""
-    z = np.asarray(z, dtype=float)
-    return z, np.ones_like(z)
-
-
-ACTIVATIONS = {"sigmoid": sigmoid, "tanh": tanh, "relu": relu, "gelu": gelu, "linear": linear}
+ACTIVATIONS = {"sigmoid": sigmoid, "tanh": tanh, "relu": relu, "gelu": gelu}
 """Name -> function that returns values and slopes."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from html import escape
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from course_utils.drawing.style import (
     BAD,
@@ -19,7 +19,18 @@ from course_utils.drawing.style import (
     WEIGHT,
     tint,
 )
-from course_utils.drawing.svg import MINUS, TIMES, Diagram, font, frame, number, text
+from course_utils.drawing.svg import (
+    MINUS,
+    TIMES,
+    Diagram,
+    circle,
+    element,
+    frame,
+    group,
+    path,
+    rect,
+    text,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -33,31 +44,27 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = 92, 968, 76, 346
 _FLOORS = (-6, -12, -20, -40, -60, -100, -150)  # decades at which the axis may end
 _CEILINGS = (1, 3, 6, 12, 20, 30, 60)
 _SMALLEST = math.log10(1.4e-45)  # the smallest number that float32 can hold
-_MARKS = ("circle", "square", "diamond")
 _DASHES = ("9 5", "3 4")
+_SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def scientific(value: float) -> str:
-    """Write a positive number for people: `0.034`, `12`, or `4.3 × 10⁻⁷` beyond 0.001 to 10,000.
+    """Write a number >= 0 for people: `0.034`, `12`, or `4.3 × 10⁻⁷` beyond 0.001 to 10,000.
 
     Two significant digits. Zero is `0`.
-
-    Raises:
-        ValueError: for a negative number or one that is not finite.
     """
-    if not 0 <= value < math.inf:
-        raise ValueError(f"value must be finite and >= 0, got {value!r}")
     if value == 0:
         return "0"
     mantissa, exponent = f"{value:.1e}".split("e")
-    if -3 <= int(exponent) < 4:
-        return f"{float(f'{value:.1e}'):,.{max(0, 1 - int(exponent))}f}"
-    return f"{mantissa} {TIMES} {_power(int(exponent))}"
+    exponent = int(exponent)
+    if -3 <= exponent < 4:
+        return f"{float(f'{value:.1e}'):,.{max(0, 1 - exponent)}f}"
+    return f"{mantissa} {TIMES} {_power(exponent)}"
 
 
 def _power(exponent: int) -> str:
     """10 with a superscript exponent."""
-    return "10" + str(exponent).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
+    return "10" + str(exponent).translate(_SUPERSCRIPT)
 
 
 def verdict(value: float) -> str:
@@ -66,6 +73,10 @@ def verdict(value: float) -> str:
     The limits, 1/1000 and 1000, are this course's; there is no sharp border.
     """
     return "vanishing" if value < LOST else "exploding" if value > BURST else "alive"
+
+
+# ---------------------------------------------------------------------------------------------
+# The waterfall
 
 
 def waterfall(
@@ -84,253 +95,211 @@ def waterfall(
     Args:
         series: name -> gradient of the layers, from the input (index 0) to the last layer, each
             relative to that of the last layer; as `backprop.Backprop.gradient`. All of the same
-            length, 2 or more, none negative.
-        references: at most two factors r whose powers rⁿ, for n layers passed, are drawn as dashed
-            lines, named below the title.
+            length, none negative.
+        references: at most two factors r < 1 whose powers rⁿ, for n layers passed, are drawn as
+            dashed lines, named below the title.
         title: stands above the picture; empty: the name of the only series, or nothing.
         first: number of the lowest layer that the series hold; 0 is the input x.
-
-    Raises:
-        ValueError: for no or too many series, lengths that differ, and numbers out of range.
     """
-    lines = {name: [float(v) for v in values] for name, values in series.items()}
-    _check(lines, references)
-    depth = len(next(iter(lines.values()))) - 1
-    low, high = _range(lines.values(), references, depth)
-
-    def x(layer: float) -> float:
-        return _LEFT + (depth - layer + 0.5) * (_RIGHT - _LEFT) / (depth + 1)
-
-    def y(value: float) -> float:
-        decades = math.log10(value) if value else low
-        share = (high - min(max(decades, low), high)) / (high - low)
-        return _TOP + share * (_BOTTOM - _TOP)
-
-    single = len(lines) == 1
-    parts = [_grid(low, high, y), _layers(depth, first, x)]
-    if single:
-        parts.append(_bars(next(iter(lines.values())), first, x, y))
-    parts += [
-        _reference(factor, index, depth, low, x, y) for index, factor in enumerate(references)
-    ]
-    if not single:
-        parts += [
-            _line(name, values, index, first, x, y)
-            for index, (name, values) in enumerate(lines.items())
-        ]
-        parts.append(_legend(list(lines)))
-    parts.append(text(20, 32, escape(title or (next(iter(lines)) if single else "")), font(20)))
+    depth = len(next(iter(series.values()))) - 1
+    plot = _Plot(depth, first, *_range(series.values(), references, depth))
+    parts = [_grid(plot), _layers(plot)]
+    dashed = [_reference(plot, index, factor) for index, factor in enumerate(references)]
+    if len(series) == 1:
+        ((name, values),) = series.items()
+        title = title or name
+        parts += [_bars(plot, values), *dashed]
+        said = f"{name}: {scientific(values[0])} at {plot.lowest} ({verdict(values[0])})"
+    else:
+        parts += dashed
+        parts += [_line(plot, index, *one) for index, one in enumerate(series.items())]
+        parts.append(_legend(list(series)))
+        # In words, which hold for every draw of the weights.
+        words = [f"{name} {verdict(values[0])}" for name, values in series.items()]
+        said = "; ".join(f"{word} at {plot.lowest}" for word in words)
+    parts.append(text(20, 32, escape(title), 20))
     return frame(
         "".join(parts),
         height=_HEIGHT,
-        alt=_describe(lines, depth, first),
+        alt=f"Gradient through {depth} layer{'s' * (depth != 1)}, 1 at the last. {said}.",
         kind="cnn-waterfall",
         css=".cnn-waterfall .b:hover rect{stroke:#1F2430;stroke-width:2px}",
     )
 
 
-def _check(lines, references) -> None:
-    if not 1 <= len(lines) <= len(_MARKS):
-        raise ValueError(f"series must hold 1 to {len(_MARKS)} series, got {len(lines)}")
-    lengths = {len(values) for values in lines.values()}
-    if len(lengths) > 1 or min(lengths) < 2:
-        raise ValueError(f"series must all have one length of 2 or more, got {sorted(lengths)}")
-    for name, values in lines.items():
-        if not all(0 <= value < math.inf for value in values):
-            raise ValueError(f"series must hold finite numbers >= 0, got others in {name!r}")
-    if len(references) > len(_DASHES):
-        raise ValueError(f"references must be at most {len(_DASHES)}, got {len(references)}")
-    for factor in references:
-        if not 0 < factor < 1:
-            raise ValueError(f"references must lie between 0 and 1, got {factor!r}")
+class _Plot(NamedTuple):
+    """Where a layer and a gradient stand: `depth` layers are passed, `low` to `high` in decades."""
+
+    depth: int
+    first: int
+    low: int
+    high: int
+
+    def x(self, layer: float) -> float:
+        return _LEFT + (self.depth - layer + 0.5) * (_RIGHT - _LEFT) / (self.depth + 1)
+
+    def y(self, value: float) -> float:
+        decades = math.log10(value) if value else self.low
+        share = (self.high - min(max(decades, self.low), self.high)) / (self.high - self.low)
+        return _TOP + share * (_BOTTOM - _TOP)
+
+    def name(self, layer: int) -> str:
+        return f"layer {layer + self.first}" if layer + self.first else "input x"
+
+    @property
+    def lowest(self) -> str:
+        """The name of the lowest layer within a sentence."""
+        return f"layer {self.first}" if self.first else "the input"
 
 
-def _range(lines, references, depth) -> tuple[int, int]:
+def _range(series, references, depth) -> tuple[int, int]:
     """The decades of the axis: all that was measured, and the first reference as far as it goes."""
-    decades = [math.log10(v) for values in lines for v in values if v]
+    decades = [math.log10(v) for values in series for v in values if v]
     decades += [depth * math.log10(factor) for factor in references[:1]]
     low = next((d for d in _FLOORS if d <= min(decades)), math.floor(min(decades)))
     high = next((d for d in _CEILINGS if d >= max(decades)), math.ceil(max(decades)))
     return low, high
 
 
-def _grid(low, high, y) -> str:
-    step = next(s for s in (1, 2, 5, 10, 20, 50, 100) if (high - low) / s <= 8)
-    size, parts = font(15), []
-    for decade in range(math.ceil(low / step) * step, high + 1, step):
-        at = y(10.0**decade)
+def _grid(plot: _Plot) -> str:
+    span = plot.high - plot.low
+    step = next(s for s in (1, 2, 5, 10, 20, 50, 100) if span / s <= 8)
+    parts = []
+    for decade in range(math.ceil(plot.low / step) * step, plot.high + 1, step):
+        at = plot.y(10.0**decade)
         colour, width = (INK, 1.6) if decade == 0 else (FAINT, 1)
-        parts.append(
-            f'<path d="M{_LEFT} {at:.1f}H{_RIGHT}" stroke="{colour}" stroke-width="{width}"/>'
-        )
+        parts.append(path(f"M{_LEFT} {at:.1f}H{_RIGHT}", stroke=colour, stroke_width=width))
         label = "1" if decade == 0 else _power(decade)
-        parts.append(text(_LEFT - 10, at + 5, label, size, anchor="end", fill=MUTED))
-    if low < _SMALLEST:
-        at = y(10.0**_SMALLEST)
-        parts.append(
-            f'<path d="M{_LEFT} {at:.1f}H{_RIGHT}" stroke="{HIGHLIGHT}" stroke-width="1.4" '
-            'stroke-dasharray="2 4"/>'
-        )
+        parts.append(text(_LEFT - 10, at + 5, label, 15, anchor="end", fill=MUTED))
+    if plot.low < _SMALLEST:
+        at = plot.y(10.0**_SMALLEST)
+        look = {"stroke": HIGHLIGHT, "stroke_width": 1.4, "stroke_dasharray": "2 4"}
+        parts.append(path(f"M{_LEFT} {at:.1f}H{_RIGHT}", **look))
         words = "float32 holds nothing smaller"
-        parts.append(text(_LEFT + 8, at + 18, words, font(14), fill=HIGHLIGHT))
+        parts.append(text(_LEFT + 8, at + 18, words, 14, fill=HIGHLIGHT))
     return "".join(parts)
 
 
-def _layers(depth, first, x) -> str:
+def _layers(plot: _Plot) -> str:
     """Numbers under the layers, as many as fit, and the direction of travel."""
-    size = font(15)
+    depth, first = plot.depth, plot.first
     step = next(s for s in (1, 2, 5, 10, 25, 50) if (depth + 1) / s <= 16)
     shown = [0, *range(step, depth + 1, step)]
     if depth - shown[-1] and depth - shown[-1] >= 0.6 * step:
         shown.append(depth)
     parts = [
-        text(x(n), _BOTTOM + 20, str(n + first) if n + first else "x", size, anchor="middle")
+        text(plot.x(n), _BOTTOM + 20, str(n + first) if n + first else "x", 15, anchor="middle")
         for n in shown
     ]
-    parts.append(text(_LEFT, _HEIGHT - 12, "last layer", size, fill=MUTED))
     words = "the gradient travels from layer to layer, down to the input \u2192"
-    parts.append(text((_LEFT + _RIGHT) / 2, _HEIGHT - 12, words, size, anchor="middle", fill=MUTED))
-    parts.append(text(_RIGHT, _HEIGHT - 12, _name(first), size, anchor="end", fill=MUTED))
+    middle = (_LEFT + _RIGHT) / 2
+    for x, word, anchor in (
+        (_LEFT, "last layer", "start"),
+        (middle, words, "middle"),
+        (_RIGHT, plot.name(0), "end"),
+    ):
+        parts.append(text(x, _HEIGHT - 12, word, 15, anchor=anchor, fill=MUTED))
     return "".join(parts)
 
 
-def _name(layer) -> str:
-    return f"layer {layer}" if layer else "input x"
-
-
-def _where(layer) -> str:
-    return f"layer {layer}" if layer else "the input"
-
-
-def _bars(values, first, x, y) -> str:
-    pitch = (_RIGHT - _LEFT) / len(values)
-    width, line, parts = max(0.72 * pitch, 4), y(1.0), []
+def _bars(plot: _Plot, values) -> str:
+    width = max(0.72 * (_RIGHT - _LEFT) / len(values), 4)
+    line, parts = plot.y(1.0), []
     for layer, value in enumerate(values):
-        at = y(value)
+        at = plot.y(value)
         colour = GOOD if verdict(value) == "alive" else BAD
-        name = _name(layer + first)
-        height = max(abs(at - line), 3)
-        parts.append(
-            f'<g class="b"><title>{name}: {scientific(value)}</title>'
-            f'<rect x="{x(layer) - width / 2:.1f}" y="{min(at, line):.1f}" width="{width:.1f}" '
-            f'height="{height:.1f}" fill="{tint(colour, 0.55)}" stroke="{colour}"/></g>'
-        )
-    label = f"{scientific(values[0])} at {_where(first)}: {verdict(values[0])}"
-    parts.append(text(_RIGHT, 32, label, font(20), anchor="end", bold=True))
-    return "".join(parts)
+        x, height = plot.x(layer) - width / 2, max(abs(at - line), 3)
+        bar = rect(x, min(at, line), width, height, fill=tint(colour, 0.55), stroke=colour)
+        title = element("title", f"{plot.name(layer)}: {scientific(value)}")
+        parts.append(group(title + bar, class_="b"))
+    label = f"{scientific(values[0])} at {plot.lowest}: {verdict(values[0])}"
+    return "".join(parts) + text(_RIGHT, 32, label, 20, anchor="end", bold=True)
 
 
-def _reference(factor, index, depth, low, x, y) -> str:
+def _reference(plot: _Plot, index: int, factor: float) -> str:
     """The powers of one factor, as far down as the picture goes, and their name above the plot."""
-    last = min(depth, low / math.log10(factor))  # layers passed where the line leaves the picture
-    end = f"{x(depth - last):.1f} {y(10.0 ** (last * math.log10(factor))):.1f}"
-    look = f'stroke="{INK}" stroke-width="2" stroke-dasharray="{_DASHES[index]}" fill="none"'
+    decades = math.log10(factor)
+    last = min(plot.depth, plot.low / decades)  # layers passed where the line leaves the picture
+    end = f"{plot.x(plot.depth - last):.1f} {plot.y(10.0 ** (last * decades)):.1f}"
+    look = {"stroke": INK, "stroke_width": 2, "stroke_dasharray": _DASHES[index]}
     at = 20 + 110 * index  # a name beside its line would lie over bars or over the other line
     return (
-        f'<path class="r" d="M{x(depth):.1f} {y(1.0):.1f}L{end}" {look}/>'
-        f'<path d="M{at} 54h40" {look}/>'
-        + text(at + 46, 59, f"{factor:g}\u207f", font(16), bold=True)
+        path(f"M{plot.x(plot.depth):.1f} {plot.y(1.0):.1f}L{end}", class_="r", **look)
+        + path(f"M{at} 54h40", **look)
+        + text(at + 46, 59, f"{factor:g}\u207f", 16, bold=True)
     )
 
 
-def _line(name, values, index, first, x, y) -> str:
-    colour = CYCLE[index]
-    points = [(x(layer), y(value)) for layer, value in enumerate(values)]
-    data = "L".join(f"{a:.1f} {b:.1f}" for a, b in points)
-    parts = [f'<path class="s" d="M{data}" stroke="{colour}" stroke-width="2.6" fill="none"/>']
+def _line(plot: _Plot, index: int, name: str, values) -> str:
+    points = [(plot.x(layer), plot.y(value)) for layer, value in enumerate(values)]
+    data = "M" + "L".join(f"{a:.1f} {b:.1f}" for a, b in points)
+    parts = [path(data, class_="s", stroke=CYCLE[index], stroke_width=2.6)]
     for layer, ((a, b), value) in enumerate(zip(points, values, strict=True)):
-        title = f"<title>{escape(name)}, {_name(layer + first)}: {scientific(value)}</title>"
-        parts.append(f'<g class="m">{title}{_mark(_MARKS[index], a, b, colour)}</g>')
+        title = element("title", f"{escape(name)}, {plot.name(layer)}: {scientific(value)}")
+        parts.append(group(title + _mark(index, a, b), class_="m"))
     return "".join(parts)
 
 
-def _mark(kind, a, b, colour) -> str:
-    if kind == "circle":
-        return f'<circle cx="{a:.1f}" cy="{b:.1f}" r="5" fill="{colour}"/>'
-    turn = f' transform="rotate(45 {a:.1f} {b:.1f})"' if kind == "diamond" else ""
-    return f'<rect x="{a - 4.5:.1f}" y="{b - 4.5:.1f}" width="9" height="9" fill="{colour}"{turn}/>'
+def _mark(index: int, a: float, b: float) -> str:
+    """A circle, a square or a diamond."""
+    if index == 0:
+        return circle(a, b, 5, fill=CYCLE[index])
+    turn = f"rotate(45 {a:.1f} {b:.1f})" if index == 2 else None
+    return rect(a - 4.5, b - 4.5, 9, 9, fill=CYCLE[index], transform=turn)
 
 
-def _legend(names) -> str:
-    size, at, parts = font(17), _RIGHT, []
+def _legend(names: list[str]) -> str:
+    at, parts = _RIGHT, []
     for index in reversed(range(len(names))):
-        at -= 0.6 * size * len(names[index])
-        parts.append(text(at, 32, escape(names[index]), size, bold=True))
-        at -= 16
-        parts.append(_mark(_MARKS[index], at, 26, CYCLE[index]))
-        at -= 26
+        at -= 0.6 * 17 * len(names[index])
+        parts.append(text(at, 32, escape(names[index]), 17, bold=True))
+        parts.append(_mark(index, at - 16, 26))
+        at -= 42
     return "".join(parts)
-
-
-def _describe(lines, depth, first) -> str:
-    """What arrives; of several series in words, which hold for every draw of the weights."""
-    layers = f"{depth} layer{'s' * (depth != 1)}"
-    if len(lines) == 1:
-        ((name, values),) = lines.items()
-        parts = [f"{name}: {scientific(values[0])} at {_where(first)} ({verdict(values[0])})"]
-    else:
-        where = _where(first)
-        parts = [f"{name} {verdict(values[0])} at {where}" for name, values in lines.items()]
-    return f"Gradient through {layers}, 1 at the last. {'; '.join(parts)}."
 
 
 # ---------------------------------------------------------------------------------------------
 # One path
 
 
-def path_chain(factors: Sequence[tuple[float, float]], *, names: Sequence[str] = ()) -> Diagram:
+def path_chain(factors: Sequence[tuple[float, float]], *, names: Sequence[str]) -> Diagram:
     """Draw one path as a chain of units, with the weight and the slope of every step.
 
     Args:
-        factors: (weight, slope) of each layer, first layer first; 1 to 10 of them, all finite.
-        names: of the units, one more than factors, as `["x", "x1", ...]`; empty: x, 1, 2, ….
-
-    Raises:
-        ValueError: for another number of factors or names, and for numbers that are not finite.
+        factors: (weight, slope) of each layer, first layer first; up to 10 of them.
+        names: of the units, one more than factors, as `["x", "x1", ...]`.
     """
-    factors = [(float(weight), float(slope)) for weight, slope in factors]
-    if not 1 <= len(factors) <= 10:
-        raise ValueError(f"factors must hold 1 to 10 layers, got {len(factors)}")
-    if not all(math.isfinite(v) for pair in factors for v in pair):
-        raise ValueError("factors must be finite, got at least one that is not")
-    names = list(names) or ["x", *map(str, range(1, len(factors) + 1))]
-    if len(names) != len(factors) + 1:
-        raise ValueError(f"names must hold {len(factors) + 1} names, got {len(names)}")
-    pitch = (930 - 130) / len(factors)
-    radius, y, size = 21, 84, font(16)
+    pitch, radius, y = 800 / len(factors), 21, 84
     parts = [
-        text(20, y + 46 + 0, "slope", size, fill=MUTED),
-        text(20, y - 34, "weight", size, fill=MUTED),
-        text(20, y + 92, "product", size, bold=True),
+        text(20, y + 46, "slope", 16, fill=MUTED),
+        text(20, y - 34, "weight", 16, fill=MUTED),
+        text(20, y + 92, "product", 16, bold=True),
+        _unit(130, y, radius, names[0], PAPER),
     ]
-    product = 1.0
-    for index in range(len(names)):
-        cx = 130 + index * pitch
-        if index:
-            weight, slope = factors[index - 1]
-            product *= weight * slope
-            parts.append(
-                f'<path d="M{cx - pitch + radius:.1f} {y}H{cx - radius - 6:.1f}m-7 -5l7 5l-7 5" '
-                f'stroke="{WEIGHT}" stroke-width="2.4" fill="none"/>'
-            )
-            middle = cx - pitch / 2
-            parts.append(text(middle, y - 34, f"{TIMES}{_signed(weight)}", size, anchor="middle"))
-            parts.append(text(cx, y + 46, f"{TIMES}{_signed(slope)}", size, anchor="middle"))
-            shown = ("" if product >= 0 else MINUS) + scientific(abs(product)).replace(" ", "")
-            parts.append(text(cx, y + 92, shown, font(15), anchor="middle", bold=True))
-        colour = tint(GOOD, 0.16) if index else PAPER
-        parts.append(
-            f'<circle cx="{number(cx)}" cy="{y}" r="{radius}" fill="{colour}" stroke="{GOOD}" '
-            'stroke-width="2"/>'
-        )
-        parts.append(text(cx, y + 6, escape(names[index]), size, anchor="middle"))
+    product, cx = 1.0, 130.0
+    for (weight, slope), name in zip(factors, names[1:], strict=True):
+        product *= weight * slope
+        shaft = f"M{cx + radius:.1f} {y}H{cx + pitch - radius - 6:.1f}m-7 -5l7 5l-7 5"
+        times = f"{TIMES}{_signed(weight)}"
+        parts.append(path(shaft, stroke=WEIGHT, stroke_width=2.4))
+        parts.append(text(cx + pitch / 2, y - 34, times, 16, anchor="middle"))
+        cx += pitch
+        parts.append(text(cx, y + 46, f"{TIMES}{_signed(slope)}", 16, anchor="middle"))
+        shown = ("" if product >= 0 else MINUS) + scientific(abs(product)).replace(" ", "")
+        parts.append(text(cx, y + 92, shown, 15, anchor="middle", bold=True))
+        parts.append(_unit(cx, y, radius, name, tint(GOOD, 0.16)))
+    steps = ", ".join(f"weight {_signed(w)} and slope {_signed(s)}" for w, s in factors)
     sign = "" if product >= 0 else "minus "
     alt = (
-        f"One path through {len(factors)} layers. "
-        + ", ".join(f"weight {_signed(w)} and slope {_signed(s)}" for w, s in factors)
-        + f". Their product: {sign}{scientific(abs(product))}."
+        f"One path through {len(factors)} layers. {steps}. "
+        f"Their product: {sign}{scientific(abs(product))}."
     )
     return frame("".join(parts), height=y + 112, alt=alt, kind="cnn-path")
+
+
+def _unit(x: float, y: float, radius: float, name: str, colour: str) -> str:
+    disc = circle(x, y, radius, fill=colour, stroke=GOOD, stroke_width=2)
+    return disc + text(x, y + 6, escape(name), 16, anchor="middle")
 
 
 def _signed(value: float) -> str:
@@ -344,35 +313,15 @@ def _signed(value: float) -> str:
 
 
 def draw_slopes(z: np.ndarray, slopes: Mapping[str, np.ndarray], *, ax: Axes | None = None) -> Axes:
-    """Draw the slopes of activations over their input.
+    """Draw the slopes of activations, name -> (n,), over their input z (n,), which rises."""
+    from course_utils.drawing.plots import new_axes
 
-    Args:
-        z: (n,) inputs, rising.
-        slopes: name -> (n,) slope at each input; drawn in this order.
-        ax: where to draw; None: a new figure.
-
-    Raises:
-        ValueError: for shapes that do not fit or numbers that are not finite.
-    """
-    import numpy as np
-    from matplotlib import pyplot
-
-    z = np.asarray(z, dtype=float)
-    if z.ndim != 1 or len(z) < 2 or not slopes:
-        raise ValueError(f"z must have shape (n,) with n >= 2 and a slope, got {z.shape}")
-    if ax is None:
-        _, ax = pyplot.subplots()
-    styles = ("-", "--", "-.", ":")
+    ax = ax or new_axes()
     for index, (name, values) in enumerate(slopes.items()):
-        values = np.asarray(values, dtype=float)
-        if values.shape != z.shape or not np.isfinite(values).all():
-            raise ValueError(f"slopes must be finite with shape {z.shape}, got others in {name!r}")
-        ax.plot(z, values, label=name, color=CYCLE[index], linestyle=styles[index % 4])
+        ax.plot(z, values, ("-", "--", "-.", ":")[index % 4], label=name, color=CYCLE[index])
     ax.axhline(0, color=MUTED, linewidth=0.8, zorder=0)
     ax.axhline(0.25, color=MUTED, linewidth=1, linestyle=":", zorder=0)
+    ax.set(xlabel="input z of the activation", ylabel="slope", xlim=(z[0], z[-1]))
     ax.set_yticks([0, 0.25, 0.5, 0.75, 1])
-    ax.set_xlabel("input z of the activation")
-    ax.set_ylabel("slope")
-    ax.set_xlim(z[0], z[-1])
     ax.legend(loc="upper left", bbox_to_anchor=(1, 1))
     return ax

@@ -1,0 +1,718 @@
+"""The capstone: what is refused and why, what is scored, and a board that loses nothing."""
+
+import errno
+import html
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import xml.etree.ElementTree as ET
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+from torch import nn
+
+from course_utils import state as state_file
+from course_utils.datasets import digits
+from course_utils.ledger import ledger
+from course_utils.lessons.imagenet_winners import budget, capstone, design_check
+from course_utils.lessons.imagenet_winners.board import Board, BoardFile, Entry
+from course_utils.lessons.imagenet_winners.capstone import REFERENCES, Design, board, check_design
+from course_utils.models import VGG, LeNet5
+
+FULL = budget.BUDGET
+
+
+def set_budget(monkeypatch, **changes):
+    """Change the budget wherever it is used."""
+    new = budget.BUDGET._replace(**changes)
+    for module in (budget, capstone, design_check):
+        monkeypatch.setattr(module, "BUDGET", new)
+
+
+@pytest.fixture(autouse=True)
+def state(tmp_path, monkeypatch):
+    """Return the folder of a board of its own; trainings are one epoch from one seed."""
+    monkeypatch.setenv("CNN_COURSE_STATE", str(tmp_path / "state"))
+    set_budget(monkeypatch, epochs=1, steps=22, seeds=(0,))
+    return tmp_path / "state" / "capstone"
+
+
+def dense(out=10):
+    return nn.Sequential(nn.Flatten(), nn.Linear(256, out))
+
+
+def seeded(build, seed=0):
+    torch.manual_seed(seed)
+    return build()
+
+
+class Net(nn.Module):
+    """A dense layer, and whatever `change(self, scores, images)` makes of its scores."""
+
+    def __init__(self, change=None, **parts):
+        super().__init__()
+        self.fc = nn.Linear(256, 10)
+        self.change = change
+        for name, part in parts.items():
+            setattr(self, name, part)
+
+    def forward(self, x):
+        scores = self.fc(x.flatten(1))
+        return self.change(self, scores, x) if self.change else scores
+
+
+def refused(model, words, advice=""):
+    report = check_design(model, "Ada")
+    assert report.state == "refused", report
+    assert words in report.message, report.message
+    assert advice in report.advice, report.advice
+    assert report.advice and report.rank is None and report.accuracy is None
+    assert len(board(references=False)) == 0
+    return report
+
+
+# ---------------------------------------------------------------------------------------------
+# Refused, each with its reason
+
+
+def stop(net, scores, x):
+    raise SystemExit("out")
+
+
+def stop_on_last_batch(net, scores, x):
+    return stop(net, scores, x) if len(x) == 3 else scores
+
+
+def stop_when_counted(net, scores, x):
+    return stop(net, scores, x) if type(x) is not torch.Tensor or x.is_meta else scores
+
+
+def unprintable(net, scores, x):
+    raise type("Odd", (Exception,), {"__str__": lambda error: 1 / 0})
+
+
+def late(net, scores, x):
+    net.extra = nn.Linear(10, 10)
+    return net.extra(scores)
+
+
+def keep(net, scores, x):
+    net.last = scores
+    return scores
+
+
+class StopBackward(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, scores):
+        return scores.clone()
+
+    @staticmethod
+    def backward(ctx, gradient):
+        raise SystemExit("backward")
+
+
+GIVEN = "For images (8, 1, 16, 16) it returns"
+CHANGES = [  # what is done to the scores of a dense layer, words of the reason and of the advice
+    (
+        lambda net, s, x: s + x,
+        "in Net.forward, which was given (8, 1, 16, 16)",
+        "Follow the shapes",
+    ),
+    (stop, "in Net.forward, which was given (8, 1, 16, 16): SystemExit: out", ""),
+    (unprintable, "Odd: (its text cannot be shown)", ""),
+    (lambda net, s, x: s[:, :9], f"{GIVEN} (8, 9); it should be (8, 10)", "nn.Linear(..., 10)"),
+    (lambda net, s, x: (s, s), f"{GIVEN} tuple, not a tensor", "scores alone"),
+    (lambda net, s, x: s[..., None, None] * x[:, :, :2, :2], f"{GIVEN} (8, 10, 2, 2)", "Average"),
+    (lambda net, s, x: x, f"{GIVEN} (8, 1, 16, 16)", "nn.Flatten()"),
+    (lambda net, s, x: s.squeeze(0), "For images (1, 1, 16, 16) it returns (10,)", ""),
+    (lambda net, s, x: s.view(8, 10), "shape '[8, 10]' is invalid for input of size 10", ""),
+    (lambda net, s, x: s.long(), "of type torch.int64", "not the chosen digit"),
+    (lambda net, s, x: s / 0, "not all finite", "a division by 0"),
+    (lambda net, s, x: s - s.mean(0), "depend on the other images", "keep dimension 0"),
+    (lambda net, s, x: s + torch.rand(10), "two different answers", "self.training"),
+    (lambda net, s, x: s + x.mul_(2).sum() * 0, "changes the images", "in place"),
+    (lambda net, s, x: s.detach(), "No gradient comes back", "detach()"),
+    (lambda net, s, x: s.relu_().exp().mul_(2), "backward pass raises an error", "in place"),
+    (lambda net, s, x: StopBackward.apply(s), "backward pass raises an error: SystemExit", ""),
+    (lambda net, s, x: s if s.sum() > 9e9 else s * 2, "cannot be counted", "shapes only"),
+    (stop_when_counted, "cannot be counted: SystemExit: out", "shapes only"),
+    (stop_on_last_batch, "In training it raises an error: SystemExit: out", "the last one 3"),
+    (
+        lambda net, s, x: s / (not net.training),
+        "became infinite or no number (lr 0.003",
+        "batch nor",
+    ),
+    (late, "creates weights: extra.weight, extra.bias", "in __init__"),
+    (keep, "cannot be copied (RuntimeError", "or detach() them"),
+]
+
+
+@pytest.mark.parametrize(("change", "words", "advice"), CHANGES, ids=[c[1] for c in CHANGES])
+def test_what_the_forward_pass_may_not_do(change, words, advice):
+    refused(Net(change), words, advice)
+
+
+class NotSetUp(nn.Module):
+    def __init__(self):
+        self.factor = 2
+
+
+class OwnTrain(Net):
+    def train(self, images, labels):
+        pass
+
+
+class OwnCopy(Net):
+    def __deepcopy__(self, memo):
+        raise SystemExit("in the copy")
+
+
+class ByHand(nn.Module):
+    """A dense layer as what `product(x, weight)` makes of it."""
+
+    def __init__(self, product):
+        super().__init__()
+        self.weight, self.product = nn.Parameter(torch.randn(256, 10) / 16), product
+
+    def forward(self, x):
+        return self.product(x.flatten(1), self.weight)
+
+
+def on_meta():
+    with torch.device("meta"):
+        return dense()
+
+
+def with_meta_buffer():
+    net = Net()
+    net.register_buffer("table", torch.zeros(3, device="meta"))
+    return net
+
+
+def hooked():
+    net = dense()
+    net[1].register_forward_hook(lambda module, inputs, scores: 2 * scores)
+    return net
+
+
+def looped():
+    net = Net()
+    net._modules["again"] = net
+    return net
+
+
+def nested(size):
+    memory = {"table": torch.zeros(size)}
+    memory["me"] = [memory, (memory,)]
+    return Net(memory=memory)
+
+
+def stack(*layers):
+    return nn.Sequential(*layers, nn.Flatten(), nn.Linear(256, 10))
+
+
+SET_UP = "is not set up: its __init__ does not call that of nn.Module"
+COMPILED = "(RecursiveScriptModule) is compiled: its layers cannot be followed"
+NETWORKS = [  # what builds the network, words of the reason and of the advice
+    (lambda: nn.Linear, "this is the class Linear", "Call it: Linear()."),
+    (lambda: dense, "this is a function, dense", "check_design(dense())"),
+    (lambda: "net", "this is str", "nn.Module"),
+    (lambda: [dense()], "this is list", "nn.Module"),
+    (
+        lambda: stack(nn.Conv2d(1, 4, 3)),
+        "in layer 2 (Linear), which was given (8, 784)",
+        "images a",
+    ),
+    (lambda: stack(nn.Conv2d(3, 4, 3)), "in layer 0 (Conv2d), which was given (8, 1, 16, 16)", ""),
+    (lambda: LeNet5("modern"), "raises an error", ""),  # it is for 32 pixels
+    (lambda: stack(nn.LazyConv2d(1, 1)), "lazy layers, whose weights", "torch.zeros(1, 1, 16, 16)"),
+    (lambda: stack(nn.LazyBatchNorm2d(affine=False)), "lazy layers, whose weights or stat", ""),
+    (nn.Flatten, "has no parameters", "Give it a layer"),
+    (lambda: dense().requires_grad_(False), "has frozen all its parameters", "requires_grad"),
+    (on_meta, "on the meta device", "torch.device"),
+    (with_meta_buffer, "on the meta device", "torch.device"),
+    (lambda: Net(x=(n for n in [1])), "cannot be copied (TypeError: cannot pickle 'generator'", ""),
+    (OwnCopy, "cannot be copied (SystemExit: in the copy)", ""),
+    (lambda: torch.jit.script(dense()), f"The network {COMPILED}", "before torch.jit.script"),
+    (lambda: stack(torch.jit.script(nn.ReLU())), f"Its part 0 {COMPILED}", "torch.jit.script"),
+    (lambda: torch.jit.trace(dense(), torch.zeros(2, 256)), "is compiled", "torch.jit.trace"),
+    (lambda: torch.compile(dense()), "is compiled: its layers cannot", "torch.compile"),
+    (hooked, "Its part 1 (Linear) has forward hooks, and what a hook", "handle.remove()"),
+    (NotSetUp, f"The network (NotSetUp) {SET_UP}", "the class NotSetUp with super().__init__()"),
+    (lambda: stack(NotSetUp()), f"Its part 0 (NotSetUp) {SET_UP}", "super().__init__()"),
+    (OwnTrain, "does not get through this network: TypeError: OwnTrain.train()", "(train, eval"),
+    (looped, "does not get through this network: RecursionError", ""),
+    (
+        lambda: ByHand(lambda x, weight: (x[:, :, None] * weight).sum(1)),
+        "Layer ByHand (ByHand) uses 2,560 weights for 10 outputs, and the ledger cannot count",
+        "torch.matmul",
+    ),
+    (lambda: Net(memory=digits(16)[1][0]), "stores 115,200 numbers that are", "from the image"),
+    (lambda: Net(memory=digits(16)[1][0].numpy()), "no parameters (memory)", "from the image"),
+    (lambda: Net(picture=Image.new("L", (80, 90))), "stores 7,200 numbers", "from the image"),
+    (lambda: nested(5_001), "stores 5,001 numbers that are no parameters (memory)", ""),
+]
+
+
+@pytest.mark.parametrize(("build", "words", "advice"), NETWORKS, ids=[n[1] for n in NETWORKS])
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # torch's own, of torch.jit
+def test_networks_that_are_refused(build, words, advice):
+    refused(build(), words, advice)
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        lambda: Net(lambda net, s, x: s + 0 * keep(net, s.detach(), x)),
+        lambda: type("Silent", (Net,), {"train": lambda net, mode=True: None})(),
+        lambda: stack(nn.BatchNorm2d(1)),
+        lambda: Net(window=torch.ones(16, 16)),
+        lambda: nested(5_000),
+        lambda: Net(picture=Image.new("L", (8, 9)), kind=np.ndarray, tensor=torch.Tensor),
+    ],
+    ids=["kept detached", "train without a result", "normalised", "window", "nested", "small"],
+)
+def test_what_is_odd_and_allowed(build):
+    assert check_design(build()).state == "trained"
+
+
+@pytest.mark.parametrize("nothing", [None, ..., NotImplemented])
+def test_an_untouched_stub_is_no_attempt_and_no_error(nothing, state):
+    report = check_design(nothing)
+    assert report.state == "not attempted" and not state.exists()
+    assert repr(report).startswith("○ my design: not attempted yet\n")
+
+
+def test_errors_of_the_course_itself_are_not_laid_on_the_design(monkeypatch):
+    def lost(size):
+        raise FileNotFoundError("digits")
+
+    monkeypatch.setattr(design_check, "digits", lost)
+    with pytest.raises(FileNotFoundError):
+        check_design(dense())
+
+
+def test_weights_that_no_gradient_reaches_and_weights_that_never_move():
+    report = refused(Net(spare=nn.Linear(3, 4)), "reaches spare.weight, spare.bias: they count")
+    assert (report.parameters, report.macs) == (2_586, 2_560)
+    kept = check_design(Net(spare=nn.Linear(3, 4).requires_grad_(False)))
+    assert (kept.state, kept.parameters) == ("trained", 2_586)
+    silent = check_design(Net(lambda n, s, x: s + 0 * n.gain, gain=nn.Parameter(torch.ones(10))))
+    assert "The training did not move gain: their gradient was 0 all the time." in silent.notes
+
+
+def test_over_budget_says_by_how_much_and_where(monkeypatch):
+    wide = nn.Sequential(nn.Flatten(), nn.Linear(256, 100), nn.ReLU(), nn.Linear(100, 10))
+    words = "It has 26,710 parameters, 1,710 more than the 25,000 allowed. Most of them: layer 1"
+    refused(wide, f"{words} (Linear) 25,700.", "global average pooling")
+    stages = [nn.Conv2d(1, 20, 3, padding=1), nn.Conv2d(20, 22, 3, padding=1)]
+    heavy = nn.Sequential(*stages, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(22, 10))
+    macs = 256 * 9 * (20 + 20 * 22) + 220
+    report = refused(heavy, f"It has {macs:,} multiply-adds, {macs - 10**6:,} more")
+    assert "Most of them: layer 1 (Conv2d) 1,013,760." in report.message
+    assert f"{macs:,} of 1,000,000" in repr(report)
+    set_budget(monkeypatch, parameters=2_570, macs=2_560)
+    assert check_design(dense()).state == "trained"  # at the limit is within it
+    set_budget(monkeypatch, macs=2_559)
+    assert "1 more than the 2,559 allowed" in check_design(dense()).message
+
+
+def test_a_far_too_large_network_is_neither_run_nor_copied():
+    with torch.device("meta"):
+        vgg = VGG("A")
+    for name, part in list(vgg.named_parameters()):  # one number, shown as many: no memory
+        owner, key = vgg.get_submodule(name.rpartition(".")[0]), name.rpartition(".")[2]
+        owner._parameters[key] = nn.Parameter(torch.zeros(1).expand(part.shape))
+    report = refused(vgg, "132,863,336 parameters, 132,838,336 more")
+    assert "The largest: fc6.weight 102,760,448" in report.message
+
+
+def test_what_is_counted_and_what_is_charged():
+    for product in (torch.matmul, lambda x, weight: torch.einsum("ni,ij->nj", x, weight)):
+        report = check_design(ByHand(product))
+        assert (report.parameters, report.macs) == (2_560, 2_560)
+    scaled = Net(
+        lambda n, s, x: n.fc((x * n.gain).flatten(1)), gain=nn.Parameter(torch.ones(16, 1))
+    )
+    report = check_design(scaled)  # the dense layer runs twice
+    assert (report.parameters, report.macs) == (2_586, 2 * 2_560 + 256)
+    assert "256 of the multiply-adds are charged for elementwise operations" in report.notes[0]
+
+
+@pytest.mark.parametrize(
+    "name", ["", "  ", "a" * 41, "a\x00b", "a\u202eb", "\ud800", None, 3, b"a"]
+)
+def test_names_that_are_refused(name):
+    with pytest.raises(ValueError, match="name must be a text of 1 to 40 printable char.* got"):
+        check_design(None, name)
+
+
+def test_a_name_is_trimmed_and_shown_as_text():
+    report = check_design(dense(), "  <b>Ada &\n co  ")
+    assert report.name == "<b>Ada & co"
+    for shown in (report, board(references=False)):
+        assert html.escape(report.name) in shown._repr_html_()
+        ET.fromstring(shown._repr_html_())
+
+
+# ---------------------------------------------------------------------------------------------
+# The score
+
+
+def tuned():
+    """A small network with all that could differ between two runs: normalisation and dropout."""
+    return nn.Sequential(
+        *(nn.Conv2d(1, 4, 3, stride=2), nn.BatchNorm2d(4), nn.ReLU(), nn.Dropout(0.2)),
+        *(nn.Flatten(), nn.Linear(196, 10)),
+    )
+
+
+def test_equal_designs_get_equal_scores_whatever_the_random_state(monkeypatch):
+    set_budget(monkeypatch, **FULL._asdict())
+    torch.manual_seed(1)
+    first = check_design(seeded(tuned), "a")
+    torch.manual_seed(2)
+    random.seed(2)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        second = check_design(seeded(tuned), "b")
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(threads)
+    assert (first.right, first.asked) == (second.right, second.asked)
+    assert first.asked == 900 and first.accuracy == first.right / 900 > 0.85
+
+
+def test_the_students_network_and_the_random_state_are_left_alone():
+    net = seeded(tuned)
+    net[1].eval()
+    before = {name: value.clone() for name, value in net.state_dict().items()}
+    torch.manual_seed(5)
+    expected = torch.rand(3)
+    torch.manual_seed(5)
+    report = check_design(net)
+    assert torch.equal(torch.rand(3), expected)
+    assert all(torch.equal(value, before[name]) for name, value in net.state_dict().items())
+    assert all(parameter.grad is None for parameter in net.parameters())
+    assert net.training and not net[1].training
+    assert not any(module._forward_hooks or module._forward_pre_hooks for module in net.modules())
+    assert "Copies were trained; your network is as it was." in report.notes
+
+
+def test_the_recipe_is_what_it_says_and_the_references_fit():
+    train, test = digits(16)
+    assert -(-len(train[0]) // FULL.batch_size) * FULL.epochs == FULL.steps
+    assert train[0].shape[1:] == test[0].shape[1:] == FULL.input_shape
+    assert (FULL.parameters, FULL.macs) == (25_000, 1_000_000)  # as the lesson says
+    assert "2 times for 88 steps of 64 scans (Adam, lr 0.003)" in FULL.sentence
+    for build in REFERENCES.values():
+        counted = ledger(build(), FULL.input_shape)
+        assert counted.parameters <= FULL.parameters and counted.macs <= FULL.macs
+
+
+@pytest.mark.slow
+def test_design_choices_matter(monkeypatch):
+    """What the lesson says of the budget, for five start weights each."""
+    set_budget(monkeypatch, **FULL._asdict())
+
+    def normalised():
+        layers, maps = [], 1
+        for out in (8, 16, 32, 32):
+            layers += [nn.Conv2d(maps, out, 3, padding=1), nn.BatchNorm2d(out), nn.ReLU()]
+            layers += [nn.MaxPool2d(2)] if maps != 32 else []
+            maps = out
+        return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(32, 10))
+
+    def scores(build):
+        return [check_design(seeded(build, seed)).accuracy for seed in range(5)]
+
+    sigmoid = scores(lambda: capstone._lenet(nn.Sigmoid))
+    relu = scores(REFERENCES["LeNet-5 for 16×16, ReLU"])
+    linear = scores(REFERENCES["one dense layer"])
+    best = scores(normalised)
+    assert max(sigmoid) < 0.3 < min(relu)
+    assert max(relu) < min(linear) < max(linear) < min(best)
+    assert min(best) > 0.95
+
+
+# ---------------------------------------------------------------------------------------------
+# The board
+
+
+def entry(name="x", right=800, macs=1000, parameters=100, recipe=None):
+    present = budget.BUDGET.recipe if recipe is None else recipe
+    return Entry(name, parameters, macs, right, 900, present)
+
+
+def put(*entries):
+    return [capstone._ranked(one, []) for one in entries]
+
+
+def shown():
+    return board(references=False)
+
+
+def test_the_table_in_its_order_the_other_recipes_last():
+    """More right answers, then fewer MACs, then parameters; then by name."""
+    made = Board(
+        [
+            entry("Zoe", 900, recipe="old"),
+            entry("Ada", 450, parameters=101, recipe="new"),
+            entry("Eve", 450, recipe="new"),
+            entry("Dan", 450, 999, 900, recipe="new"),
+            entry("Bob", 899, recipe=""),
+            entry("Cem", 900, 9000, recipe="new"),
+        ],
+        [entry("<b>a course net", 455, recipe="new")],
+        "Hm.",
+        "Trained so.",
+        "new",
+    )
+    assert len(made) == 4
+    assert repr(made).splitlines() == [
+        "4 designs. Ranked by right answers, then by fewer multiply-adds, then parameters. "
+        "2 more were trained by another recipe: not comparable, so without a place.",
+        "Place         Design             Right  Multiply-adds  Parameters",
+        "1             Cem              100.0 %          9,000         100",
+        "course        <b>a course net   50.6 %          1,000         100",
+        "2             Dan               50.0 %            999         900",
+        "3             Eve               50.0 %          1,000         100",
+        "4             Ada               50.0 %          1,000         101",
+        "other recipe  Bob               99.9 %          1,000         100",
+        "other recipe  Zoe              100.0 %          1,000         100",
+        "Hm.",
+    ]
+    page = ET.fromstring(made._repr_html_())
+    words = "".join(page.itertext())
+    assert "Trained so." in words and "Hm." in words and "<b>a course net" in words
+    assert len(page.findall(".//th[@scope='row']")) == 7
+    assert repr(Board([])).startswith("No design yet. Ranked by")
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from("abcde"), st.integers(0, 3), st.integers(1, 3), st.integers(1, 3)
+        ),
+        max_size=12,
+    )
+)
+@settings(max_examples=25, deadline=None)
+def test_a_name_has_one_place_and_it_is_its_best(tmp_path_factory, results):
+    os.environ["CNN_COURSE_STATE"] = str(tmp_path_factory.mktemp("board"))
+    entries = [entry(*one) for one in results]
+    for report, one in zip(put(*entries), entries, strict=True):
+        assert report.name == one.name and 1 <= report.rank <= report.places
+    found = shown().entries
+    assert {one.name: one.key for one in found} == {
+        name: min(one.key for one in entries if one.name == name)
+        for name in {one.name for one in entries}
+    }
+    assert [one.key for one in found] == sorted(one.key for one in found)
+
+
+def test_the_report_says_what_became_of_the_earlier_design():
+    first, worse, better, same = put(entry(), entry(right=799), entry(macs=999), entry(macs=999))
+    assert (first.rank, first.places) == (1, 1) and not any("earlier" in n for n in first.notes)
+    assert "Your earlier x is better (88.9 % with 1,000 multiply-adds)" in " ".join(worse.notes)
+    assert "It replaces your earlier x (88.9 %" in " ".join(better.notes)
+    assert "it counts once" in " ".join(same.notes)
+    assert shown().entries == (entry(macs=999),)
+
+
+@pytest.mark.parametrize("what", ["recipe", "torch"])
+def test_a_new_recipe_or_torch_takes_the_places_away_and_nothing_else(monkeypatch, what):
+    first = check_design(seeded(dense), "Ada")
+    put(entry("Bob", 1))
+    assert (first.rank, first.places) == (1, 1) and len(shown()) == 2
+    if what == "recipe":
+        set_budget(monkeypatch, lr=1e-3)
+    else:
+        monkeypatch.setattr(torch, "__version__", "0.1")
+    assert len(shown()) == 0 and [one.name for one in shown().others] == ["Ada", "Bob"]
+    again = check_design(seeded(dense), "Ada")
+    assert (again.rank, again.places) == (1, 1)
+    assert any("trained by another recipe and cannot be compared" in note for note in again.notes)
+    assert [one.name for one in shown().others] == ["Bob"]
+
+
+def test_two_kernels_share_the_board(state):
+    """Two processes at once, each of which puts ten designs on the board of this one."""
+    code = (
+        "import sys; from course_utils.lessons.imagenet_winners import capstone as c;"
+        "put = lambda i: c._ranked(c.Entry(f'{sys.argv[1]} {i}', 5, 6, i, 900, sys.argv[2]), []);"
+        "print([put(i).places is not None for i in range(10)])"
+    )
+    put(entry("here", 500))
+    kernels = [
+        subprocess.Popen(
+            [sys.executable, "-c", code, name, budget.BUDGET.recipe],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for name in ("one", "two")
+    ]
+    assert [kernel.communicate()[0].strip() for kernel in kernels] == [str([True] * 10)] * 2
+    names = [one.name for one in shown().entries]
+    assert names[0] == "here"
+    assert sorted(names[1:]) == sorted(f"{name} {i}" for name in ("one", "two") for i in range(10))
+    assert sorted(path.name for path in state.iterdir()) == ["board.json", "board.json.lock"]
+
+
+def test_no_design_is_lost_when_many_come_at_once():
+    names = [f"design {number}" for number in range(24)]
+    with ThreadPoolExecutor(8) as pool:
+        reports = list(pool.map(lambda name: capstone._ranked(entry(name), []), names))
+    assert all(report.rank for report in reports)
+    assert sorted(one.name for one in shown().entries) == sorted(names)
+
+
+DAMAGED, GOOD = "a design is damaged", {"version": 2, "designs": [], "references": []}
+ONE = Entry("Ada", 5, 6, 7, 900, "")._asdict()
+
+
+@pytest.mark.parametrize(
+    ("damage", "words"),
+    [
+        (b"", ""),
+        (b"{", ""),
+        (b"\xff\xfe", ""),
+        (b"[" * 99999, "it is nested too deeply"),
+        (b"[]", "it is no board of version 2"),
+        (GOOD | {"version": 3}, "it is no board of version 2"),
+        (GOOD | {"designs": 3}, "it holds no list of designs"),
+        (GOOD | {"references": {}}, "it holds no list of designs"),
+        (GOOD | {"designs": [{"name": "x"}]}, DAMAGED),
+        (GOOD | {"designs": [ONE | {"right": 901}]}, DAMAGED),
+        (GOOD | {"designs": [ONE | {"asked": 0, "right": 0}]}, DAMAGED),
+        (GOOD | {"designs": [ONE | {"macs": True}]}, DAMAGED),
+        (GOOD | {"designs": [ONE | {"name": 3}]}, DAMAGED),
+        (GOOD | {"designs": [ONE | {"recipe": 3}]}, DAMAGED),
+        (GOOD | {"designs": [ONE] * 2}, "a name stands there twice"),
+    ],
+)
+def test_a_board_that_cannot_be_read_is_kept_aside_and_reported(state, damage, words):
+    damage = damage if isinstance(damage, bytes) else json.dumps(damage).encode()
+    state.mkdir(parents=True)
+    (state / "board.json").write_bytes(damage)
+    (state / "board.unreadable-1.json").write_text("older")
+    found = shown()
+    assert len(found) == 0
+    assert f"could not be read ({words}" in found.notice
+    assert "board.unreadable-2.json" in repr(found)
+    assert (state / "board.unreadable-2.json").read_bytes() == damage
+    assert (state / "board.unreadable-1.json").read_text() == "older"
+    (report,) = put(entry())
+    assert (report.rank, report.places) == (1, 1) and shown().notice == ""
+
+
+@given(st.data())
+@settings(max_examples=60, deadline=None)
+def test_any_file_is_either_read_or_kept(tmp_path_factory, data):
+    os.environ["CNN_COURSE_STATE"] = str(tmp_path_factory.mktemp("any"))
+    put(entry("a"), entry("b", 700))
+    path = BoardFile().path
+    content = json.loads(path.read_text())
+    place = content["designs"][data.draw(st.integers(0, 1))]
+    key = data.draw(st.sampled_from(sorted(place)))
+    place[key] = data.draw(st.none() | st.booleans() | st.integers() | st.floats() | st.text())
+    path.write_text(json.dumps(content))
+    written = path.read_bytes()
+    found = shown()
+    if found.notice:
+        assert (path.parent / "board.unreadable-1.json").read_bytes() == written
+    else:
+        assert len(found.entries + found.others) == 2 and repr(found) and found._repr_html_()
+
+
+def test_trouble_with_the_disk_is_said_and_does_not_cost_the_score(monkeypatch, state):
+    put(entry("kept"))
+    before = (state / "board.json").read_bytes()
+
+    def full(*arguments):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as disk:
+        disk.setattr(os, "replace", full)
+        report = check_design(dense(), "Ada")
+    assert report.state == "trained" and report.rank is None and report.right
+    assert "It is not kept on the board" in repr(report) and "No space left" in repr(report)
+    assert (state / "board.json").read_bytes() == before
+    assert sorted(path.name for path in state.iterdir()) == ["board.json", "board.json.lock"]
+    monkeypatch.setattr(state_file, "LOCK_SECONDS", 0.01)
+    with BoardFile().lock():
+        assert "not kept" in " ".join(put(entry())[0].notes)
+
+
+def test_an_interrupt_leaves_the_board_as_it_was(state):
+    put(entry("kept"))
+    before = (state / "board.json").read_bytes()
+
+    def at_once(net, scores, x):
+        raise KeyboardInterrupt
+
+    def in_training(net, scores, x):
+        if net.training and torch.is_grad_enabled() and len(x) == 64:
+            net.calls += 1
+            if net.calls == 5:
+                signal.raise_signal(signal.SIGINT)
+        return scores
+
+    for net in (Net(at_once), Net(in_training, calls=0)):
+        report = check_design(net, "Ada")
+        assert report.state == "interrupted" and "as it was" in report.message
+        assert (state / "board.json").read_bytes() == before
+
+
+def test_references_are_trained_once_for_each_recipe_and_have_no_place(monkeypatch, state):
+    monkeypatch.setattr(capstone, "REFERENCES", {"dense": dense, "other": tuned})
+    mine, trained = check_design(seeded(dense), "Ada"), []
+    measure = capstone.measure
+
+    def watched(model, name):
+        trained.append(name)
+        return measure(model, name)
+
+    monkeypatch.setattr(capstone, "measure", watched)
+    first = board()
+    assert trained == ["dense", "other"] and len(first) == 1
+    by_name = {one.name: one for one in first.references}
+    assert by_name["dense"].right == mine.right  # built from seed 0
+    assert (by_name["dense"].macs, by_name["dense"].asked) == (2_560, 450)
+    assert repr(board()) == repr(first) and len(trained) == 2
+    assert repr(first).count("course ") == 2 and "1       Ada" in repr(first)
+    assert "course" not in repr(shown())
+    set_budget(monkeypatch, lr=1e-3)
+    monkeypatch.setattr(capstone, "REFERENCES", {"dense": dense})
+    assert len(board().references) == len(board().references) == 1
+    assert trained == ["dense", "other", "dense"]
+
+    def stopped(model, name):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(capstone, "measure", stopped)
+    set_budget(monkeypatch, lr=1e-2)
+    interrupted = board()
+    assert not interrupted.references and "were not trained to the end" in repr(interrupted)
+    assert [one.name for one in interrupted.others] == ["Ada"]
+
+
+def test_the_card_of_a_design():
+    counts = {"parameters": 10, "macs": 20, "right": 90, "asked": 100}
+    report = Design("Ada", "trained", "90 of 100.", **counts, rank=2, places=3)
+    assert repr(report) == (
+        "✓ Ada: 90.0 % right, place 2 of 3\n90 of 100.\n"
+        "  Parameters: 10 of 25,000\n  Multiply-adds: 20 of 1,000,000"
+    )
+    card = ET.fromstring(report._repr_html_())
+    assert card.get("role") == "status"
+    assert "Ada: 90.0 % right, place 2 of 3" in "".join(card.itertext())
