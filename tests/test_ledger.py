@@ -1,19 +1,17 @@
 """The ledger against torch (its flop counter, shapes, gradients), the facts and closed forms."""
 
 import copy
-import importlib.util
-import json
 import re
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
-from pathlib import Path
 
 import pytest
 import torch
 import torch.nn.functional as F
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
+from networks import FACTS, NETWORKS, ROWS
 from torch import nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.utils import parametrizations, parametrize, prune
@@ -24,24 +22,6 @@ from torch.utils.flop_counter import FlopCounterMode
 from course_utils.geometry import receptive_fields
 from course_utils.ledger import CONVENTION, GROUPS, Ledger, Row, ledger
 from course_utils.models import VGG, AlexNet, CifarResNet, GoogLeNet, LeNet5, ResNet
-
-MODELS = Path(__file__).parent / "models"
-FACTS = json.loads((MODELS / "facts_table.json").read_text())
-ROWS = FACTS["variants"]["rows"]
-
-
-def variants(name):
-    """The table of variants of a test of the models: {row of the facts: arguments}."""
-    spec = importlib.util.spec_from_file_location(f"variants_of_{name}", MODELS / f"test_{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module.VARIANTS
-
-
-NETWORKS = {row: (LeNet5, {"variant": name}) for row, name in variants("lenet5").items()}
-for network, slug in ((AlexNet, "alexnet"), (VGG, "vgg"), (GoogLeNet, "googlenet")):
-    NETWORKS |= {row: (network, options) for row, options in variants(slug).items()}
-NETWORKS |= variants("resnet")
 
 
 def on_meta(network, **options):
