@@ -368,7 +368,7 @@ def test_a_loss_that_is_no_number_is_explained(step, bad):
     message = str(caught.value)
     assert f"became {bad} in epoch 2, step {step} of 35, with lr = 0.25" in message
     assert "try lr = 0.025" in message
-    assert len(calls) == 35 + step
+    assert len(calls) <= 35 + 16 * math.ceil(step / 16)  # found soon, not at the end of the epoch
     assert isinstance(caught.value, FloatingPointError)
 
 

@@ -17,6 +17,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -26,11 +27,13 @@ from course_utils.checks import whole
 from course_utils.probing import modes_kept
 from course_utils.training import doors
 from course_utils.training.doors import scores_of
-from course_utils.training.history import Evaluation, History, live_view
+from course_utils.training.history import History, live_view
 
 __all__ = ["Evaluation", "History", "TrainingDiverged", "evaluate", "fit"]
 
 Data = tuple[Tensor, Tensor]
+
+_READ_EVERY = 16  # steps between two looks at the losses; each look makes a GPU wait
 
 
 class TrainingDiverged(FloatingPointError):
@@ -103,12 +106,12 @@ def fit(
         live_view(history, live) as follow,
     ):
         torch.manual_seed(seed)  # dropout draws from the global state
-        losses = []
+        losses = _Losses(1, len(sizes), lr)
         try:
             for epoch in range(1, epochs + 1):
                 model.train()
                 order = torch.randperm(len(images), generator=generator).to(device)
-                losses, total, right = [], 0.0, 0.0
+                losses, scores = _Losses(epoch, len(sizes), lr), []
                 for batch in order.split(sizes):
                     check_interrupt()
                     x, y = images[batch], labels[batch]
@@ -120,18 +123,37 @@ def fit(
                     optimiser.zero_grad()
                     value.backward()
                     optimiser.step()
-                    step = f"epoch {epoch}, step {len(losses) + 1} of {len(sizes)}"
-                    losses.append(_finite(value, step, lr))
-                    total += losses[-1] * len(x)
-                    right += _right(outputs, y)
-                    follow(epoch, losses)
+                    scores.append(scores_of(outputs).detach())
+                    losses.append(value.detach())
+                    if len(losses) % _READ_EVERY == 0:
+                        losses.read()
+                    follow(losses)
                 measured = None if test is None else evaluate(model, test, loss=loss)
-                trained = Evaluation(total / len(images), right / len(images))
-                history.add(losses, trained, measured)
+                right = _right(torch.cat(scores), labels[order]) / len(images)
+                history.add(losses.read(), sizes, right, measured)
         except KeyboardInterrupt:
             done = f"after {len(losses)} of {len(sizes)} steps"
-            history.interrupted = f"in epoch {epoch} of {epochs}, {done}"
+            history.interrupted = f"in epoch {losses.epoch} of {epochs}, {done}"
     return history
+
+
+class Evaluation(NamedTuple):
+    """Loss and accuracy of a model on some data.
+
+    loss: mean over the examples. accuracy: share of examples whose largest score is that of their
+    label, from 0 to 1; NaN where labels are no class numbers.
+    """
+
+    loss: float
+    accuracy: float
+
+    @property
+    def error(self) -> float:
+        """Share of wrong answers, `1 - accuracy`."""
+        return 1 - self.accuracy
+
+    def __repr__(self) -> str:
+        return f"loss {self.loss:.3f}, accuracy {100 * self.accuracy:.1f} %"
 
 
 def evaluate(
@@ -162,28 +184,37 @@ def evaluate(
                 outputs = model(x)
                 doors.check_classes("data", outputs, y, loss)
                 total += float(loss(outputs, y)) * len(x)
-            right += _right(outputs, y)
+            right += _right(scores_of(outputs), y)
     return Evaluation(total / len(images), right / len(images))
 
 
-def _right(outputs, labels: Tensor) -> float:
+def _right(scores: Tensor, labels: Tensor) -> float:
     """How many labels have the largest score; NaN where labels are no class numbers."""
-    scores = scores_of(outputs)
     if labels.is_floating_point() or labels.ndim != 1 or scores.ndim != 2:
         return math.nan
     return int((scores.argmax(dim=1) == labels).sum())
 
 
-def _finite(loss: Tensor, step: str, lr: float) -> float:
-    """Read the loss of a step, and stop where it is no number."""
-    if not math.isfinite(number := loss.item()):
-        raise TrainingDiverged(
-            f"the training loss became {number} in {step}, with lr = {lr:g}. As a rule the "
-            f"learning rate is too high: build the model anew and try lr = {lr / 10:g}. If that "
-            "does not help, scale the images to [0, 1] and look for a logarithm of 0 or a division "
-            "by 0 in the model or in the loss."
-        )
-    return number
+class _Losses(list):
+    """The losses of the epoch under way, step by step, left on the device."""
+
+    def __init__(self, epoch: int, steps: int, lr: float) -> None:
+        super().__init__()
+        self.epoch, self.steps, self.lr = epoch, steps, lr
+
+    def read(self) -> list[float]:
+        """Return them as numbers; where one is none, the training has diverged."""
+        losses = torch.stack(self).tolist()
+        bad = [step for step, loss in enumerate(losses, 1) if not math.isfinite(loss)]
+        if bad:
+            raise TrainingDiverged(
+                f"the training loss became {losses[bad[0] - 1]} in epoch {self.epoch}, step "
+                f"{bad[0]} of {self.steps}, with lr = {self.lr:g}. As a rule the learning rate is "
+                f"too high: build the model anew and try lr = {self.lr / 10:g}. If that does not "
+                "help, scale the images to [0, 1] and look for a logarithm of 0 or a division by 0 "
+                "in the model or in the loss."
+            )
+        return losses
 
 
 def _batch_sizes(examples: int, batch_size: int, model: nn.Module) -> list[int]:

@@ -9,31 +9,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from html import escape
-from typing import NamedTuple
 
 from course_utils.drawing.style import FAINT, HIGHLIGHT, INK, INPUT, MUTED, PAPER, SVG_FONT
 from course_utils.drawing.svg import element, path, plural, rect, text
 
 _PERIOD = 0.3  # seconds between two pictures of the live view
-
-
-class Evaluation(NamedTuple):
-    """Loss and accuracy of a model on some data.
-
-    loss: mean over the examples. accuracy: share of examples whose largest score is that of their
-    label, from 0 to 1; NaN where labels are no class numbers.
-    """
-
-    loss: float
-    accuracy: float
-
-    @property
-    def error(self) -> float:
-        """Share of wrong answers, `1 - accuracy`."""
-        return 1 - self.accuracy
-
-    def __repr__(self) -> str:
-        return f"loss {self.loss:.3f}, accuracy {100 * self.accuracy:.1f} %"
 
 
 @dataclass(repr=False)
@@ -78,11 +58,12 @@ class History:
     def __len__(self) -> int:
         return len(self.train_loss)
 
-    def add(self, losses: list[float], train: Evaluation, test: Evaluation | None) -> None:
-        """Write down a complete epoch: the loss of each step, and what was measured."""
+    def add(self, losses: list[float], sizes: list[int], accuracy: float, test=None) -> None:
+        """Write down a complete epoch: the loss and the size of each batch, what was right."""
+        total = sum(loss * size for loss, size in zip(losses, sizes, strict=True))
         self.step_loss += losses
-        self.train_loss.append(train.loss)
-        self.train_accuracy.append(train.accuracy)
+        self.train_loss.append(total / sum(sizes))
+        self.train_accuracy.append(accuracy)
         if test is not None:
             self.test_loss.append(test.loss)
             self.test_accuracy.append(test.accuracy)
@@ -111,7 +92,7 @@ class History:
 
 
 @contextmanager
-def live_view(history: History, live: bool | None) -> Iterator[Callable[[int, list[float]], None]]:
+def live_view(history: History, live: bool | None) -> Iterator[Callable]:
     """Give a function that shows the epoch under way: a bar, a line of numbers and the curves.
 
     What is left at the end is the line. Only widgets change, so a stored notebook holds the text
@@ -120,7 +101,7 @@ def live_view(history: History, live: bool | None) -> Iterator[Callable[[int, li
     shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
     attached = hasattr(shell, "kernel")  # a notebook, not IPython in a terminal
     if not (attached if live is None else live):
-        yield lambda epoch, losses: None
+        yield lambda losses: None
         return
     import ipywidgets as widgets
 
@@ -133,17 +114,17 @@ def live_view(history: History, live: bool | None) -> Iterator[Callable[[int, li
         _display(box, history)
     due = time.monotonic() + _PERIOD
 
-    def follow(epoch: int, losses: list[float]) -> None:
+    def follow(losses) -> None:
         nonlocal due
         if (now := time.monotonic()) < due:
             return
         due = now + _PERIOD
-        bar.value = len(history) * history.steps + len(losses)
+        numbers = losses.read()
+        bar.value = len(history) * history.steps + len(numbers)
         which = f"{history.name}. " if history.name else ""
-        line.value = _line(
-            f"{which}Epoch {epoch} of {history.epochs}, loss {losses[-1]:.3f}", "status"
-        )
-        picture.value = curves(history, history.step_loss + losses)
+        where = f"Epoch {losses.epoch} of {history.epochs}"
+        line.value = _line(f"{which}{where}, loss {numbers[-1]:.3f}", "status")
+        picture.value = curves(history, history.step_loss + numbers)
 
     try:
         yield follow
