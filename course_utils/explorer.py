@@ -19,9 +19,10 @@ an explorer imports ipywidgets: whoever shows a panel elsewhere reads `controls`
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 from numbers import Integral
 from typing import NamedTuple
@@ -32,7 +33,7 @@ from course_utils.drawing.style import BAD, INPUT, PAPER, tint
 class View(NamedTuple):
     """One state of an explorer, drawn.
 
-    html: the picture. says: one to four sentences with the numbers, plain text. alt: what the
+    html: the picture. says: one to five sentences with the numbers, plain text. alt: what the
     picture shows, for who cannot see it.
     """
 
@@ -45,8 +46,8 @@ class View(NamedTuple):
 class Slider:
     """A whole number from `smallest` to `largest`.
 
-    start: the first value, or a function of the largest value there is at first. wide: whether it
-    takes two columns of the panel. step: the values lie so far apart.
+    start: the first value, or a function of the largest value there is at first. wide: it takes two
+    columns of the panel. step: the values lie so far apart.
     """
 
     name: str
@@ -71,8 +72,12 @@ class Slider:
         """Return an ipywidget with this label and range."""
         import ipywidgets
 
+        def to_a_step(_) -> None:  # from a number typed between two of them
+            made.value -= (made.value - self.smallest) % self.step
+
         reach = {"min": self.smallest, "max": self.largest, "step": self.step}
         made = ipywidgets.IntSlider(**reach, **_look(self.label))
+        made.observe(to_a_step, names="value")
         if self.wide:
             made.add_class("cnn-two-columns")
         return made
@@ -89,18 +94,19 @@ class Choice:
     buttons: bool = False
 
     def check(self, value: object) -> object:
-        """Return the value; ValueError if it is not among the options."""
-        if value not in self.options.values():
-            allowed = ", ".join(map(repr, self.options.values()))
-            raise ValueError(f"{self.name} must be one of {allowed}, got {value!r}")
-        return value
+        """Return the option with this value; ValueError if there is none."""
+        for option in self.options.values():
+            if option == value:
+                return option
+        allowed = ", ".join(map(repr, self.options.values()))
+        raise ValueError(f"{self.name} must be one of {allowed}, got {value!r}")
 
     def widget(self):
         """Return an ipywidget with this label and these options."""
         import ipywidgets
 
         kind = ipywidgets.ToggleButtons if self.buttons else ipywidgets.Dropdown
-        made = kind(options=list(self.options.items()), value=self.start, **_look(self.label))
+        made = kind(options=list(self.options.items()), **_look(self.label))
         if self.buttons:
             made.style.button_width = "auto"
         return made
@@ -152,22 +158,22 @@ class Explorer:
     view: Callable[..., View]
 
     def __init__(self, **first: object) -> None:
+        self._named = {control.name: control for control in self.controls}
         self.largest = {c.name: c.largest for c in self.controls if isinstance(c, Slider)}
         self.says, self.alt, self.refused, self.redraws = "", "", False, 0
         self.picture = ""  # of the last state that was not refused
         self._widget, self._refresh = None, lambda: None
-        start = {c.name: self._named(c.name).start for c in self.controls} | first
-        open_ = {name: self._named(name).smallest for name, v in start.items() if callable(v)}
-        self.state = start | open_
-        self._check(**{name: v for name, v in self.state.items() if name not in open_})
-        for name in open_:  # in the order shown: the range of one may depend on the one before
+        given = {name: control.start for name, control in self._named.items()} | first
+        later = [name for name, value in given.items() if callable(value)]
+        self.state = self._check(**given | {name: self._named[name].smallest for name in later})
+        for name in later:  # in the order shown: the range of one may depend on the one before
             self.largest |= self.limits(**self.state)
-            self.state[name] = start[name](self.largest[name])
+            self.state[name] = given[name](self.largest[name])
+        asked = dict(self.state)
         self._follow_limits()
         for name, largest in self.largest.items():
-            if start[name] != self.state[name] and name not in open_:
-                raise ValueError(f"{name} must be at most {largest}, got {start[name]!r}")
-        self._first = dict(self.state)
+            replace(self._named[name], largest=largest).check(asked[name])
+        self._first = dict(self.state), dict(self.largest)
         self._draw()
         self.redraws = 0
 
@@ -191,21 +197,20 @@ class Explorer:
 
     def reset(self) -> None:
         """Go back to the settings with which the panel began."""
-        self.move(**self._first)
-
-    def _named(self, name: str) -> Slider | Choice | Line:
-        for control in self.controls:
-            if control.name == name:
-                return control
-        known = ", ".join(control.name for control in self.controls)
-        raise ValueError(f"{type(self).__name__} has the controls {known}, got {name!r}")
+        self.state, self.largest = map(dict, self._first)
+        self._draw()
+        self._refresh()
 
     def _check(self, **values: object) -> dict[str, object]:
-        return {name: self._named(name).check(value) for name, value in values.items()}
+        for name in values:
+            if name not in self._named:
+                known = ", ".join(self._named)
+                raise ValueError(f"{type(self).__name__} has the controls {known}, got {name!r}")
+        return {name: self._named[name].check(value) for name, value in values.items()}
 
     def _follow_limits(self) -> None:
-        for name, largest in self.limits(**self.state).items():
-            self.largest[name] = largest
+        self.largest |= self.limits(**self.state)
+        for name, largest in self.largest.items():
             self.state[name] = min(self.state[name], largest)
 
     def _draw(self) -> None:
@@ -246,8 +251,7 @@ class Explorer:
 
     def widget(self):
         """Return the panel as an ipywidget; it is made once, and moves as the panel does."""
-        if self._widget is None:
-            self._widget = self._make_widget()
+        self._widget = self._widget or self._make_widget()
         return self._widget
 
     def arrange(self, controls: Mapping[str, object], reset, picture, sentence) -> list:
@@ -255,11 +259,8 @@ class Explorer:
         import ipywidgets
 
         columns = "repeat(auto-fill, minmax(calc(18.7 * var(--cnn-control-size, 14px)), 1fr))"
-        box = ipywidgets.Box(
-            [*controls.values(), reset],
-            layout={"display": "grid", "grid_template_columns": columns, "width": "100%"},
-        )
-        box.layout.margin = "0 0 6px 0"
+        grid = {"display": "grid", "grid_template_columns": columns, "width": "100%"}
+        box = ipywidgets.Box([*controls.values(), reset], layout=grid | {"margin": "0 0 6px 0"})
         box.add_class("cnn-controls")
         return [box, picture, sentence]
 
@@ -268,7 +269,8 @@ class Explorer:
 
         controls = {control.name: control.widget() for control in self.controls}
         picture, sentence = ipywidgets.HTML(), ipywidgets.HTML()
-        parts = (*controls.values(), picture, sentence)
+        sheets = ipywidgets.HTML(layout={"display": "none"})
+        parts = (*controls.values(), picture, sentence, sheets)
         showing = False
 
         def refresh() -> None:
@@ -283,8 +285,11 @@ class Explorer:
                         controls[name].max = largest
                     for name, value in self.state.items():
                         controls[name].value = value
-                    picture.value = STYLE + self.picture_html()
+                    drawn = self.picture_html()
+                    picture.value = _SHEET.sub("", drawn)
                     sentence.value = self.sentence_html()
+                    # A sheet that goes and comes makes the browser style the whole page anew.
+                    sheets.value = STYLE + "".join(_SHEET.findall(drawn))
             finally:
                 showing = False
 
@@ -299,10 +304,12 @@ class Explorer:
         reset = ipywidgets.Button(description="Reset", tooltip="Back to the first settings")
         reset.add_class("cnn-reset")
         reset.on_click(lambda _: self.reset())
-        panel = ipywidgets.VBox(self.arrange(controls, reset, picture, sentence))
+        panel = ipywidgets.VBox([*self.arrange(controls, reset, picture, sentence), sheets])
         panel.add_class("cnn-explorer")
         return panel
 
+
+_SHEET = re.compile("<style>.*?</style>", re.DOTALL)
 
 # Scoped to the panel, and sent with it: an exported page has no other stylesheet of ours. The
 # sizes of type are two properties that a slide's stylesheet may set: --cnn-control-size and

@@ -2,7 +2,7 @@
 
 The colours are those of Okabe and Ito, *Color Universal Design* (2008): eight colours that people
 with any common colour vision deficiency tell apart. Nothing is imported here but the standard
-library; `study()` and `present()` load matplotlib when they are called, and only its settings.
+library; `study()` loads matplotlib when it is called, and only its settings.
 
 A picture never speaks through colour alone: line width, fill and labels say the same thing.
 """
@@ -21,38 +21,21 @@ PALETTE: dict[str, str] = {
 }
 """Name -> hex colour, the eight colours of Okabe and Ito."""
 
-INPUT = PALETTE["blue"]
-"""Inputs, pixels, the bottom of a diagram."""
-OUTPUT = PALETTE["green"]
-"""Outputs, feature maps, the top of a diagram."""
-WEIGHT = PALETTE["purple"]
-"""Weights, filters, kernels."""
-HIGHLIGHT = PALETTE["vermillion"]
-"""What is chosen or pointed at."""
-ACCENT = PALETTE["orange"]
-"""A second thing to point at, beside the highlight."""
-GOOD = PALETTE["green"]
-"""Right answers, gradients that survive."""
-BAD = PALETTE["vermillion"]
-"""Wrong answers, refusals, gradients that vanish."""
+INPUT = PALETTE["blue"]  # inputs, pixels, the bottom of a diagram
+OUTPUT = PALETTE["green"]  # outputs, feature maps, the top of a diagram
+WEIGHT = PALETTE["purple"]  # weights, filters, kernels
+HIGHLIGHT = PALETTE["vermillion"]  # what is chosen or pointed at
+ACCENT = PALETTE["orange"]  # a second thing to point at, beside the highlight
+GOOD = PALETTE["green"]  # right answers, gradients that survive
+BAD = PALETTE["vermillion"]  # wrong answers, refusals, gradients that vanish
 
-INK = "#1F2430"
-"""Text and outlines. 15.5 : 1 on PAPER."""
-MUTED = "#5B6472"
-"""Secondary text and lines at rest. 6 : 1 on PAPER, so small text in it is still readable."""
-FAINT = "#C9CED6"
-"""Grid lines, padding, what exists but does not count. Never for text."""
-PAPER = "#FFFFFF"
-"""The ground of every picture, so that it looks the same in a dark notebook theme."""
+INK = "#1F2430"  # text and outlines: 15.5 : 1 on PAPER
+MUTED = "#5B6472"  # secondary text, lines at rest: 6 : 1 on PAPER, so small text can be read
+FAINT = "#C9CED6"  # grid lines, padding, what exists but does not count; never for text
+PAPER = "#FFFFFF"  # the ground of every picture: it looks the same in a dark notebook theme
 
-CYCLE: tuple[str, ...] = (
-    PALETTE["blue"],
-    PALETTE["vermillion"],
-    PALETTE["green"],
-    PALETTE["orange"],
-    PALETTE["purple"],
-    PALETTE["sky"],
-    PALETTE["black"],
+CYCLE: tuple[str, ...] = tuple(
+    PALETTE[name] for name in ("blue", "vermillion", "green", "orange", "purple", "sky", "black")
 )
 """The order of colours for lines and bars. Yellow is left out: it vanishes on white."""
 
@@ -62,107 +45,52 @@ COLOUR_MAP = "cividis"
 SVG_FONT = "'DejaVu Sans', Verdana, 'Segoe UI', Helvetica, Arial, sans-serif"
 """The fonts an SVG asks for. All are fonts of the system: nothing is downloaded."""
 
-_TEXT_SCALE = {"study": 1.0, "present": 1.2}
-_FONT_SIZE = {"study": 11.0, "present": 17.0}
-_LINE_WIDTH = {"study": 1.8, "present": 3.0}
-_FIGURE_SIZE = {"study": (7.0, 3.9), "present": (10.0, 5.0)}
-_mode = "study"
-
-
-def study() -> None:
-    """Set the sizes for reading at a desk. This is also the state before any call."""
-    _use("study")
-
-
-def present() -> None:
-    """Set the sizes for a lecture hall: larger type and thicker lines, on the same palette."""
-    _use("present")
-
-
-def mode() -> str:
-    """Return `"study"` or `"present"`, whichever is in force."""
-    return _mode
-
-
-def text_scale() -> float:
-    """Return the factor on the text sizes of SVG diagrams: 1 to study, more to present."""
-    return _TEXT_SCALE[_mode]
+_SIZE = 11.0  # points
 
 
 def tint(colour: str, share: float) -> str:
-    """Mix a colour with white paper.
-
-    Args:
-        colour: `"#RRGGBB"`.
-        share: how much of the colour is left, from 0 (paper) to 1 (the colour itself).
-
-    Returns:
-        The mixture as `"#RRGGBB"`.
-
-    Raises:
-        ValueError: if the colour is not six hexadecimal digits or the share lies outside [0, 1].
-    """
-    if len(colour) != 7 or colour[0] != "#":
-        raise ValueError(f"colour must look like '#RRGGBB', got {colour!r}")
-    if not 0 <= share <= 1:
-        raise ValueError(f"share must lie between 0 and 1, got {share!r}")
-    try:
-        channels = [int(colour[i : i + 2], 16) for i in (1, 3, 5)]
-    except ValueError:
-        raise ValueError(f"colour must look like '#RRGGBB', got {colour!r}") from None
+    """Mix a colour, `"#RRGGBB"`, with white paper; 1 leaves the colour, 0 the paper."""
+    channels = [int(colour[i : i + 2], 16) for i in (1, 3, 5)]
     return "#" + "".join(f"{round(255 + (c - 255) * share):02X}" for c in channels)
 
 
-def rc_params(mode: str) -> dict[str, object]:
-    """Return the matplotlib settings of one mode, `"study"` or `"present"`.
-
-    Raises:
-        ValueError: for any other mode.
-    """
-    from matplotlib import cycler
-
-    if mode not in _TEXT_SCALE:
-        raise ValueError(f"mode must be 'study' or 'present', got {mode!r}")
-    size = _FONT_SIZE[mode]
-    return {
-        "figure.figsize": _FIGURE_SIZE[mode],
-        "figure.dpi": 110,
-        "savefig.dpi": 110,
-        "figure.facecolor": PAPER,
-        "axes.facecolor": PAPER,
-        "figure.constrained_layout.use": True,
-        "font.family": "DejaVu Sans",  # ships with matplotlib: the same picture on every machine
-        "font.size": size,
-        "axes.titlesize": size * 1.1,
-        "axes.titleweight": "bold",
-        "axes.titlelocation": "left",
-        "axes.labelsize": size,
-        "xtick.labelsize": size * 0.92,
-        "ytick.labelsize": size * 0.92,
-        "legend.fontsize": size * 0.92,
-        "legend.frameon": False,
-        "text.color": INK,
-        "axes.labelcolor": INK,
-        "axes.titlecolor": INK,
-        "axes.edgecolor": MUTED,
-        "xtick.color": MUTED,
-        "ytick.color": MUTED,
-        "xtick.labelcolor": INK,
-        "ytick.labelcolor": INK,
-        "axes.spines.top": False,
-        "axes.spines.right": False,
-        "axes.axisbelow": True,
-        "grid.color": tint(FAINT, 0.6),
-        "lines.linewidth": _LINE_WIDTH[mode],
-        "axes.prop_cycle": cycler(color=list(CYCLE)),
-        "image.cmap": COLOUR_MAP,
-        "svg.hashsalt": "cnn-architectures",  # matplotlib's SVG ids are random without it
-    }
-
-
-def _use(name: str) -> None:
+def study() -> None:
+    """Give matplotlib the course's sizes and colours; a notebook's setup cell calls this once."""
     import matplotlib
 
-    global _mode
-    matplotlib.rcParams.update(rc_params(name))
-    _mode = name
+    matplotlib.rcParams.update(
+        {
+            "figure.figsize": (7.0, 3.9),
+            "figure.dpi": 110,
+            "savefig.dpi": 110,
+            "figure.facecolor": PAPER,
+            "axes.facecolor": PAPER,
+            "figure.constrained_layout.use": True,
+            "font.family": "DejaVu Sans",  # ships with matplotlib: one picture on every machine
+            "font.size": _SIZE,
+            "axes.titlesize": _SIZE * 1.1,
+            "axes.titleweight": "bold",
+            "axes.titlelocation": "left",
+            "axes.labelsize": _SIZE,
+            "xtick.labelsize": _SIZE * 0.92,
+            "ytick.labelsize": _SIZE * 0.92,
+            "legend.fontsize": _SIZE * 0.92,
+            "legend.frameon": False,
+            "text.color": INK,
+            "axes.labelcolor": INK,
+            "axes.titlecolor": INK,
+            "axes.edgecolor": MUTED,
+            "xtick.color": MUTED,
+            "ytick.color": MUTED,
+            "xtick.labelcolor": INK,
+            "ytick.labelcolor": INK,
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+            "axes.axisbelow": True,
+            "grid.color": tint(FAINT, 0.6),
+            "lines.linewidth": 1.8,
+            "axes.prop_cycle": matplotlib.cycler(color=CYCLE),
+            "image.cmap": COLOUR_MAP,
+            "svg.hashsalt": "cnn-architectures",  # matplotlib's SVG ids are random without it
+        }
+    )

@@ -1,4 +1,4 @@
-"""What every SVG diagram of the course shares: the frame, text with subscripts, arrows.
+"""What every SVG diagram of the course shares: the frame, elements, text, numbers, arrows.
 
 A diagram is one string. The same arguments give the same string, byte for byte, in every process:
 there are no ids, so nothing has to be made unique, and several diagrams live on one page. Rules of
@@ -10,11 +10,16 @@ output, and are scaled to the width they get.
 
 from __future__ import annotations
 
+import base64
+import struct
+import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 from html import escape
+from math import dist
 
-from course_utils.drawing.style import INK, PAPER, SVG_FONT, text_scale, tint
+from course_utils.drawing.style import INK, PAPER, SVG_FONT, tint
 
 WIDTH = 1000
 """Width of the view box of every diagram."""
@@ -22,9 +27,6 @@ WIDTH = 1000
 TIMES = "\u00d7"
 MINUS = "\u2212"
 ELLIPSIS = "\u2026"
-
-_LARGE = ((1e6, "million", 1), (1e9, "billion", 2), (1e12, "trillion", 2))
-_SUBSCRIPT = 0.85  # large enough to be read from afar; the drop below the line marks it
 
 
 @dataclass(frozen=True)
@@ -65,46 +67,7 @@ def frame(body: str, *, height: float, alt: str, kind: str, css: str = "") -> Di
     return Diagram(svg, alt)
 
 
-def number(value: float) -> str:
-    """Write a coordinate with at most one decimal, and none that is zero."""
-    text = f"{value:.1f}"
-    return text[:-2] if text.endswith(".0") else text
-
-
-def large_number(value: float, digits: int | None = None) -> str:
-    """Write a large number in words: 724.4 million, 15.47 billion. Below a million: 999,999.
-
-    Args:
-        value: a number >= 0.
-        digits: significant digits; if not given, one decimal of millions and two of what is more.
-    """
-    if value < 1e6:
-        return f"{value:,.0f}"
-    words = ""
-    for size, name, decimals in _LARGE:
-        written = f"{value / size:.{digits}g}" if digits else f"{value / size:.{decimals}f}"
-        words = f"{written} {name}"
-        if float(written) < 1000:  # 999,999,999 is 1.00 billion, and not 1000.0 million
-            break
-    return words
-
-
-def share(part: float, total: float) -> str:
-    """Return a share in percent; 0 and 100 stand for nothing and all, never for nearly that."""
-    if not part or part == total:
-        return "100 %" if part else "0 %"
-    percent = 100 * part / total
-    return "< 0.1 %" if percent < 0.1 else f"{min(percent, 99.9):.1f} %"
-
-
-def plural(count: int, word: str) -> str:
-    """Return a count with its noun: 1 arrow, 13 arrows."""
-    return f"{count} {word}" if count == 1 else f"{count} {word}s"
-
-
-def font(size: float) -> float:
-    """Return a text size for the mode in force (`style.study()` or `style.present()`)."""
-    return size * text_scale()
+# Elements
 
 
 def element(
@@ -120,8 +83,8 @@ def element(
         hover: what a resting pointer shows, plain text.
     """
     written = "".join(
-        f' {name.rstrip("_").replace("_", "-")}="{_attribute(value)}"'
-        for name, value in attributes.items()
+        f' {_name(key)}="{number(value) if isinstance(value, int | float) else escape(str(value))}"'
+        for key, value in attributes.items()
         if value is not None
     )
     inside = inside if isinstance(inside, str) else "".join(inside)
@@ -130,8 +93,9 @@ def element(
     return f"<{tag}{written}>{inside}</{tag}>" if inside else f"<{tag}{written}/>"
 
 
-def _attribute(value: object) -> str:
-    return number(value) if isinstance(value, int | float) else escape(str(value))
+@cache
+def _name(key: str) -> str:
+    return key.rstrip("_").replace("_", "-")
 
 
 def rect(x: float, y: float, width: float, height: float, **look: object) -> str:
@@ -162,6 +126,24 @@ def line(x1: float, y1: float, x2: float, y2: float, **look: object) -> str:
     return element("line", x1=x1, y1=y1, x2=x2, y2=y2, **look)
 
 
+def picture(x: float, y: float, width: float, height: float, values) -> str:
+    """Return an array as an image: (H, W) greys or (H, W, 3) colours, 0 black to 1.
+
+    A PNG of a few hundred bytes; thousands of rectangles would be too slow to follow a slider.
+    """
+    pixels = (values.astype(float).clip(0, 1) * 255).round().astype("uint8")
+    rows, columns, *colours = pixels.shape
+    header = struct.pack(">IIBBBBB", columns, rows, 8, 2 if colours else 0, 0, 0, 0)
+    body = zlib.compress(b"".join(b"\0" + row.tobytes() for row in pixels))  # 0: no filter
+    png = b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(part)) + kind + part + struct.pack(">I", zlib.crc32(kind + part))
+        for kind, part in ((b"IHDR", header), (b"IDAT", body), (b"IEND", b""))
+    )
+    href = f"data:image/png;base64,{base64.b64encode(png).decode('ascii')}"
+    look = {"preserveAspectRatio": "none", "style": "image-rendering:pixelated", "href": href}
+    return element("image", x=x, y=y, width=width, height=height, **look)
+
+
 def group(inside: str | Iterable[str], **look: object) -> str:
     """Return a group of elements; `look` holds for all of them."""
     return element("g", inside, **look)
@@ -179,7 +161,7 @@ def text(
     classes: str = "",
 ) -> str:
     """Write one line with its baseline at (x, y). `content` is SVG: escape what is not yours."""
-    extra = f' text-anchor="{anchor}"' if anchor != "start" else ""
+    extra = f' text-anchor="{anchor}"' if anchor != "start" else ""  # by hand: a picture has 400
     extra += ' font-weight="700"' if bold else ""
     extra += f' fill="{fill}"' if fill else ""
     extra += f' class="{classes}"' if classes else ""
@@ -188,23 +170,12 @@ def text(
     )
 
 
-def indexed(letter: str, index: int, size: float) -> str:
-    """Return `letter` with a subscript, for the inside of a `<text>` of that size.
-
-    The subscript keeps 85 % of the size, so that it stays legible from the last row.
-    """
-    drop, small = number(size * 0.25), number(size * _SUBSCRIPT)
-    return f'{letter}<tspan dy="{drop}" font-size="{small}">{index}</tspan>'
-
-
-def indexed_width(index: int, size: float) -> float:
-    """Estimate how wide one letter with this subscript is drawn."""
-    return size * (0.6 + 0.64 * _SUBSCRIPT * len(str(index)))
+# Path data
 
 
 def arrow(x1: float, y1: float, x2: float, y2: float, head: float) -> str:
     """Return the path data of a straight arrow with an open head of that length."""
-    length = ((x2 - x1) ** 2 + (y2 - y1) ** 2) ** 0.5
+    length = dist((x1, y1), (x2, y2))
     ux, uy = (x2 - x1) / length * head, (y2 - y1) / length * head
     # The barbs lie 25 degrees off the shaft.
     ax, ay = x2 - ux * 0.906 + uy * 0.423, y2 - uy * 0.906 - ux * 0.423
@@ -216,6 +187,44 @@ def arrow(x1: float, y1: float, x2: float, y2: float, head: float) -> str:
 def between(start: tuple[float, float], end: tuple[float, float], gap: float) -> tuple[float, ...]:
     """Shorten a line between two unit centres by `gap` at each end: (x1, y1, x2, y2)."""
     (x1, y1), (x2, y2) = start, end
-    length = ((x2 - x1) ** 2 + (y2 - y1) ** 2) ** 0.5
+    length = dist(start, end)
     dx, dy = (x2 - x1) / length * gap, (y2 - y1) / length * gap
     return x1 + dx, y1 + dy, x2 - dx, y2 - dy
+
+
+# Numbers in words
+
+
+def number(value: float) -> str:
+    """Write a coordinate with at most one decimal, and none that is zero."""
+    text = f"{value:.1f}"
+    return text[:-2] if text.endswith(".0") else text
+
+
+def large_number(value: float, digits: int | None = None) -> str:
+    """Write a number >= 0 in words: 724.4 million, 15.47 billion. Below a million: 999,999.
+
+    digits: significant ones; if not given, one decimal of millions and two of what is more.
+    """
+    if value < 1e6:
+        return f"{value:,.0f}"
+    words = ""
+    for size, name, decimals in ((1e6, "million", 1), (1e9, "billion", 2), (1e12, "trillion", 2)):
+        written = f"{value / size:.{digits}g}" if digits else f"{value / size:.{decimals}f}"
+        words = f"{written} {name}"
+        if float(written) < 1000:  # 999,999,999 is 1.00 billion, and not 1000.0 million
+            break
+    return words
+
+
+def share(part: float, total: float) -> str:
+    """Return a share in percent; 0 and 100 stand for nothing and all, never for nearly that."""
+    if not part or part == total:
+        return "100 %" if part else "0 %"
+    percent = 100 * part / total
+    return "< 0.1 %" if percent < 0.1 else f"{min(percent, 99.9):.1f} %"
+
+
+def plural(count: int, word: str) -> str:
+    """Return a count with its noun: 1 arrow, 13 arrows."""
+    return f"{count} {word}" if count == 1 else f"{count} {word}s"

@@ -351,7 +351,7 @@ def test_the_pyramid_begins_in_the_middle_of_the_last_layer_and_follows():
     assert panel.refused
     panel.move(layers=5)
     assert not panel.refused
-    with pytest.raises(ValueError, match="level must be at most 2, got 3"):
+    with pytest.raises(ValueError, match="level must be an integer from 1 to 2, got 3"):
         ReceptiveField(layers=2, level=3)
 
 

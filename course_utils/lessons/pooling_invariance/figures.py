@@ -9,9 +9,6 @@ takes about a millisecond; a plotting library would take thirty.
 
 from __future__ import annotations
 
-import base64
-import struct
-import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
@@ -26,6 +23,7 @@ from course_utils.drawing.svg import (
     frame,
     group,
     path,
+    picture,
     rect,
     text,
 )
@@ -220,19 +218,6 @@ class Look(NamedTuple):
     probability: float
 
 
-def png(pixels: np.ndarray) -> str:
-    """Return an image (H, W, 3), numbers from 0 to 1, as a `data:` address of a PNG."""
-    height, width, _ = pixels.shape
-    rows = (pixels.astype(float).clip(0, 1) * 255).round().astype("uint8")
-    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    body = b"".join(b"\0" + row.tobytes() for row in rows)  # filter 0 each
-    data = b"\x89PNG\r\n\x1a\n" + b"".join(
-        struct.pack(">I", len(part)) + kind + part + struct.pack(">I", zlib.crc32(kind + part))
-        for kind, part in ((b"IHDR", header), (b"IDAT", zlib.compress(body)), (b"IEND", b""))
-    )
-    return "data:image/png;base64," + base64.b64encode(data).decode("ascii")
-
-
 def ramp(values: np.ndarray, positive: str, negative: str = HIGHLIGHT) -> np.ndarray:
     """Colour a map (H, W): white for 0, `positive` for its largest size, `negative` below zero.
 
@@ -269,10 +254,9 @@ def seagull_diagram(
     for left, (title, pixels) in zip(_LEFTS, panels, strict=True):
         height, width = pixels.shape[:2]
         place = {"x": left, "y": _TOP, "width": _SIDE, "height": _SIDE}
-        sharp = {"preserveAspectRatio": "none", "style": "image-rendering:pixelated"}
         parts += [
             text(left, 24, title, 16, bold=True),
-            element("image", **place, **sharp, href=png(pixels)),
+            picture(**place, values=pixels),
             rect(**place, fill="none", stroke=FAINT, stroke_width=1.5),
             text(left, _TOP + _SIDE + 22, f"{width} {TIMES} {height}", 16, fill=MUTED),
         ]
@@ -382,8 +366,8 @@ def draw_evidence(images: np.ndarray, evidence: np.ndarray) -> list[Axes]:
     images, evidence = np.asarray(images), np.asarray(evidence)
     maps = ramp(evidence.reshape(-1, evidence.shape[2]), OUTPUT).reshape(*evidence.shape, 3)
     axes = _grid(2 * len(images), len(images))
-    for ax, picture in zip(axes, [*images.transpose(0, 2, 3, 1), *maps], strict=True):
-        ax.imshow(picture, interpolation="nearest")
+    for ax, pixels in zip(axes, [*images.transpose(0, 2, 3, 1), *maps], strict=True):
+        ax.imshow(pixels, interpolation="nearest")
     for ax, one in zip(axes[len(images) :], evidence, strict=True):
         row, column = strongest_place(one)
         ax.add_patch(Rectangle((column - 0.5, row - 0.5), 1, 1, fill=False, ec=INK, lw=2.5))

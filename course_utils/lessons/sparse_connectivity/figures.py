@@ -24,6 +24,7 @@ _MATRIX_TOP, _MATRIX_BOTTOM = 82, _HEIGHT - 20
 _ARROW = "#76808F"
 _LOST = "#AEB5C0"  # arrows and zeros that do not count
 _DEEP = "#8A3A00"  # the one arrow under the pointer, darker than its highlighted row
+_SUBSCRIPT = 0.85  # of the letter: large enough to be read from afar
 
 
 class Connections(NamedTuple):
@@ -181,9 +182,9 @@ def _unit(name: str, place: tuple[float, float], radius: float, wiring: Connecti
     size = 15  # x12 does not fit beside x11: the bare number, the row says which letter
     low, label = y - radius - 9 if letter == "s" else y + radius + size + 3, str(k)
     if inside := radius > 15:
-        widest = svg.indexed_width(max(wiring.inputs, wiring.outputs), 17)
+        widest = _indexed_width(max(wiring.inputs, wiring.outputs), 17)
         size = 17 * min(1.0, (2 * radius - 6) / widest)
-        low, label = y + size * 0.3, svg.indexed(letter, k, size)
+        low, label = y + size * 0.3, _indexed(letter, k, size)
     if letter == "x" and not 1 <= k <= wiring.inputs:
         look = {"fill": PAPER, "stroke": _LOST, "stroke_width": 1.8, "stroke_dasharray": "3 4"}
         low += size * 0.06 * inside
@@ -211,7 +212,7 @@ def _matrix(wiring: Connections) -> list[str]:
     size = 16 if full else 14
 
     def label(letter, k, x, y, anchor):
-        content = svg.indexed(letter, k + 1, size) if full else str(k + 1)
+        content = _indexed(letter, k + 1, size) if full else str(k + 1)
         name = f"{letter}{k + 1}"
         return text(x, y, content, size, anchor=anchor, classes=f"k h h{name} m{name}")
 
@@ -234,3 +235,13 @@ def _matrix(wiring: Connections) -> list[str]:
     look = {"fill": "none", "stroke": INK, "stroke_opacity": ".35", "stroke_width": 1.2}
     look |= {"rx": 4, "pointer_events": "none"}
     return [*parts, rect(left - 1, top - 1, n * wide + 2, m * tall + 2, **look)]
+
+
+def _indexed(letter: str, index: int, size: float) -> str:
+    """Return a letter with a subscript, for the inside of a `<text>` of that size."""
+    return letter + element("tspan", str(index), dy=size * 0.25, font_size=size * _SUBSCRIPT)
+
+
+def _indexed_width(index: int, size: float) -> float:
+    """Estimate how wide one letter with this subscript is drawn."""
+    return size * (0.6 + 0.64 * _SUBSCRIPT * len(str(index)))
