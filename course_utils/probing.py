@@ -74,24 +74,19 @@ def _recorded(model: nn.Module, kinds, *, inputs: bool = False) -> Iterator[list
 # Effective receptive fields
 
 _BATCH = 32  # samples per backward pass; bounds the memory, does not change the result
-_THRESHOLD = 0.0455  # 1 - 95.45 %, the share of a Gaussian within two standard deviations
 
 
 def effective_receptive_field(model, input_shape, *, samples=64, seed=0) -> np.ndarray:
     """How strongly each input pixel moves the centre unit of the last feature map.
 
-    model:       a torch module that takes (N, C, H, W).
-    input_shape: (C, H, W) of one input.
-    samples:     number of random inputs (standard normal, as in the paper) to average over.
-    seed:        of these inputs.
+    model takes (N, C, H, W), input_shape is (C, H, W). `samples` random inputs (standard normal, as
+    in the paper, drawn from `seed`) are averaged over.
 
     Returns an array (H, W) of float64, largest value 1: the absolute gradient of the centre unit
     (row height // 2, column width // 2, all its channels added up) with respect to the input,
-    added over the input channels, averaged over the samples. The last feature map is the last
-    output in the forward pass that still is a map, (N, channels, height, width) with more than
-    one unit, so that a global pooling and a linear head are passed over.
-
-    The model is probed in eval mode, and leaves as it came.
+    added over the input channels. The last feature map is the last output in the forward pass that
+    still is a map, (N, channels, height, width) with more than one unit, so that a global pooling
+    and a linear head are passed over. The model is probed in eval mode, and leaves as it came.
     """
     weight = next((p for p in model.parameters() if p.is_floating_point()), torch.zeros(()))
     generator = torch.Generator().manual_seed(seed)
@@ -122,14 +117,14 @@ def effective_receptive_field(model, input_shape, *, samples=64, seed=0) -> np.n
 
 
 def effective_receptive_field_size(field: np.ndarray) -> float:
-    """Size of an effective receptive field in pixels: the square root of its area.
+    """Size of an effective receptive field (H, W) in pixels: the square root of its area.
 
-    field: (H, W), as `effective_receptive_field` returns it. A pixel belongs to the field when it
-    exceeds 0.0455 of the largest value: Luo et al. (2016, section 3) take 1 - 95.45 % of the
-    centre, where a Gaussian has its largest value; a Gaussian with standard deviation sigma then
-    has the size 4.41 * sigma. Compare it with the side of the theoretical receptive field.
+    A pixel belongs to the field when it exceeds 0.0455 of the largest value: Luo et al. (2016,
+    section 3) take 1 - 95.45 % of the centre, where a Gaussian has its largest value; a Gaussian
+    with standard deviation sigma then has the size 4.41 * sigma. Compare it with the side of the
+    theoretical receptive field.
     """
-    return math.sqrt(np.count_nonzero(field > _THRESHOLD * field.max()))
+    return math.sqrt(np.count_nonzero(field > 0.0455 * field.max()))
 
 
 # ---------------------------------------------------------------------------------------------
@@ -182,23 +177,9 @@ def gradient_norms(model: nn.Module, inputs: Tensor, labels: Tensor) -> list[Lay
     ]
 
 
-ACTIVATIONS = (
-    nn.ReLU,
-    nn.ReLU6,
-    nn.LeakyReLU,
-    nn.ELU,
-    nn.SELU,
-    nn.GELU,
-    nn.SiLU,
-    nn.Sigmoid,
-    nn.Tanh,
-    nn.Hardtanh,
-    nn.Softplus,
-)
-"""Modules that act on each number by itself, so that each output has one slope."""
-
-FLAT = 0.01
-"""A slope smaller than this in size counts as flat. The sigmoid's is, beyond about 4.6."""
+# Modules that act on each number by itself, so that each output has one slope.
+ACTIVATIONS = (nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.ELU, nn.GELU, nn.SiLU, nn.Sigmoid, nn.Tanh)
+FLAT = 0.01  # a slope smaller than this in size counts as flat: the sigmoid's beyond about 4.6
 
 
 class LayerActivation(NamedTuple):
