@@ -102,7 +102,8 @@ def effective_receptive_field(model, input_shape, *, samples=64, seed=0) -> np.n
                     "model must have a feature map: an output (N, channels, height, width) of one "
                     "of its layers, got none"
                 )
-            centre = maps[-1][:, :, maps[-1].shape[2] // 2, maps[-1].shape[3] // 2]
+            height, width = maps[-1].shape[2:]
+            centre = maps[-1][:, :, height // 2, width // 2]
             # autograd.grad and not backward(): it leaves no gradient on the parameters.
             (gradient,) = torch.autograd.grad(centre.sum(), batch)
         total = total + gradient.abs().double().sum(dim=(0, 1))

@@ -45,6 +45,12 @@ def small_network():
     )
 
 
+class Applies(nn.Module):
+    def __init__(self, function):
+        super().__init__()
+        self.forward = function
+
+
 def batch(n=12, size=9, seed=1):
     generator = torch.Generator().manual_seed(seed)
     return torch.rand(n, 2, size, size, generator=generator), torch.arange(n) % 10
@@ -287,6 +293,9 @@ def test_frozen_tied_and_unreached_weights():
     zero[0].weight = zero[1].weight = nn.Parameter(torch.eye(3))
     first, second = gradient_norms(zero, torch.ones(2, 3), torch.tensor([0, 1]))
     assert first.weights == second.weights > 0
+    unused = nn.Sequential(nn.Linear(3, 3), Applies(torch.ones_like), nn.Linear(3, 3))
+    first, second = gradient_norms(unused, torch.ones(2, 3), torch.tensor([0, 1]))
+    assert first[1:] == (0, 0) and second.weights > 0
 
 
 def test_slopes_equal_those_computed_by_hand():
@@ -329,12 +338,6 @@ def test_every_use_of_a_shared_activation_has_a_row():
 # Time and memory of one pass
 
 FLOAT = 4  # bytes
-
-
-class Applies(nn.Module):
-    def __init__(self, function):
-        super().__init__()
-        self.forward = function
 
 
 @pytest.mark.parametrize(
