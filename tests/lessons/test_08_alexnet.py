@@ -266,7 +266,7 @@ def test_normalisation_equals_the_models():
     a = [float(3 * i % 7) for i in range(12)]
     x = torch.tensor(a, dtype=torch.float64).view(1, -1, 1, 1)
     given = exercises.normalise(a, 5, 2.0, 1e-4, 0.75)
-    assert given == pytest.approx(LocalResponseNorm(1, 5e-4)(x).flatten().tolist(), abs=1e-9)
+    assert given == pytest.approx(LocalResponseNorm(1)(x).flatten().tolist(), abs=1e-9)
 
 
 def test_students_other_ways_to_write_it_pass():
