@@ -11,13 +11,12 @@ Source of the definition: I. Goodfellow, Y. Bengio, A. Courville, "Deep Learning
 9.2; T. Cohen and M. Welling, "Group Equivariant Convolutional Networks", ICML 2016, section 2.
 """
 
-import io
 from functools import cache
 from typing import NamedTuple
 
 import numpy as np
 
-from course_utils.datasets.files import read_verified
+from course_utils.datasets.files import scans
 from course_utils.ops import max_pool2d
 
 SIZE = 16
@@ -107,8 +106,7 @@ def picture(name):
     if name == "gull":
         cells = np.array([[int(cell) for cell in line] for line in _GULL.split()])
     else:
-        with np.load(io.BytesIO(read_verified("digits.npz")), allow_pickle=False) as arrays:
-            scan = arrays["images"][_SCAN].astype(np.int64)
+        scan = scans()[0][_SCAN].astype(np.int64)
         cells = np.pad(scan, (SIZE - len(scan)) // 2)
     cells.setflags(write=False)  # the same array is given to all
     return cells
