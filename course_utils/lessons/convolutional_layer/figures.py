@@ -365,7 +365,7 @@ def filter_diagram(side: int, channels: int, filters: int) -> Diagram:
         y = middle + (k - (filters - 1) / 2) * 78
         parts += [
             _sheets(400, y, 32, channels, WEIGHT, step=20 / 3),
-            _sheets(740, y, 45.3, 1, OUTPUT, step=0),
+            _sheets(740, y, 45.26, 1, OUTPUT, step=0),
             path(arrow(300, middle, 372, y, 8), stroke=MUTED, stroke_width=2),
             path(arrow(520, y, 706, y, 8), stroke=MUTED, stroke_width=2),
             text(613, y - 10, "sum", 14, anchor="middle", fill=MUTED),
