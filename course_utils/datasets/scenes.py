@@ -321,11 +321,9 @@ def _gull(bird):
 
     In space: the beak points along +a, up is +b, the wings lie along +c and -c.
     """
-    zero = np.zeros_like(bird.x)
 
     def seen(a, b, c):
         """Turn a point with the bird and project it: x to the right, y down."""
-        a, b, c = a + zero, b + zero, c + zero
         x = a * np.cos(bird.yaw) + c * np.sin(bird.yaw)
         depth = c * np.cos(bird.yaw) - a * np.sin(bird.yaw)
         y = -b * np.cos(bird.pitch) + depth * np.sin(bird.pitch)
@@ -346,8 +344,8 @@ def _gull(bird):
             (colour, seen(*shoulder), seen(*bend), 0.125, 0.12),
             ("black", seen(*mark), seen(*tip), 0.075, 0.02),
         ]
-    tail, chest, head = seen(-0.48, 0.0, 0), seen(0.12, 0.0, 0), seen(0.42, 0.07, 0)
-    beak = seen(0.6, 0.02, 0)
+    places = ((-0.48, 0.0, 0), (0.12, 0.0, 0), (0.42, 0.07, 0), (0.6, 0.02, 0))
+    tail, chest, head, beak = (seen(*place) for place in places)
     body = [
         ("white", tail, chest, 0.05, 0.145),
         ("white", chest, head, 0.145, 0.1),
