@@ -11,7 +11,7 @@ VERSION = 1
 _RECORD = {"answer": (str, list), "checked": bool, "locked": bool, "revealed": bool, "hints": int}
 
 
-class AnswerFile(StateFile[dict[str, dict]]):
+class AnswerFile(StateFile):
     """The stored answers of one notebook; `stem` is its name, for example "01_sparse_connectivity".
 
     A record is a dict: answer (str or list of str), checked, locked, revealed (bool), hints (int,

@@ -19,9 +19,9 @@ from course_utils.drawing.style import PAPER
 from course_utils.drawing.svg import share
 from course_utils.ledger import ledger
 from course_utils.lessons.imagenet_winners import competition, exercises, figures
-from course_utils.lessons.imagenet_winners.budget import BUDGET
 from course_utils.lessons.imagenet_winners.capstone import check_design
 from course_utils.lessons.imagenet_winners.competition import heading, single_models, winners
+from course_utils.lessons.imagenet_winners.design_check import BUDGET
 from course_utils.lessons.imagenet_winners.explorer import ArchitectureBrowser, WinnersChart
 from course_utils.lessons.imagenet_winners.network_chart import COSTS, NetworkChart
 from course_utils.lessons.imagenet_winners.winners_chart import AXES, numbers, title

@@ -112,20 +112,19 @@ _STRIP = 260  # top of the written-out arithmetic
 _GRIDS = (22, 174, 326)  # left edges of patch, filter, products; a cell of them is 38 x 28
 _LINES = 470  # left edge of the sums
 _MARK, _WINDOW = 'class="m"', 'class="w"'
+# What is hidden is not laid out: there are a hundred such groups. A unit under the pointer shows its
+# sum, one of the detector its ReLU as well; the chosen unit speaks while nothing is pointed at.
+# Arial is narrow: three places must fit into the cell of an 8 x 8 map. The fonts of the strip have
+# places of 0.6 of their size: four of them fill a cell.
 _CSS = f"""
 .cnn-layer text {{pointer-events:none}}
-/* Not laid out while it is hidden: there are a hundred of these. */
 .cnn-layer .v,.cnn-layer .r {{display:none;pointer-events:none}}
-/* A unit under the pointer shows its sum; a unit of the detector its ReLU as well. */
 .cnn-layer .u:hover .v,.cnn-layer .d:hover~.r,.cnn-layer .p:hover .r {{display:inline}}
-/* The chosen unit speaks while nothing is pointed at. */
 .cnn-layer:not(:has(.u:hover)) .on .v {{display:inline}}
 .cnn-layer:not(:has(.u:hover)) .more .r {{display:inline}}
 .cnn-layer .m {{fill:none;stroke:{style.HIGHLIGHT};stroke-width:3px}}
 .cnn-layer .w {{fill:none;stroke:{style.HIGHLIGHT};stroke-width:2.4px;stroke-dasharray:5 4}}
-/* Arial is narrow: three places must fit into the cell of an 8 x 8 map. */
 .cnn-layer .g {{text-anchor:middle;font:13.8px Helvetica,Arial,'Liberation Sans',sans-serif}}
-/* Fonts with places of 0.6 of their size: four of them fill a cell of the strip. */
 .cnn-layer .n {{white-space:pre;
   font:15.8px 'DejaVu Sans Mono',Menlo,'Lucida Console','Courier New',monospace}}
 .cnn-layer .u rect {{cursor:default}}
