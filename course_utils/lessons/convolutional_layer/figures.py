@@ -112,8 +112,8 @@ _STRIP = 260  # top of the written-out arithmetic
 _GRIDS = (22, 174, 326)  # left edges of patch, filter, products; a cell of them is 38 x 28
 _LINES = 470  # left edge of the sums
 _MARK, _WINDOW = 'class="m"', 'class="w"'
-# What is hidden is not laid out: there are a hundred such groups. A unit under the pointer shows its
-# sum, one of the detector its ReLU as well; the chosen unit speaks while nothing is pointed at.
+# What is hidden is not laid out: there are a hundred such groups. A unit under the pointer shows
+# its sum, one of the detector its ReLU as well; the chosen unit speaks while nothing is pointed at.
 # Arial is narrow: three places must fit into the cell of an 8 x 8 map. The fonts of the strip have
 # places of 0.6 of their size: four of them fill a cell.
 _CSS = f"""
