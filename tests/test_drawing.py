@@ -1,5 +1,7 @@
 """The palette, the elements that every diagram is made of, and plots with their texts."""
 
+import base64
+import io
 import math
 import struct
 import subprocess
@@ -96,6 +98,15 @@ def test_a_box_is_a_tint_with_an_outline_of_its_colour():
     made = ET.fromstring(svg.box(0, 0, 5, 6, style.INPUT, 0.5, stroke_width=4))
     assert made.get("fill") == style.tint(style.INPUT, 0.5) and made.get("stroke") == style.INPUT
     assert made.get("stroke-width") == "4"
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 3), (5, 3, 3), (5, 3)])
+def test_a_picture_holds_the_pixels_it_was_given(shape):
+    pixels = np.random.RandomState(0).uniform(-0.2, 1.2, shape)
+    address = ET.fromstring(svg.picture(0, 0, 10, 10, pixels)).get("href")
+    data = base64.b64decode(address.removeprefix("data:image/png;base64,"))
+    given = pyplot.imread(io.BytesIO(data))
+    np.testing.assert_allclose(given, pixels.clip(0, 1), atol=0.5 / 255 + 1e-6)
 
 
 def test_an_arrow_ends_at_its_tip_with_two_equal_barbs_and_a_line_stops_before_units():
