@@ -59,8 +59,7 @@ class Verdict:
 def mark(question: Question, raw: str | list[str] | tuple[str, ...] | None) -> Verdict:
     """Mark `raw`: the text typed (number, text), an option's key (choice), or keys (choices).
 
-    Pure: the same question and answer always give the same Verdict.
-    Raises ValueError for an option key that the question does not have.
+    An option key that the question does not have is a ValueError.
     """
     if not raw or (isinstance(raw, str) and not raw.strip()):
         verb = {"choice": "Choose", "choices": "Tick"}.get(question.kind, "Write")
@@ -71,11 +70,10 @@ def mark(question: Question, raw: str | list[str] | tuple[str, ...] | None) -> V
     if question.kind == "number":
         try:
             value = reading(question, raw)
+            if question.integer and value != int(value):
+                raise ValueError(f"A whole number is asked for, and this reads as {value:,}.")
         except ValueError as error:
             return Verdict(False, str(error), attempt=False)
-        if question.integer and value != int(value):
-            message = f"A whole number is asked for, and this reads as {value:,}."
-            return Verdict(False, message, attempt=False)
     if is_right(question, value):
         return Verdict(True, question.explanation)
     for wrong in question.wrong:
@@ -101,7 +99,7 @@ def _mark_options(question: Question, chosen: set[str]) -> Verdict:
 
 
 def reading(question: Question, raw: str) -> float:
-    """The number in an answer to a number question. Raises ValueError as `parse_number` does."""
+    """The number in an answer to a number question, or a ValueError as `parse_number` has it."""
     return parse_number(raw, question.unit, question.integer or abs(question.answer) >= 1000)
 
 
