@@ -7,11 +7,10 @@ PyTorch and NumPy are imported inside the functions: asking a question should no
 
 from __future__ import annotations
 
-import io
 from typing import TYPE_CHECKING, NamedTuple
 
 from course_utils.checks import whole
-from course_utils.datasets.files import read_verified
+from course_utils.datasets.files import scans
 from course_utils.downloads import cifar10 as cifar10
 from course_utils.downloads import fashion_mnist as fashion_mnist
 from course_utils.downloads import mnist as mnist
@@ -43,13 +42,12 @@ def digits(size=8, *, seed=0):
         raise ValueError(f"size must be a multiple of 8 from 8 to 256, got {size}")
     # RandomState and not default_rng: NumPy promises never to change its stream (NEP 19).
     random = np.random.RandomState(whole("seed", seed, 0, 2**32 - 1))
-    with np.load(io.BytesIO(read_verified("digits.npz")), allow_pickle=False) as arrays:
-        scans, classes = arrays["images"], arrays["labels"]
+    pixels, classes = scans()
     chosen = torch.zeros(len(classes), dtype=torch.bool)
     for label in range(10):
         members = random.permutation(np.flatnonzero(classes == label))
         chosen[members[: round(0.25 * len(members))]] = True
-    images = torch.from_numpy(scans).float().div(16).unsqueeze(1)  # (N, 1, 8, 8)
+    images = torch.from_numpy(pixels).float().div(16).unsqueeze(1)  # (N, 1, 8, 8)
     labels = torch.from_numpy(classes).long()
     if size != 8:
         images = torch.nn.functional.interpolate(images, (size, size), mode="bilinear")
