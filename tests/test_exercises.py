@@ -48,7 +48,6 @@ def three(a, b, c):
 TWO_MORE, LEFT = "Twice, not two more.", "Nothing happened to `n`."
 DOUBLE = Exercise(
     id="99.double",
-    title="Double a number",
     solution=double,
     fixed=((2,), (5,), (0,)),
     random_case=lambda rng: (rng.randint(1, 100),),
@@ -57,12 +56,11 @@ DOUBLE = Exercise(
 )
 TOTAL = Exercise(
     "99.total",
-    "Add up a list",
     total,
     (([1, 2],), ([3],)),
     lambda rng: ([rng.randint(0, 9) for _ in range(4)],),
 )
-THREE = Exercise("99.three", "Three", three, ((1, 2, 3),), lambda rng: (1, 1, 1))
+THREE = Exercise("99.three", three, ((1, 2, 3),), lambda rng: (1, 1, 1))
 
 
 # ---------------------------------------------------------------- functions students may write
@@ -251,7 +249,7 @@ def test_arrays_and_tensors(make):
         return x
 
     fixed = ((make([2.0, 4.0]),), (make([float("nan")]),))
-    exercise = Exercise("99.half", "Halve", half, fixed, lambda rng: (make([rng.random()]),))
+    exercise = Exercise("99.half", half, fixed, lambda rng: (make([rng.random()]),))
     assert exercise.check(lambda x: x * 0.5).state == "passed"
     assert exercise.check(lambda x: np.asarray(x) * 0.5 + 1e-9).state == "passed"
     wrong = exercise.check(lambda x: x * 0.5001)

@@ -48,7 +48,6 @@ class Exercise:
 
     Attributes:
         id: the number of the notebook, a dot, words joined by hyphens, as in `"01.count-edges"`.
-        title: what is to be written, as a phrase.
         solution: the reference solution. `show_solution` prints its source; its results are what
             the student's are compared with; its parameters name the arguments.
         fixed: argument tuples, from the simplest on. The known wrong ideas differ on these.
@@ -60,7 +59,6 @@ class Exercise:
     """
 
     id: str
-    title: str
     solution: Callable
     fixed: tuple[tuple, ...]
     random_case: Callable[[random.Random], tuple]
