@@ -48,7 +48,6 @@ def three(a, b, c):
 TWO_MORE, LEFT = "Twice, not two more.", "Nothing happened to `n`."
 DOUBLE = Exercise(
     id="99.double",
-    title="Double a number",
     solution=double,
     fixed=((2,), (5,), (0,)),
     random_case=lambda rng: (rng.randint(1, 100),),
@@ -57,12 +56,11 @@ DOUBLE = Exercise(
 )
 TOTAL = Exercise(
     "99.total",
-    "Add up a list",
     total,
     (([1, 2],), ([3],)),
     lambda rng: ([rng.randint(0, 9) for _ in range(4)],),
 )
-THREE = Exercise("99.three", "Three", three, ((1, 2, 3),), lambda rng: (1, 1, 1))
+THREE = Exercise("99.three", three, ((1, 2, 3),), lambda rng: (1, 1, 1))
 
 
 # ---------------------------------------------------------------- functions students may write
@@ -235,11 +233,10 @@ def test_parameters_in_another_order():
     assert report.state == "wrong signature" and "another order: c, a, b" in report.message
 
 
-def test_changing_an_argument_is_reported_unless_it_is_allowed():
+def test_changing_an_argument_is_reported():
     report = TOTAL.check(_drains)
     assert report.state == "changed its input" and "`values`" in report.message
     assert report.call == "total(values=[1, 2])" and TOTAL.fixed == (([1, 2],), ([3],))
-    assert replace(TOTAL, may_change_arguments=True).check(_drains).state == "passed"
 
 
 @pytest.mark.parametrize("make", [np.array, torch.tensor], ids=["numpy", "torch"])
@@ -252,7 +249,7 @@ def test_arrays_and_tensors(make):
         return x
 
     fixed = ((make([2.0, 4.0]),), (make([float("nan")]),))
-    exercise = Exercise("99.half", "Halve", half, fixed, lambda rng: (make([rng.random()]),))
+    exercise = Exercise("99.half", half, fixed, lambda rng: (make([rng.random()]),))
     assert exercise.check(lambda x: x * 0.5).state == "passed"
     assert exercise.check(lambda x: np.asarray(x) * 0.5 + 1e-9).state == "passed"
     wrong = exercise.check(lambda x: x * 0.5001)

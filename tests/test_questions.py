@@ -13,7 +13,7 @@ import pytest
 
 from course_utils.datasets.files import DATA
 from course_utils.geometry import edge_count, receptive_field
-from course_utils.quiz.marking import is_right, mark, same
+from course_utils.quiz.marking import Verdict, is_right, mark, same
 from course_utils.quiz.questions import find_question, load_questions, question_files
 from course_utils.quiz.text import (
     answer_text,
@@ -42,18 +42,6 @@ def raw(question, value):
     return str(value) if question.kind in ("number", "text") else value
 
 
-def known_wrong():
-    """(question, raw answer, the explanation it must get), for every foreseen wrong answer."""
-    for question in QUESTIONS:
-        for wrong in question.wrong:
-            for value in wrong.values:
-                if question.kind == "choices":
-                    right = set(question.answer)
-                    yield question, sorted(right ^ {value}), wrong.because
-                else:
-                    yield question, raw(question, value), wrong.because
-
-
 # The lecture's own questions, in its order, and where each is asked.
 LECTURE = {
     "01.dense-arrows": "how many arrows we have?",
@@ -70,11 +58,10 @@ LECTURE = {
 }
 
 
-@pytest.mark.parametrize("name", LECTURE)
-def test_every_question_of_the_lecture_is_asked_in_its_words(name):
+def test_every_question_of_the_lecture_is_asked_in_its_words():
     """That its notebook asks it, once, is held by test_lessons.py."""
-    (question,) = [q for q in QUESTIONS if q.id == name]
-    assert LECTURE[name] in question.lecture
+    asked = {question.id: question.lecture for question in QUESTIONS}
+    assert {name: words for name, words in LECTURE.items() if words not in asked[name]} == {}
 
 
 # key -> type, of each kind of question
@@ -134,20 +121,16 @@ def test_every_file_is_named_as_its_notebook_and_keeps_to_the_schema():
             assert re.fullmatch(rf"{path.name[:2]}\.[a-z0-9]+(-[a-z0-9]+)*", name)
 
 
-@pytest.mark.parametrize(
-    ("change", "problem"),
-    [
-        ({"toleranc": 1}, "toleranc is unknown"),
-        ({"prompt": ""}, "prompt is ''"),
-        ({"answer": "25"}, "answer is '25'"),
-        ({"answer": True}, "answer is True"),
-        ({"tolerance": math.nan}, "tolerance is nan"),
-        ({"kind": "essay"}, "kind is 'essay'"),
-        ({"hints": [" "]}, "' ' is no text"),
-        ({"wrong": [{"value": 3}]}, "because is missing"),
-        ({"wrong": [{"missed": 3, "because": "No."}]}, "missed is unknown"),
-    ],
-)
+MISTAKES = [
+    *(({"toleranc": 1}, "toleranc is unknown"), ({"prompt": ""}, "prompt is ''")),
+    *(({"answer": "25"}, "answer is '25'"), ({"answer": True}, "answer is True")),
+    *(({"tolerance": math.nan}, "tolerance is nan"), ({"kind": "essay"}, "kind is 'essay'")),
+    *(({"hints": [" "]}, "' ' is no text"), ({"wrong": [{"value": 3}]}, "because is missing")),
+    ({"wrong": [{"missed": 3, "because": "No."}]}, "missed is unknown"),
+]
+
+
+@pytest.mark.parametrize(("change", "problem"), MISTAKES)
 def test_what_breaks_the_schema_is_found(change, problem):
     good = next(table for table in tables() if table["kind"] == "number")
     assert list(schema_problems(good)) == []
@@ -183,11 +166,17 @@ def test_an_unknown_id_lists_what_there_is():
 
 
 @EACH
-def test_the_right_answer_is_right(question):
-    answer = raw(question, question.answer)
-    verdict = mark(question, answer)
-    assert verdict.correct
-    assert verdict.message == question.explanation
+def test_the_right_answer_and_each_foreseen_slip_get_their_own_words(question):
+    verdict = mark(question, raw(question, question.answer))
+    assert verdict == Verdict(True, question.explanation)
+    for wrong in question.wrong:
+        for value in wrong.values:
+            answer = raw(question, value)
+            if question.kind == "choices":  # the right ones, with this one ticked or left out
+                answer = sorted({*question.answer} ^ {value})
+            assert mark(question, answer) == Verdict(False, wrong.because), value
+    texts = [wrong.because for wrong in question.wrong] + [question.explanation, question.nudge]
+    assert len(set(texts)) == len(texts)
 
 
 @each("text")
@@ -218,34 +207,13 @@ def unusual(value, unit):
 
 
 @each("number")
-def test_a_right_number_is_right_in_unusual_forms(question):
+def test_numbers_in_unusual_forms_are_known(question):
     for written in unusual(question.answer, question.unit):
-        verdict = mark(question, written)
-        assert verdict.correct, (written, verdict.message)
-
-
-@each("number")
-def test_a_known_slip_is_known_in_unusual_forms(question):
+        assert mark(question, written).correct, written
     for wrong in question.wrong:
         for value in wrong.values:
             for written in unusual(value, question.unit):
                 assert mark(question, written).message == wrong.because, written
-
-
-@pytest.mark.parametrize(
-    ("question", "answer", "because"),
-    [
-        pytest.param(
-            *case, id=f"{case[0].id}={'+'.join(case[1]) if isinstance(case[1], list) else case[1]}"
-        )
-        for case in known_wrong()
-    ],
-)
-def test_a_known_wrong_answer_gets_its_own_explanation(question, answer, because):
-    verdict = mark(question, answer)
-    assert not verdict.correct
-    assert verdict.attempt
-    assert verdict.message == because
 
 
 @each("number", "text")
@@ -258,56 +226,37 @@ def test_an_unforeseen_wrong_answer_gets_a_useful_reply(question):
 @each("choice", "choices")
 def test_whatever_is_ticked_gets_a_reply_of_its_own(question):
     keys = [key for key, _ in question.options]
-    sizes = [1] if question.kind == "choice" else range(1, len(keys) + 1)
-    right = {question.answer} if question.kind == "choice" else set(question.answer)
-    for ticked in (set(some) for size in sizes for some in combinations(keys, size)):
-        verdict = mark(question, min(ticked) if question.kind == "choice" else sorted(ticked))
-        slips = [
-            w for w in question.wrong if set(w.values) & (right - ticked if w.missed else ticked)
-        ]
-        assert verdict.correct is (ticked == right)
-        assert verdict.attempt
-        if not verdict.correct:
+    single = question.kind == "choice"
+    right = {question.answer} if single else set(question.answer)
+    for size in [1] if single else range(1, len(keys) + 1):
+        for ticked in map(set, combinations(keys, size)):
+            verdict = mark(question, min(ticked) if single else sorted(ticked))
+            assert verdict.attempt and verdict.correct is (ticked == right)
             left = verdict.message
-            for wrong in slips:
-                left = left.replace(wrong.because, "")
-            assert left.strip() == "" != verdict.message
-
-
-@EACH
-def test_explanations_differ_so_that_each_answers_one_idea(question):
-    texts = [wrong.because for wrong in question.wrong] + [question.explanation, question.nudge]
-    assert len(set(texts)) == len(texts)
+            for wrong in question.wrong:
+                if set(wrong.values) & (right - ticked if wrong.missed else ticked):
+                    left = left.replace(wrong.because, "")
+            assert verdict.correct or left.strip() == "" != verdict.message
 
 
 @each("number", "text")
 def test_hints_do_not_give_the_answer_away(question):
+    answers = {str(question.answer)}
     if question.kind == "number":
-        answers = {number_text(question.answer), f"{question.answer:g}", str(question.answer)}
-    else:
-        answers = {question.answer}
+        answers |= {number_text(question.answer), f"{question.answer:g}"}
     for answer in answers:
-        for hint in question.hints:
-            found = re.search(rf"(?<![\w.,]){re.escape(answer)}(?![\w,]|\.\d)", plain(hint), re.I)
-            assert not found, hint
+        told = re.compile(rf"(?<![\w.,]){re.escape(answer)}(?![\w,]|\.\d)", re.I)
+        assert [hint for hint in question.hints if told.search(plain(hint))] == []
 
 
 @EACH
-def test_no_markup_is_left_over(question):
-    texts = [question.prompt, question.explanation, question.nudge, *question.hints]
-    texts += [wrong.because for wrong in question.wrong]
-    for text in texts:
+def test_texts_are_in_the_style_of_the_course_and_no_markup_is_left_over(question):
+    slips = [wrong.because for wrong in question.wrong]
+    for text in [question.prompt, question.explanation, question.nudge, *question.hints, *slips]:
         assert not re.search(r"`|\$|(?<!\w)\*|\*(?!\w)", plain(text)), text
         assert not re.search(r"&lt;|</?(?!code|em|br|su[bp]|var)\w", markup(text)), text
-    for _, text in question.options:
-        assert not re.search(r"[`*$]", text), text
-
-
-@EACH
-def test_prose_style(question):
-    for text in [question.prompt, question.explanation, question.nudge, *question.hints]:
-        assert "!" not in text
-        assert "  " not in plain(text)
+        assert not re.search("!|  ", plain(text)), text
+    assert not [text for _, text in question.options if re.search(r"[`*$]", text)]
     assert plain(question.prompt).count("\n") <= 3
 
 
@@ -338,17 +287,14 @@ def test_what_is_shown_is_the_same_in_another_process():
     assert done.stdout == forms
 
 
-@pytest.mark.parametrize(
-    ("question_id", "computed"),
-    [
-        ("01.dense-arrows", 5 * 5),
-        ("01.conv-arrows", edge_count(5, 3, padding=1)),
-        ("01.jacobian-nonzeros", edge_count(5, 3, padding=1)),
-        ("01.bigger-kernel", edge_count(5, 5, padding=2)),
-        ("01.deeper-field", receptive_field([(3, 1)] * 3)),
-        ("01.edge-detector", 2 * (320 * 280) * (319 * 280) / (319 * 280 * 3)),
-    ],
-)
-def test_answers_are_what_the_course_computes(question_id, computed):
-    question = {q.id: q for q in QUESTIONS}[question_id]
-    assert question.answer == pytest.approx(computed, abs=0.05)
+def test_answers_are_what_the_course_computes():
+    computed = {
+        "01.dense-arrows": 5 * 5,
+        "01.conv-arrows": edge_count(5, 3, padding=1),
+        "01.jacobian-nonzeros": edge_count(5, 3, padding=1),
+        "01.bigger-kernel": edge_count(5, 5, padding=2),
+        "01.deeper-field": receptive_field([(3, 1)] * 3),
+        "01.edge-detector": 2 * (320 * 280) * (319 * 280) / (319 * 280 * 3),
+    }
+    answers = {question.id: question.answer for question in QUESTIONS}
+    assert {name: answers[name] for name in computed} == pytest.approx(computed, abs=0.05)

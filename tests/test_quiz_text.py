@@ -1,11 +1,11 @@
 """How a question reads and how its card looks: what is escaped, folded, announced, and said."""
 
 import re
+from dataclasses import replace
 
 import pytest
 
 from course_utils.drawing import style
-from course_utils.quiz import card
 from course_utils.quiz.card import STYLE, hints_html, reveal_html, verdict_html
 from course_utils.quiz.marking import Verdict
 from course_utils.quiz.questions import Question, Wrong
@@ -39,22 +39,26 @@ UNREAD = Verdict(False, "Not a number.", attempt=False)
 
 
 @pytest.mark.parametrize(
-    ("text", "html", "words"),
+    ("text", "html"),
     [
-        ("a `x_1*2*` b", "a <code>x_1*2*</code> b", "a x_1*2* b"),
-        ("*how many*?", "<em>how many</em>?", "how many?"),
-        ("3*5*2 = 30", "3*5*2 = 30", "3*5*2 = 30"),
-        ("3 * 5 * 2", "3 * 5 * 2", "3 * 5 * 2"),
-        ("one\nline\n\nnext", "one line<br>next", "one line\nnext"),
-        ("a < b & `c > d`", "a &lt; b &amp; <code>c &gt; d</code>", "a < b & c > d"),
-        ("<script>*x*</script>", "&lt;script&gt;<em>x</em>&lt;/script&gt;", "<script>x</script>"),
-        ("(*a* & *b*)", "(<em>a</em> &amp; <em>b</em>)", "(a & b)"),
-        ('say "x"', "say &quot;x&quot;", 'say "x"'),
+        ("a `x_1*2*` b", "a <code>x_1*2*</code> b"),
+        ("*how many*?", "<em>how many</em>?"),
+        ("3*5*2 = 3 * 5 * 2", "3*5*2 = 3 * 5 * 2"),
+        ("one\nline\n\nnext", "one line<br>next"),
+        ("a < b & `c > d`", "a &lt; b &amp; <code>c &gt; d</code>"),
+        ('<script>*x*</script> "y"', "&lt;script&gt;<em>x</em>&lt;/script&gt; &quot;y&quot;"),
+        ("(*a* & *b*)", "(<em>a</em> &amp; <em>b</em>)"),
+        ("∂`s_i`/∂`x1`", "∂<var>s</var><sub>i</sub>/∂<var>x</var><sub>1</sub>"),
+        ("`T x_(i−1)′`", "<var>T</var> <var>x</var><sub>i−1</sub>′"),
+        ("`Conv2d` `1 13 13`", "<code>Conv2d</code> <code>1 13 13</code>"),
     ],
 )
-def test_markup(text, html, words):
+def test_markup(text, html):
     assert markup(text) == html
-    assert plain(text) == words
+
+
+def test_plain_text_is_without_markup_and_keeps_breaks():
+    assert plain("one *line*\nof `x_1*2*`\n\n3*5*2 < 7") == "one line of x_1*2*\n3*5*2 < 7"
 
 
 @pytest.mark.parametrize(
@@ -66,29 +70,10 @@ def test_numbers_as_the_course_prints_them(value, text):
 
 def test_answers_in_words():
     assert answer_text(NUMBER) == "about 60,000 times"
+    assert answer_text(replace(NUMBER, tolerance=0)) == "60,000 times"
     assert answer_text(NUMBER, " 5 ") == "5"
     assert answer_text(CHOICES) == "A & <A>; C"
     assert answer_text(CHOICES, ["b"]) == "B"
-
-
-@pytest.mark.parametrize(
-    ("text", "shown"),
-    [
-        ("∂`s_i`/∂`x1`", "∂<var>s</var><sub>i</sub>/∂<var>x</var><sub>1</sub>"),
-        (
-            "`(T x)_i = x_(i−1)`",
-            "(<var>T</var> <var>x</var>)<sub>i</sub> = <var>x</var><sub>i−1</sub>",
-        ),
-        ("`T′`", "<var>T</var>′"),
-        (
-            "`kernel` `Conv2d` `1 13 13`",
-            "<code>kernel</code> <code>Conv2d</code> <code>1 13 13</code>",
-        ),
-        ("`a < b`", "<code>a &lt; b</code>"),
-    ],
-)
-def test_symbols_are_set_as_mathematics_and_code_as_code(text, shown):
-    assert markup(text) == shown
 
 
 def test_text_forms():
@@ -118,33 +103,6 @@ def test_the_static_page_shows_the_question_and_folds_the_rest():
     assert "<style" not in page + options and "<script" not in page + options
 
 
-def contrast(a, b):
-    """WCAG 2.2 contrast ratio of two colours `#RRGGBB`."""
-
-    def luminance(colour):
-        channels = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
-        linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
-        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
-
-    light, dark = sorted((luminance(a), luminance(b)), reverse=True)
-    return (light + 0.05) / (dark + 0.05)
-
-
-@pytest.mark.parametrize(
-    ("ink", "ground", "least"),
-    [
-        (style.INK, style.PAPER, 4.5),
-        (style.MUTED, style.PAPER, 4.5),
-        (style.INK, card._SHADE, 4.5),
-        (style.GOOD, style.PAPER, 3),  # bars and outlines, not text
-        (style.BAD, style.PAPER, 3),
-        (style.INPUT, style.PAPER, 3),
-    ],
-)
-def test_contrast(ink, ground, least):
-    assert contrast(ink, ground) >= least
-
-
 def test_colour_is_for_bars_only_and_sizes_scale_with_the_slide():
     for colour in (style.GOOD, style.BAD):
         assert re.findall(rf"([\w-]+):\s*{colour}", STYLE) == ["border-left-color"]
@@ -164,7 +122,6 @@ def test_what_a_student_wrote_is_escaped(verdict):
 def test_right_and_wrong_are_words_and_symbols():
     assert "✓ Right:" in verdict_html(NUMBER, "60000", RIGHT)
     assert "✗ Not right:" in verdict_html(NUMBER, "5", NOT_RIGHT)
-    assert "<strong>✓ right</strong>" in reveal_html(NUMBER, "60000", RIGHT, False)
 
 
 def test_the_reveal_shows_both_answers_the_slip_and_the_explanation():
@@ -172,11 +129,11 @@ def test_the_reveal_shows_both_answers_the_slip_and_the_explanation():
     order = ["You locked in", ">5<", "✗ not right", "The answer", "about 60,000 times", "Too few."]
     places = [page.index(part) for part in (*order, "So &lt;many&gt;.")]
     assert places == sorted(places)
-    assert "Your answer" in reveal_html(NUMBER, "5", NOT_RIGHT, locked=False)
-    assert reveal_html(NUMBER, "60000", RIGHT, True).count("So &lt;many&gt;.") == 1
+    right = reveal_html(NUMBER, "60000", RIGHT, locked=False)
+    assert "Your answer" in right and "<strong>✓ right</strong>" in right
+    assert right.count("So &lt;many&gt;.") == 1
     assert "<td>no answer</td>" in reveal_html(NUMBER, "", UNREAD, False)
-    unread = reveal_html(NUMBER, "many", UNREAD, False)
-    assert "(not marked)" in unread and "✗" not in unread
+    assert "✗" not in reveal_html(NUMBER, "many", UNREAD, False)
 
 
 def test_hints_in_steps():
@@ -189,12 +146,7 @@ def test_hints_in_steps():
     ("written", "shown"),
     [
         *((plainly, "") for plainly in ("25", " 25.0 times.", "-3", "1,250", "many")),
-        ("5*5", " = 25"),
-        ("0,25", " = 0.25"),
-        ("5²", " = 25"),
-        ("6·10⁷", " = 60,000,000"),
-        ("1/3", " = 0.333333333333"),
-        ("267 960", " = 267,960"),
+        *(("0,25", " = 0.25"), ("6·10⁷", " = 60,000,000"), ("1/3", " = 0.333333333333")),
     ],
 )
 def test_a_number_that_was_worked_out_is_shown(written, shown):

@@ -31,8 +31,7 @@ class Report:
 
     Attributes:
         exercise: id of the exercise. name: of the function.
-        state: `"not attempted"`, `"passed"`, `"failed"`, `"wrong type"`, `"changed its input"`,
-            `"raised"`, `"endless"`, `"wrong signature"` or `"interrupted"`.
+        state: `"passed"`, `"failed"`, ...: those of `_HEADLINES`.
         message: what happened, in a sentence or two.
         call: the input it is about, as a call. expected, given: the right result and the student's.
         error, place: the last line of the traceback, and the student's own line.
@@ -55,15 +54,9 @@ class Report:
     hint: str = ""
 
     def _rows(self):
-        rows = {
-            "Input": self.call,
-            "Expected": self.expected,
-            "Given": self.given,
-            "Error": self.error,
-            "Your code": self.place,
-            "Printed": self.printed,
-        }
-        return {label: text for label, text in rows.items() if text}
+        labels = ("Input", "Expected", "Given", "Error", "Your code", "Printed")
+        texts = (self.call, self.expected, self.given, self.error, self.place, self.printed)
+        return {label: text for label, text in zip(labels, texts, strict=True) if text}
 
     def __repr__(self):
         symbol, words, _ = _HEADLINES[self.state]
@@ -73,10 +66,8 @@ class Report:
         return "\n".join([*lines, f"Hint: {self.hint}"] if self.hint else lines)
 
     def _repr_html_(self):
-        cells = {
-            label: f'<code style="{_CODE}">{html.escape(text)}</code>'
-            for label, text in self._rows().items()
-        }
+        code = f'<code style="{_CODE}">'
+        cells = {label: f"{code}{html.escape(text)}</code>" for label, text in self._rows().items()}
         hint = [f"<strong>Hint.</strong> {_html_prose(self.hint)}"] if self.hint else []
         title, said = f"<code>{html.escape(self.name)}</code>", _html_prose(self.message)
         return card("cnn-check", self.state, _HEADLINES[self.state], title, said, cells, *hint)
@@ -149,14 +140,11 @@ class Solution:
 
 
 def coloured(source: str) -> str:
-    """Return Python code as HTML in the colours of JupyterLab's own code cells.
-
-    Four kinds of token, no more: what a release of Pygments calls them finely does not matter.
-    """
+    """Return Python code as HTML in the colours of JupyterLab's own code cells."""
     from pygments import lex, token
     from pygments.lexers import PythonLexer
 
-    looks = {
+    looks = {  # no finer: what a release of Pygments calls the rest does not matter
         token.Keyword: "color:#008000;font-weight:700",
         token.Operator.Word: "color:#008000;font-weight:700",
         token.String: "color:#BA2121",

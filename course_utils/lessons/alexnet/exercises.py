@@ -26,7 +26,6 @@ def random_side(rng):
 
 MAP_SIDE = Exercise(
     id="08.map-side",
-    title="Count the windows in a row, rounded down or up",
     solution=map_side,
     fixed=(  # n, kernel, stride, padding, round_up
         (227, 11, 4, 0, False),
@@ -77,7 +76,6 @@ def random_convolution(rng):
 
 GROUPED_PARAMETERS = Exercise(
     id="08.grouped-parameters",
-    title="Count the parameters of a grouped convolution",
     solution=grouped_parameters,
     fixed=(  # in_maps, out_maps, kernel, groups
         (3, 96, 11, 1),
@@ -162,7 +160,6 @@ def random_position(rng):
 
 NORMALISE = Exercise(
     id="08.normalise",
-    title="Write local response normalisation as section 3.3 prints it",
     solution=normalise,
     fixed=(  # a, n, k, alpha, beta
         ([0.0, 0.0, 0.0, 10.0, 0.0, 0.0, 0.0], 5, 2.0, 0.1, 0.75),

@@ -66,7 +66,6 @@ _TWO_FILTERS = np.array(
 
 CONV2D = Exercise(
     id="05.conv2d",
-    title="Write a convolution with loops",
     solution=conv2d,
     fixed=(
         (_counted(1, 3, 3), np.ones((1, 1, 2, 2), dtype=int), 1, 0),
@@ -153,7 +152,6 @@ def _largest_size(x, k, s):
 
 MAX_POOL = Exercise(
     id="05.max-pool-2d",
-    title="Write max pooling with loops",
     solution=max_pool2d,
     fixed=(
         (_counted(1, 4, 4) * 3 % 7, 2, 2),
@@ -228,7 +226,6 @@ def _counted_as(three):
 
 LAYER_COST = Exercise(
     id="05.layer-cost",
-    title="Compute output size, parameters and multiply-adds of a layer",
     solution=layer_cost,
     fixed=(
         (8, 1, 1, 3, 1, 0),

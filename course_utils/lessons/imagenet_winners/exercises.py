@@ -29,7 +29,6 @@ def _random_scores(rng):
 
 TOP_K_ERROR = Exercise(
     id="12.top-k-error",
-    title="Compute the top-k error from scores and labels",
     solution=top_k_error,
     fixed=(  # a row of scores per image, the right class per image, guesses
         ([[5, 1, 3, 2]], [2], 1),
@@ -87,7 +86,6 @@ def _random_layers(rng):
 
 COUNT_LAYERS = Exercise(
     id="12.count-layers",
-    title="Count layers as the papers do, and as the lecture does",
     solution=count_layers,
     fixed=(
         (_layers("conv pool conv pool conv fc fc"),),  # LeNet-5, AlexNet
@@ -146,7 +144,6 @@ def _random_points(rng):
 
 PARETO_FRONT = Exercise(
     id="12.pareto-front",
-    title="Find the networks that no other one beats",
     solution=pareto_front,
     fixed=(  # costs, errors
         ([1], [5]),

@@ -29,7 +29,6 @@ def output_channels(variant, in_maps, filters):
 
 OUTPUT_CHANNELS = Exercise(
     id="10.output-channels",
-    title="Count the channels that a module puts out",
     solution=output_channels,
     fixed=(  # variant, in_maps, filters
         ("naive", 192, ROW_3A),
@@ -78,7 +77,6 @@ def module_macs(in_maps, side, filters):
 
 MODULE_MACS = Exercise(
     id="10.module-macs",
-    title="Count the multiply-adds of a module with dimension reduction",
     solution=module_macs,
     fixed=(  # in_maps, side, filters; below: n, s, f
         (192, 28, ROW_3A),
@@ -178,7 +176,6 @@ def _fixed_maps(*weights):
 
 CONCAT = Exercise(
     id="10.concat",
-    title="Write the parallel branches of a module",
     solution=inception,
     fixed=(  # w1, r3, w3, p; the numbers keep the known mistakes apart
         _fixed_maps(

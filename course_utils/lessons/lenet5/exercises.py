@@ -36,7 +36,6 @@ def _random_table(rng):
 
 C3_PARAMETERS = Exercise(
     id="07.c3-parameters",
-    title="Count the parameters of a convolution from its connection table",
     solution=table_parameters,
     fixed=(
         ([[0]], 5),
@@ -95,7 +94,6 @@ def _random_readings(rng):
 
 CONFUSION_MATRIX = Exercise(
     id="07.confusion-matrix",
-    title="Count which digit is read as which",
     solution=confusion_matrix,
     fixed=(
         ([0, 1, 1], [0, 1, 0], 2),

@@ -34,7 +34,6 @@ def _windows(x, kernel, stride):
 
 MAX_POOL = Exercise(
     id="04.max-pool",
-    title="Write max pooling over a matrix with loops",
     solution=max_pool,
     fixed=(
         (np.array([[1.0, 3.0, 2.0, 0.0], [4.0, 2.0, 1.0, 5.0]]), 2, 2),
@@ -93,7 +92,6 @@ def _random_maps(rng):
 
 GLOBAL_AVERAGE_POOL = Exercise(
     id="04.global-average-pool",
-    title="Replace each feature map by its mean",
     solution=global_average_pool,
     fixed=(
         (np.arange(6.0).reshape(1, 1, 2, 3),),

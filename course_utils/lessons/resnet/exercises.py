@@ -48,7 +48,6 @@ def _random_block(rng):
 
 RESIDUAL_BLOCK = Exercise(
     id="11.residual-block",
-    title="Write the forward pass of a residual block",
     solution=residual_block,
     fixed=(  # x, w1, s1, w2, s2; the numbers keep the known mistakes apart
         _block([1, 2], [[1, -1], [1, 1]], [1, 2], [[1, -1], [0.5, 0.5]], [3, 1]),
@@ -124,7 +123,6 @@ def _random_shortcut(rng):
 
 SHORTCUT_PARAMETERS = Exercise(
     id="11.shortcut-parameters",
-    title="Count the parameters of a shortcut by options A, B and C",
     solution=shortcut_parameters,
     fixed=(  # option, in_maps, out_maps, stride; below: o, n, m, s
         ("A", 64, 64, 1),
@@ -192,7 +190,6 @@ def count_depth(blocks, convolutions):
 
 COUNT_DEPTH = Exercise(
     id="11.count-depth",
-    title="Count the depth of a ResNet from its row in Table 1",
     solution=count_depth,
     fixed=(  # blocks of each stage, convolutions of a block
         ([2, 2, 2, 2], 2),

@@ -34,7 +34,6 @@ def _random_layer(rng):
 
 COUNT_EDGES = Exercise(
     id="01.count-edges",
-    title="Count the arrows of any one-dimensional convolution",
     solution=count_edges,
     fixed=(  # n, kernel, stride, padding; the lecture's layer first
         (5, 3, 1, 1),
@@ -97,7 +96,6 @@ def _field(layers, jump):
 
 RECEPTIVE_FIELD = Exercise(
     id="01.receptive-field",
-    title="Compute the receptive field of a stack of layers",
     solution=receptive_field,
     fixed=(
         ([(3, 1)],),

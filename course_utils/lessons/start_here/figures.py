@@ -9,6 +9,22 @@ from course_utils.drawing.style import FAINT, INK, INPUT, MUTED, OUTPUT, WEIGHT,
 from course_utils.drawing.svg import WIDTH, Diagram, box, frame, path, rect, text
 from course_utils.lessons import LESSONS, Lesson
 
+GISTS = {
+    "01": "A unit sees a few neighbours.",
+    "02": "One filter serves every position.",
+    "03": "Shift the input, the output follows.",
+    "04": "Is it there? And where?",
+    "05": "Three stages, and any input size.",
+    "06": "Why depth was out of reach.",
+    "07": "60,000 weights read cheques.",
+    "08": "Eight layers on two GPUs.",
+    "09": "Nothing but 3×3, up to 19 layers.",
+    "10": "Many filter sizes, few operations.",
+    "11": "152 layers that train.",
+    "12": "All side by side; your turn.",
+}
+"""Each lesson in one short sentence."""
+
 _COLOURS = {"ideas": INPUT, "architectures": OUTPUT, "synthesis": WEIGHT}
 _BOX, _HEIGHT, _GAP, _MARGIN = 152, 168, 13, 11.5
 _HEAD = 58  # room above each row for its label
@@ -48,7 +64,7 @@ def _lesson(lesson: Lesson, left: float, top: float) -> str:
     for content, size, bold, fill in (
         (lesson.title, 15.5, True, INK),
         (lesson.topic, 13, False, MUTED),
-        (lesson.gist, 13, False, INK),
+        (GISTS[lesson.number], 13, False, INK),
     ):
         letter = size * (0.6 if bold else 0.53)  # an average one of DejaVu Sans
         for line in wrap(content, width=round((_BOX - 20) / letter)):

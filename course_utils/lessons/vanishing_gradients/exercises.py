@@ -50,7 +50,6 @@ def _random_chain(rng):
 
 PATH_PRODUCT = Exercise(
     id="06.path-product",
-    title="Differentiate a chain of sigmoid layers",
     solution=chain_gradient,
     fixed=(
         (0.0, [1.0]),
@@ -108,7 +107,6 @@ def _random_layer(rng):
 
 INIT_SCALE = Exercise(
     id="06.init-scale",
-    title="Choose the scale of the weights that keeps the signal's size",
     solution=init_std,
     fixed=(
         (1, 6, 5, False),  # LeNet-5's first layer, 25 inputs
@@ -168,7 +166,6 @@ def _random_outputs(rng):
 
 COUNT_DEAD_UNITS = Exercise(
     id="06.count-dead-units",
-    title="Count the dead units of a ReLU layer",
     solution=count_dead_units,
     fixed=tuple(
         (np.array(rows),)

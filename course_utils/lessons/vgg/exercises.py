@@ -25,7 +25,6 @@ def random_stack(rng):
 
 STACK_WEIGHTS = Exercise(
     id="09.stack-weights",
-    title="Count the weights of a stack of convolutions",
     solution=stack_weights,
     fixed=(  # kernel, layers, in_maps, maps
         (3, 3, 64, 64),
@@ -127,7 +126,6 @@ D = [[(3, 64)] * 2, [(3, 128)] * 2, [(3, 256)] * 3, [(3, 512)] * 3, [(3, 512)] *
 
 COUNT_PARAMETERS = Exercise(
     id="09.count-parameters",
-    title="Count the parameters of a VGG from its configuration",
     solution=count_parameters,
     fixed=(  # blocks of (kernel, maps), side of the image, hidden units, classes
         (A, 224, 4096, 1000),
