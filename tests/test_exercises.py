@@ -17,15 +17,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from course_utils.drawing.style import INK, MUTED, PAPER, tint
-from course_utils.exercises import (
-    Exercise,
-    _Case,
-    check,
-    exercises_of,
-    find,
-    show_solution,
-)
+from course_utils.exercises import Exercise, _Case, check, exercises_of, find, show_solution
 from course_utils.exercises.comparing import compare, short
 from course_utils.exercises.report import _HEADLINES
 from course_utils.lessons import LESSONS
@@ -54,34 +46,21 @@ DOUBLE = Exercise(
     wrong_ideas={TWO_MORE: lambda n: n + 2, LEFT: lambda n: n},
     random_count=20,
 )
-TOTAL = Exercise(
-    "99.total",
-    total,
-    (([1, 2],), ([3],)),
-    lambda rng: ([rng.randint(0, 9) for _ in range(4)],),
-)
+LISTS = (([1, 2],), ([3],))
+TOTAL = Exercise("99.total", total, LISTS, lambda rng: ([rng.random()] * 4,))
 THREE = Exercise("99.three", three, ((1, 2, 3),), lambda rng: (1, 1, 1))
 
 
 # ---------------------------------------------------------------- functions students may write
 
 
-def _prints(n):
-    print(2 * n)
-
-
-def _todo(n):
-    print("todo")
-    raise NotImplementedError("todo")
+def _fail(error):
+    raise error
 
 
 def _careless(n):
     half = n // 2
     return half / (n - n)
-
-
-def _inverts_zeros(n):
-    return np.linalg.inv(np.zeros((n, n)))
 
 
 def _again(n):
@@ -93,13 +72,6 @@ class _Odd(Exception):
         raise RuntimeError
 
 
-def _raises(error):
-    def function(n):
-        raise error
-
-    return function
-
-
 def _drains(values):
     result = 0
     while values:
@@ -107,17 +79,9 @@ def _drains(values):
     return result
 
 
-def _busy(n):
+def _busy(*arguments):
     while True:
-        n += 1
-
-
-def _swallows_exception(n):
-    while True:
-        try:  # noqa: SIM105
-            n += 1
-        except Exception:
-            pass
+        pass
 
 
 def _swallows_everything(n):
@@ -139,7 +103,7 @@ def _sleeps_and_swallows_everything(n):
 
 
 def _sleeps(n):
-    time.sleep(3)
+    time.sleep(10)
 
 
 def _prints_for_ever(n):
@@ -147,77 +111,60 @@ def _prints_for_ever(n):
         print(n)
 
 
-def _stuck_at_5(n):
-    while n == 5:
-        pass
-    return 2 * n
-
-
-def _chatty(n):
-    print("n is", n, "x" * 10_000 if n == 5 else "")
-    return 2 * n - (n == 5)
-
-
 # ------------------------------------------------------------------------------------ reports
 
+NOT_HERE = {"message": "The check calls double(n)"}
 REPORTS = [  # function, state, what the fields of the report hold
     (double, "passed", {"message": "All 23 inputs are right: 3 fixed and 20 random."}),
     (lambda n: ..., "not attempted", {"message": "Write the function"}),
     (lambda n: None, "not attempted", {"hint": ""}),
-    (_raises(NotImplementedError()), "not attempted", {}),
-    (_todo, "not attempted", {}),
-    (_prints, "failed", {"printed": "4", "hint": "`return` hands it", "call": "double(n=2)"}),
-    (
-        lambda n: 2 * n if n < 5 else None,
-        "failed",
-        {"call": "double(n=5)", "given": "None", "message": "Nothing was returned."},
-    ),
-    (
-        lambda n: 2 * n if n != 5 else 11,
-        "failed",
-        {"call": "double(n=5)", "expected": "10", "given": "11", "hint": ""},
-    ),
-    (lambda n: 2 * n + 0.5, "failed", {"given": "4.5"}),
+    (lambda n: print("todo") or _fail(NotImplementedError("todo")), "not attempted", {}),
+    (lambda n: print(2 * n), "failed", {"printed": "4", "hint": "`return` hands it"}),
+    (lambda n: 2 * n if n < 5 else None, "failed", {"message": "Nothing was returned."}),
+    (lambda n: 2 * n if n != 5 else 11, "failed", {"expected": "10", "given": "11", "hint": ""}),
+    (lambda n: 2 * n + 0.5, "failed", {"given": "4.5", "call": "double(n=2)"}),
     (lambda n: n + 2, "failed", {"hint": TWO_MORE, "call": "double(n=5)"}),  # 2 + 2 is right
-    (lambda n: n, "failed", {"hint": LEFT}),
     (abs, "failed", {"hint": LEFT}),  # no case is below 0
     (lambda n: n + 2 if n < 6 else 3 * n, "failed", {"hint": ""}),
     (lambda *all: 2 * all[0], "passed", {}),
     (lambda n, times=2: times * n, "passed", {}),
     (lambda n: float(2 * n), "passed", {"message": "returns a float, as in 4.0"}),
     (lambda n: np.float32(2 * n), "passed", {"message": "returns a float"}),
-    (lambda n: np.int64(2 * n), "passed", {}),
     (lambda n: torch.tensor(2 * n), "passed", {}),
     (_careless, "raised", {"error": "ZeroDivisionError: division by zero"}),
-    (_careless, "raised", {"place": "return half / (n - n)"}),
-    (_inverts_zeros, "raised", {"error": "LinAlgError", "place": "return np.linalg.inv("}),
+    (lambda n: np.linalg.inv(np.zeros((n, n))), "raised", {"place": "lambda n: np.linalg.inv("}),
     (_again, "raised", {"error": "RecursionError", "place": "return _again(n + 1)"}),
-    (_raises(_Odd()), "raised", {"error": "_Odd: (its text cannot be shown)"}),
-    (_raises(ValueError(f"bad {object()!r}")), "raised", {"error": "bad <object object>"}),
-    (lambda n: n + "1", "raised", {"error": "TypeError"}),
+    (lambda n: _fail(_Odd()), "raised", {"error": "_Odd: (its text cannot be shown)"}),
+    (lambda n: _fail(ValueError(object())), "raised", {"error": "ValueError: <object object>"}),
     (lambda n: sys.exit(3), "raised", {"message": "`return` ends just the function"}),
-    (_raises(KeyboardInterrupt()), "interrupted", {"call": "double(n=2)"}),
+    (lambda n: _fail(KeyboardInterrupt()), "interrupted", {"call": "double(n=2)"}),
     (lambda n: [4], "wrong type", {"message": "a list, and the result should be an int"}),
     (lambda n: "4", "wrong type", {"message": "a str", "given": "'4'"}),
-    (lambda n: True, "wrong type", {"message": "a bool"}),
-    (lambda n: 4 + 0j, "wrong type", {"message": "a complex"}),
     (lambda n: np.array([4, 4]), "wrong type", {"message": "a NumPy array"}),
     (lambda n: torch.ones(2), "wrong type", {"message": "a torch tensor"}),
-    (lambda: 4, "wrong signature", {"message": "The check calls double(n)"}),
-    (lambda n, m: 4, "wrong signature", {"message": "The check calls double(n)"}),
+    (lambda: 4, "wrong signature", NOT_HERE),
+    (lambda n, m: 4, "wrong signature", NOT_HERE),
     (4, "wrong signature", {"message": "check(double)"}),
-    (None, "wrong signature", {"message": "check(double)"}),
 ]
 
 
 @pytest.mark.parametrize(("function", "state", "fields"), REPORTS)
 def test_reports(function, state, fields):
     report = DOUBLE.check(function)
-    assert report.state == state
+    assert report.state == state and report == DOUBLE.check(function)
     for name, text in fields.items():
         assert (text in getattr(report, name)) if text else getattr(report, name) == ""
     assert "Traceback" not in repr(report) and "0x" not in repr(report)
-    assert ("✗" in repr(report)) == (state not in ("passed", "not attempted", "interrupted"))
+    assert_readable(report)
+
+
+def assert_readable(report):
+    symbol, words, _ = _HEADLINES[report.state]
+    assert repr(report).startswith(f"{symbol} {report.name}: {words}\n")
+    page = html.unescape(re.sub("<[^>]+>", "", report._repr_html_()))
+    shown = (words, report.call, report.given, report.error, report.hint.replace("`", ""))
+    assert symbol in page and all(text in page for text in shown)
+    assert 'role="status"' in report._repr_html_()
 
 
 def test_how_many_are_right_and_where_the_error_arose():
@@ -236,21 +183,19 @@ def test_parameters_in_another_order():
 def test_changing_an_argument_is_reported():
     report = TOTAL.check(_drains)
     assert report.state == "changed its input" and "`values`" in report.message
+    assert_readable(report)
     assert report.call == "total(values=[1, 2])" and TOTAL.fixed == (([1, 2],), ([3],))
 
 
 @pytest.mark.parametrize("make", [np.array, torch.tensor], ids=["numpy", "torch"])
 def test_arrays_and_tensors(make):
-    def half(x):
-        return x / 2
-
     def in_place(x):
         x /= 2
         return x
 
     fixed = ((make([2.0, 4.0]),), (make([float("nan")]),))
-    exercise = Exercise("99.half", half, fixed, lambda rng: (make([rng.random()]),))
-    assert exercise.check(lambda x: x * 0.5).state == "passed"
+    random = lambda rng: (make([rng.random()]),)  # noqa: E731
+    exercise = Exercise("99.half", lambda x: x / 2, fixed, random)
     assert exercise.check(lambda x: np.asarray(x) * 0.5 + 1e-9).state == "passed"
     wrong = exercise.check(lambda x: x * 0.5001)
     assert (wrong.state, wrong.expected.split("\n")[0]) == ("failed", "shape (2,)")
@@ -274,7 +219,7 @@ def test_only_the_right_line_passes(slope, offset):
 
 
 def test_prints_do_not_reach_the_page_and_those_of_the_failing_input_are_cut(capsys):
-    report = DOUBLE.check(_chatty)
+    report = DOUBLE.check(lambda n: print("n is", n, "x" * 10_000 * (n == 5)) or 2 * n - (n == 5))
     assert report.printed.startswith("n is 5 xxx") and len(report.printed) <= 400
     assert capsys.readouterr().out == ""
     print("still here")
@@ -284,33 +229,26 @@ def test_prints_do_not_reach_the_page_and_those_of_the_failing_input_are_cut(cap
 # ------------------------------------------------------------------------------------ endless
 
 
-@pytest.mark.parametrize(
-    "function",
-    [
-        *(_busy, _swallows_exception, _swallows_everything, _sleeps_and_swallows_everything),
-        *(_sleeps, _prints_for_ever),
-    ],
-)
+LEFT_BEHIND = (_sleeps, _sleeps_and_swallows_everything)
+
+
+@pytest.mark.parametrize("function", [_busy, _swallows_everything, _prints_for_ever, *LEFT_BEHIND])
 def test_an_endless_function_is_stopped(function):
     report = DOUBLE.check(function, seconds=QUICK)
     assert (report.state, report.call) == ("endless", "double(n=2)")
     assert report.message.startswith("Stopped after 0.15 s")
-    left_behind = function in (_sleeps, _sleeps_and_swallows_everything)
-    assert ("goes on in the background" in report.message) == left_behind
+    assert ("goes on in the background" in report.message) == (function in LEFT_BEHIND)
+    assert_readable(report)
 
 
-def test_endless_on_a_later_input():
-    report = DOUBLE.check(_stuck_at_5, seconds=QUICK)
+def test_a_thread_stopped_on_a_later_input_is_gone():
+    before = set(threading.enumerate())
+    report = DOUBLE.check(lambda n: _busy() if n == 5 else 2 * n, seconds=QUICK)
     assert (report.state, report.call) == ("endless", "double(n=5)")
-
-
-def test_a_stopped_thread_is_gone():
-    before = threading.active_count()
-    assert DOUBLE.check(_busy, seconds=QUICK).state == "endless"
     deadline = time.monotonic() + 5
-    while threading.active_count() > before and time.monotonic() < deadline:
+    while set(threading.enumerate()) - before and time.monotonic() < deadline:
         time.sleep(0.02)
-    assert threading.active_count() == before
+    assert set(threading.enumerate()) <= before
 
 
 def test_a_real_interrupt_from_the_keyboard():
@@ -325,7 +263,7 @@ def test_a_real_interrupt_from_the_keyboard():
     assert report.state == "interrupted"
 
 
-@pytest.mark.parametrize("seconds", [0, -1, float("nan"), float("inf"), "3", None, True])
+@pytest.mark.parametrize("seconds", [0, float("nan"), float("inf"), "3", True])
 def test_seconds_must_be_positive(seconds):
     with pytest.raises(ValueError, match=r"seconds must be a finite number > 0, got"):
         DOUBLE.check(double, seconds=seconds)
@@ -421,51 +359,11 @@ def test_values_that_are_hard_to_show():
     assert (short(object()), short(torch.tensor(3))) == ("<object object>", "3")
 
 
-EVERY_STATE = {
-    "not attempted": (DOUBLE, lambda n: None),
-    "passed": (DOUBLE, double),
-    "failed": (DOUBLE, lambda n: n + 2),
-    "wrong type": (DOUBLE, str),
-    "changed its input": (TOTAL, _drains),
-    "raised": (DOUBLE, lambda n: n // 0),
-    "endless": (DOUBLE, _busy),
-    "wrong signature": (DOUBLE, lambda: 4),
-    "interrupted": (DOUBLE, _raises(KeyboardInterrupt())),
-}
-
-
-@pytest.mark.parametrize("state", _HEADLINES)
-def test_every_state_is_the_same_each_time_and_readable(state):
-    exercise, function = EVERY_STATE[state]
-    first, second = (exercise.check(function, seconds=QUICK) for _ in range(2))
-    assert (first.state, repr(first)) == (state, repr(second))
-    page = first._repr_html_()
-    assert page == second._repr_html_() and 'role="status"' in page
-    symbol, words, colour = _HEADLINES[state]
-    assert symbol in page and words in page and words in repr(first)
-    ground = tint(colour, 0.07)
-    assert ground in page
-    for text, below in itertools.product((INK, MUTED), (ground, PAPER)):
-        assert _contrast(text, below) >= 4.5
-
-
-def _contrast(one, other):
-    """WCAG 2.1 contrast ratio of two colours `#RRGGBB`."""
-
-    def luminance(colour):
-        channels = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
-        linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
-        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
-
-    light, dark = sorted((luminance(one), luminance(other)), reverse=True)
-    return (light + 0.05) / (dark + 0.05)
-
-
 @pytest.mark.parametrize(
     ("function", "escaped"),
     [
         (lambda n: print("<b>x</b>") or "<script>1</script>", ["&lt;script&gt;", "&lt;b&gt;x"]),
-        (_raises(ValueError("<img src=x>")), ["&lt;img"]),
+        (lambda n: _fail(ValueError("<img src=x>")), ["&lt;img"]),
         ("<i>", ["&lt;i&gt;"]),
     ],
 )
@@ -503,15 +401,9 @@ def test_the_solution_passes_also_pasted_into_an_empty_notebook(exercise):
     pasted = {}
     exec(show_solution(exercise.id).source, pasted)
     assert check(pasted[exercise.name]).state == "passed"
-    assert check(exercise.solution, exercise.id).state == "passed"
     assert exercise.check(lambda *arguments: ...).state == "not attempted"
     assert exercise.check(lambda *arguments: 1 // 0).state == "raised"
-    assert exercise.check(_endless, seconds=0.1).state == "endless"
-
-
-def _endless(*arguments):
-    while True:
-        pass
+    assert exercise.check(_busy, seconds=0.1).state == "endless"
 
 
 def as_float32(value):
@@ -572,13 +464,14 @@ def test_show_solution_is_folded_and_its_colours_change_no_character():
     assert '<span style="color:#008000;font-weight:700">def</span>' in page
 
 
-@pytest.mark.parametrize("wrong", ["01.count-arrows", "77.count-edges", "", None, 1, "count-edges"])
+@pytest.mark.parametrize("wrong", ["01.count-arrows", "77.count-edges", "", None, "count-edges"])
 def test_an_unknown_exercise_lists_those_there_are(wrong):
     with pytest.raises(ValueError, match=r"exercise must be one of .*'01\.count-edges'.*, got"):
         show_solution(wrong)
 
 
-def test_check_wants_the_function_and_not_its_result():
+def test_check_takes_the_function_and_not_its_result():
+    assert check(double, "01.count-edges").state == "wrong signature"
     with pytest.raises(ValueError, match=r"as in check\(count_edges\), got 13"):
         check(13)
 
