@@ -8,11 +8,10 @@ not have to wait for them.
 
 from __future__ import annotations
 
-import io
 from typing import TYPE_CHECKING, NamedTuple
 
 from course_utils.checks import one_of, real, whole
-from course_utils.datasets.files import read_verified
+from course_utils.datasets.files import scans
 from course_utils.downloads import cifar10 as cifar10
 from course_utils.downloads import fashion_mnist as fashion_mnist
 from course_utils.downloads import mnist as mnist
@@ -41,17 +40,15 @@ def digits(size=8, *, test_fraction=0.25, seed=0, interpolation="bilinear"):
     Raises ValueError for an argument out of range; DataFileError if the file is missing or
     altered.
     """
-    import numpy as np
     import torch
 
     size = whole("size", size, 8, 256)  # 1,797 images of 256 x 256 floats are 471 MB
     if size % 8:
         raise ValueError(f"size must be a multiple of 8 from 8 to 256, got {size}")
     one_of("interpolation", interpolation, ("bilinear", "nearest"))
-    with np.load(io.BytesIO(read_verified("digits.npz")), allow_pickle=False) as arrays:
-        scans, classes = arrays["images"], arrays["labels"]
+    pixels, classes = scans()
     in_test = _stratified(classes, test_fraction, seed)
-    images = torch.from_numpy(scans).float().div(16).unsqueeze(1)  # (N, 1, 8, 8)
+    images = torch.from_numpy(pixels).float().div(16).unsqueeze(1)  # (N, 1, 8, 8)
     labels = torch.from_numpy(classes).long()
     if size != 8:
         images = torch.nn.functional.interpolate(images, size=(size, size), mode=interpolation)

@@ -18,12 +18,11 @@ def toeplitz_matrix(w, n, stride, padding):
     return matrix
 
 
-def _first_weights_at_the_border(w, n, stride, padding):
+def _first_weights_at_the_border(*layer):
     """Each row takes weights from the first on, so the border rows lose the wrong end."""
-    matrix = toeplitz_matrix(w, n, stride, padding)
+    matrix = toeplitz_matrix(*layer)
     for row in matrix:
-        places = np.flatnonzero(row)
-        row[places] = w[: len(places)]
+        row[row != 0] = layer[0][: np.count_nonzero(row)]
     return matrix
 
 
