@@ -1,13 +1,9 @@
 """One JupyterLab for all browser tests, on a copy of the notebooks, and pages that stay offline."""
 
 import os
-import queue
 import re
 import shutil
-import socket
 import subprocess
-import sys
-import threading
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -21,8 +17,6 @@ playwright_api = pytest.importorskip("playwright.sync_api", reason="playwright i
 
 ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
-TOKEN = "browser-tests"
-START_TIMEOUT = 60  # seconds for JupyterLab to answer
 RUN_TIMEOUT = 300_000  # milliseconds for all cells of a notebook, on a machine with other work
 
 # Names every cell in the page by its id, which JupyterLab itself does not write there.
@@ -132,15 +126,9 @@ def pytest_runtest_makereport(item, call):
     return report
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 @pytest.fixture(scope="session")
-def lab_server(tmp_path_factory):
-    """The address of a JupyterLab that tools/lab.py started, and the copy of the notebooks."""
+def lab_server(tmp_path_factory, start_lab):
+    """Address and token of a JupyterLab on a copy of the course, and the copy's notebooks."""
     course = tmp_path_factory.mktemp("course")
     (course / "tools").mkdir()
     (course / "notebooks").mkdir()
@@ -163,48 +151,20 @@ def lab_server(tmp_path_factory):
         "JUPYTERLAB_WORKSPACES_DIR": str(own / "workspaces"),
         "OMP_NUM_THREADS": "1",
     }
-    port = _free_port()
-    command = [
-        sys.executable, str(course / "tools" / "lab.py"), "--no-browser",
-        "--ServerApp.ip=127.0.0.1", f"--ServerApp.port={port}", "--ServerApp.port_retries=0",
-        f"--IdentityProvider.token={TOKEN}", "--LabApp.expose_app_in_browser=True",
-    ]  # fmt: skip
-    server = subprocess.Popen(
-        command, cwd=course, env=environment, text=True,
-        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-    )  # fmt: skip
-    said: queue.Queue[str] = queue.Queue()
-
-    def listen():
-        for line in server.stdout:
-            said.put(line)
-        said.put("")
-
-    threading.Thread(target=listen, daemon=True).start()
-    heard = ""
-    try:
-        while f":{port}/lab" not in heard:
-            try:
-                line = said.get(timeout=START_TIMEOUT)
-            except queue.Empty:
-                line = ""
-            assert line, f"JupyterLab did not start:\n{heard}"
-            heard += line
-        yield f"http://127.0.0.1:{port}/lab", course / "notebooks"
-    finally:
-        server.terminate()
-        server.wait(timeout=20)
+    options = "--ServerApp.ip=127.0.0.1", "--LabApp.expose_app_in_browser=True"
+    with start_lab(course, environment, *options) as (_, base, token):
+        yield f"{base}/lab", token, course / "notebooks"
 
 
 class Lab:
     """A notebook open in JupyterLab, as a person with a browser has it before them."""
 
-    def __init__(self, page, url: str, folder: Path):
-        self.page, self.url, self.folder, self.name = page, url, folder, ""
+    def __init__(self, page, url: str, token: str, folder: Path):
+        self.page, self.url, self.token, self.folder, self.name = page, url, token, folder, ""
 
     def open(self, name: str) -> None:
         """Open a notebook in a fresh layout and wait for its kernel."""
-        self.page.goto(f"{self.url}/tree/notebooks/{name}?token={TOKEN}&reset")
+        self.page.goto(f"{self.url}/tree/notebooks/{name}?token={self.token}&reset")
         self.page.wait_for_function(_KERNEL_IDLE, timeout=60_000)
         self.name_cells()
         self.name = name
