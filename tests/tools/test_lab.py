@@ -26,24 +26,26 @@ def test_course_settings_come_beside_the_users(variable):
     assert lab.settings_path({variable: "mine"}, variable) == both
 
 
-def test_trust_signs_once(tmp_path, monkeypatch):
-    monkeypatch.setenv("JUPYTER_DATA_DIR", str(tmp_path / "data"))
+@pytest.fixture
+def made(tmp_path):
     path = tmp_path / "made.ipynb"
     nbformat.write(new_notebook(cells=[new_code_cell("1", id="one")]), path)
-    before = path.read_bytes()
-    assert lab.trust([path]) == 1
-    assert lab.trust([path]) == 0
-    assert path.read_bytes() == before
-    nbformat.write(new_notebook(cells=[new_code_cell("2", id="one")]), path)
-    assert lab.trust([path]) == 1
+    return path
+
+
+def test_trust_signs_once(made, tmp_path, monkeypatch):
+    monkeypatch.setenv("JUPYTER_DATA_DIR", str(tmp_path / "data"))
+    before = made.read_bytes()
+    assert (lab.trust([made]), lab.trust([made])) == (1, 0)
+    assert made.read_bytes() == before
+    made.write_bytes(before.replace(b'"1"', b'"2"'))
+    assert lab.trust([made]) == 1
 
 
 def no_home(home, monkeypatch):
-    expanduser = os.path.expanduser
+    expand = os.path.expanduser
     monkeypatch.delenv("HOME")
-    monkeypatch.setattr(
-        os.path, "expanduser", lambda p: expanduser(p) if "HOME" in os.environ else p
-    )
+    monkeypatch.setattr(os.path, "expanduser", lambda p: expand(p) if "HOME" in os.environ else p)
 
 
 def read_only_signatures(home, monkeypatch):
@@ -79,20 +81,18 @@ TRUST = "which notebooks you trust"
         (lambda *_: None, None),
     ],
 )
-def test_what_jupyter_cannot_keep_is_said_and_works(tmp_path, monkeypatch, trouble, what):
+def test_what_jupyter_cannot_keep_is_said_and_works(made, tmp_path, monkeypatch, trouble, what):
     for name in ("CONFIG", "DATA"):
         monkeypatch.setenv(f"JUPYTER_{name}_DIR", str(tmp_path / name.lower()))
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("JUPYTER_RUNTIME_DIR", "")
     monkeypatch.delenv("JUPYTER_RUNTIME_DIR")
     trouble(tmp_path, monkeypatch)
-    path = tmp_path / "made.ipynb"
-    nbformat.write(new_notebook(cells=[new_code_cell("1", id="one")]), path)
-    said = lab.prepare([path])
+    said = lab.prepare([made])
     assert len(said) == bool(what)
     assert all(line.startswith(f"Not kept after this session: {what}") for line in said)
-    assert lab.trust([path]) == 0  # it is signed, where this session looks for it
-    assert lab.prepare([path]) == []
+    assert lab.trust([made]) == 0  # it is signed, where this session looks for it
+    assert lab.prepare([made]) == []
 
 
 @pytest.mark.parametrize(
@@ -167,12 +167,11 @@ def test_overrides_name_settings_that_this_jupyterlab_has():
 def server(tmp_path_factory, start_lab):
     """Fetch a path from JupyterLab as `make lab` starts it; `server.address` is what it printed."""
     home = tmp_path_factory.mktemp("home")
+    (home / "data" / "notebook_secret").mkdir(parents=True)  # so that nothing can be signed there
     keep = ("PATH", "SYSTEMROOT", "TEMP", "TMP", "LANG")
     environment = {key: os.environ[key] for key in keep if key in os.environ}
-    environment |= {"HOME": str(home), "USERPROFILE": str(home)}
-    environment |= {"JUPYTER_CONFIG_DIR": str(home / ".jupyter"), "JUPYTER_PLATFORM_DIRS": "0"}
-    environment["JUPYTER_DATA_DIR"] = str(home / "data")
-    (home / "data" / "notebook_secret").mkdir(parents=True)  # so that nothing can be signed there
+    environment |= {name: str(home) for name in ("HOME", "USERPROFILE", "JUPYTER_CONFIG_DIR")}
+    environment |= {"JUPYTER_DATA_DIR": str(home / "data"), "JUPYTER_PLATFORM_DIRS": "0"}
     with start_lab(ROOT, environment) as (address, base, token):
 
         def fetch(path: str) -> str:
@@ -185,25 +184,19 @@ def server(tmp_path_factory, start_lab):
         yield fetch
 
 
-def test_server_opens_the_first_notebook(server):
+def test_server_opens_the_first_notebook_though_no_signature_can_be_kept_as_trusted(server):
     assert f"/lab/tree/{lab.START}?" in server.address
     assert "jupyter-config-data" in server(f"/lab/tree/{lab.START}")
-
-
-def test_server_trusts_the_notebooks_though_no_signature_can_be_kept(server):
     cells = json.loads(server(f"/api/contents/{lab.START}"))["content"]["cells"]
-    code = [cell for cell in cells if cell["cell_type"] == "code"]
-    assert code and all(cell["metadata"]["trusted"] for cell in code)
+    trusted = [c["metadata"]["trusted"] for c in cells if c["cell_type"] == "code"]
+    assert trusted and all(trusted)
 
 
-def test_server_gives_the_stylesheet_of_the_course(server):
+def test_server_gives_the_stylesheet_and_the_kernel_of_the_course(server):
+    """Not a kernel that the user registered under the same name, which may be another Python's."""
     assert "/custom/custom.css" in server("/lab")
     own = (lab.CONFIG / "custom" / "custom.css").read_text(encoding="utf-8")
     assert server("/custom/custom.css") == own
-
-
-def test_server_starts_the_kernel_of_the_course(server):
-    """Not one that the user registered under the same name, which may be another Python's."""
     spec = json.loads(server("/api/kernelspecs"))["kernelspecs"]["python3"]["spec"]
     own = json.loads((lab.CONFIG / "kernels" / "python3" / "kernel.json").read_text())
     assert spec["argv"][1:] == own["argv"][1:]

@@ -77,9 +77,11 @@ def whose(done, new):
     )
 
 
-def git(folder, *arguments):
+def commit(path, notebook):
+    nbformat.write(notebook, path)
     who = ["-c", "user.name=Test", "-c", "user.email=test@example.org"]
-    subprocess.run(["git", "-C", folder, *who, *arguments], check=True, capture_output=True)
+    for words in (["init", "--quiet"], ["add", "."], [*who, "commit", "--quiet", "-m", "lesson"]):
+        subprocess.run(["git", *words], cwd=path.parents[1], check=True, capture_output=True)
 
 
 @pytest.fixture
@@ -87,10 +89,7 @@ def save(tmp_path):
     """Commit a lesson, then save notebooks over it as JupyterLab's server does."""
     path = tmp_path / NAME
     path.parent.mkdir()
-    nbformat.write(lesson(), path)
-    git(tmp_path, "init", "--quiet")
-    git(tmp_path, "add", ".")
-    git(tmp_path, "commit", "--quiet", "-m", "a lesson")
+    commit(path, lesson())
 
     def saved(notebook, name=NAME, server=None):
         model = {"type": "notebook", "content": copy.deepcopy(notebook)}
@@ -157,8 +156,7 @@ def test_a_measured_number_within_its_spread_leaves_no_trace(save, value, kept):
     old, new = lesson(), run_again(lesson())
     for notebook, number in ((old, "97.9"), (new, value)):
         notebook.cells[2].outputs = [stream(f"{number} ± 1.5 %\n")]
-    nbformat.write(old, save.path)
-    git(save.path.parent, "commit", "--quiet", "-am", "measured")
+    commit(save.path, old)
     assert save(new).cells[2].outputs == [stream(f"{kept} ± 1.5 %\n")]
 
 
@@ -179,8 +177,7 @@ def test_saving_in_the_middle_of_a_run_keeps_what_has_not_ended(save, state, exp
 def test_a_folded_answer_stays_folded(save):
     shipped = lesson()
     shipped.cells[3].metadata.jupyter = {"outputs_hidden": True}
-    nbformat.write(shipped, save.path)
-    git(save.path.parent, "commit", "--quiet", "-am", "folded")
+    commit(save.path, shipped)
     new = run_again(shipped)
     del new.cells[3].metadata["jupyter"]  # as JupyterLab does when the cell is run
     assert save(new) == shipped
