@@ -352,7 +352,7 @@ def deck_file(lab_server):
     cells[6].metadata["tags"] = ["show-code"]
     kernel = {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}
     notebook = new_notebook(cells=cells, metadata={"kernelspec": kernel})
-    nbformat.write(notebook, lab_server[1] / "deck.ipynb")
+    nbformat.write(notebook, lab_server[-1] / "deck.ipynb")
     return "deck.ipynb"
 
 
@@ -545,7 +545,7 @@ def test_a_reload_returns_to_the_slide_and_a_new_tab_does_not_present(deck):
     )
     assert '\\"active\\": true' in page.evaluate(left_on)
     tab = page.context.new_page()
-    tab.goto(f"{deck.url}?token=browser-tests&reset")
+    tab.goto(f"{deck.url}?token={deck.token}&reset")
     tab.wait_for_function("() => window.jupyterapp?.shell.currentWidget", timeout=60_000)
     tab.wait_for_timeout(1_000)
     assert tab.evaluate("() => document.body.dataset.jpDeckMode ?? ''") == ""
