@@ -9,7 +9,7 @@ from collections import OrderedDict
 
 from torch import Tensor, nn
 
-from course_utils.checks import one_of
+from course_utils.checks import one_of, whole
 from course_utils.models.layers import check_images, draw_as_he
 
 # Table 1: the kind of block, and how many of them in conv2_x, conv3_x, conv4_x and conv5_x.
@@ -41,7 +41,7 @@ class ZeroPadShortcut(nn.Module):
 
     def __init__(self, in_channels: int, out_channels: int, stride: int) -> None:
         super().__init__()
-        self.new_maps = out_channels - in_channels
+        self.new_maps = whole("out_channels", out_channels, in_channels) - in_channels
         self.stride = stride
 
     def forward(self, x: Tensor) -> Tensor:
@@ -257,7 +257,7 @@ class CifarResNet(nn.Module):
         convolutions, a dense layer. The paper has 20, 32, 44, 56, 110 and 1202.
     `shortcut`: "A" (the paper's only one here), "B" or "C" (see `SHORTCUTS`).
     `residual=False`: the plain network, no shortcuts and no additions; `shortcut` has no effect.
-    `widths`: the maps of the three stages, none fewer than the one before.
+    `widths`: the maps of the three stages; with shortcut "A" none fewer than the one before.
     `zero_last_gamma`: start the last normalisation of each block at 0, so that each block starts as
         its shortcut. Not in the paper (Goyal et al., 2017).
 
@@ -290,8 +290,6 @@ class CifarResNet(nn.Module):
         super().__init__()
         if depth < 8 or depth % 6 != 2:
             raise ValueError(f"depth must be 6n + 2 (8, 14, 20, 26, ...), got {depth}")
-        if list(widths) != sorted(widths):
-            raise ValueError(f"widths must not shrink from stage to stage, got {widths!r}")
         self.depth = depth
         self.in_channels = in_channels
 
