@@ -269,28 +269,25 @@ def test_what_is_written_is_read(tmp_path_factory, kind, data, pack):
 
 GOOD = idx_bytes(np.zeros((2, 3), np.uint8))
 HUGE = bytes([0, 0, 8, 3]) + b"\xff" * 12 + bytes(6)
-BAD = {
-    "empty": (b"", "begins with two zero bytes.*it begins with nothing"),
-    "wrong magic": (b"\x01" + GOOD[1:], "it begins with 01 00 08 02"),
-    "a web page": (b"<html>not found</html>", "it begins with 3c 68 74 6d"),
-    "unknown type": (GOOD[:2] + b"\x0a" + GOOD[3:], "a type among 08, 09"),
-    "no axes": (bytes([0, 0, 8, 0]), "a length for each of its 0 axes"),
-    "lengths cut off": (GOOD[:9], "each of its 2 axes, it is cut off"),
-    "one number short": (GOOD[:-1], "2 x 3 numbers are 6 bytes, it holds 5"),
-    "one number more": (GOOD + b"\0", "2 x 3 numbers are 6 bytes, it holds 7"),
-    "lies about its size": (HUGE, "4294967295 x 4294967295 x 4294967295 numbers are"),
-    "wrong type for its size": (GOOD[:2] + b"\x0d" + GOOD[3:], "are 24 bytes, it holds 6"),
-    "gzip that is cut off": (gzip.compress(RANDOM.bytes(200))[:-20], "be complete gzip data"),
-}
+LIES = [
+    (b"", "begins with two zero bytes.*it begins with nothing"),
+    (b"<html>not found</html>", "it begins with 3c 68 74 6d"),
+    (GOOD[:2] + b"\x0a" + GOOD[3:], "a type among 08, 09"),
+    (bytes([0, 0, 8, 0]), "a length for each of its 0 axes"),
+    (GOOD[:9], "each of its 2 axes, it is cut off"),
+    (GOOD[:-1], "2 x 3 numbers are 6 bytes, it holds 5"),
+    (GOOD + b"\0", "2 x 3 numbers are 6 bytes, it holds 7"),
+    (HUGE, "4294967295 x 4294967295 x 4294967295 numbers are"),
+    (GOOD[:2] + b"\x0d" + GOOD[3:], "are 24 bytes, it holds 6"),
+    (gzip.compress(RANDOM.bytes(200))[:-20], "be complete gzip data"),
+]
 
 
-@pytest.mark.parametrize("case", BAD)
-def test_an_idx_file_that_lies_is_refused(tmp_path, case):
-    content, message = BAD[case]
+@pytest.mark.parametrize(("content", "message"), LIES)
+def test_an_idx_file_that_lies_is_refused(tmp_path, content, message):
     (tmp_path / "bad").write_bytes(content)
-    with pytest.raises(ValueError, match=message) as caught:
+    with pytest.raises(ValueError, match=f"/bad must.*{message}"):
         read_idx(tmp_path / "bad")
-    assert str(tmp_path / "bad") in str(caught.value)
 
 
 def test_gzip_that_would_fill_the_memory_is_refused(tmp_path, monkeypatch):
@@ -375,24 +372,18 @@ def test_cifar_as_tensors_in_the_order_of_names(cifar, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["cifar-10-binary.tar.gz"]
 
 
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        (b"hello", "must be a tar.gz file"),
-        (archive(CIFAR)[:-4000], "must be a tar.gz file"),
-        (archive(CIFAR, "elsewhere/"), "must hold cifar-10-batches-bin/data_batch_1.bin"),
-        (archive(dict(list(CIFAR.items())[1:])), "must hold"),
-    ],
-)
+BAD_ARCHIVES = [
+    (b"hello", "must be a tar.gz file"),
+    (archive(CIFAR)[:-4000], "must be a tar.gz file"),
+    (archive(CIFAR, "elsewhere/"), "must hold cifar-10-batches-bin/data_batch_1.bin"),
+    (archive(dict(list(CIFAR.items())[1:])), "must hold"),
+]
+
+
+@pytest.mark.parametrize(("content", "message"), BAD_ARCHIVES)
 def test_an_archive_that_lies_is_refused(cifar, content, message):
     with pytest.raises(ValueError, match=message):
         cifar(content)
-
-
-def test_another_file_under_that_name_is_refused(tmp_path):
-    (tmp_path / "cifar-10-binary.tar.gz").write_bytes(archive(CIFAR))
-    with pytest.raises(DownloadError, match="is damaged or another file"):
-        downloads.cifar10(folder=tmp_path)
 
 
 @pytest.mark.parametrize("collection", [MNIST, FASHION_MNIST, CIFAR10], ids=lambda c: c.name)

@@ -131,7 +131,7 @@ REPORTS = [  # function, state, what the fields of the report hold
     (lambda n: float(2 * n), "passed", {"message": "returns a float, as in 4.0"}),
     (lambda n: np.float32(2 * n), "passed", {"message": "returns a float"}),
     (lambda n: torch.tensor(2 * n), "passed", {}),
-    (_careless, "raised", {"error": "ZeroDivisionError: division by zero"}),
+    (_careless, "raised", {"message": "with an error", "error": "ZeroDivisionError: division"}),
     (lambda n: np.linalg.inv(np.zeros((n, n))), "raised", {"place": "lambda n: np.linalg.inv("}),
     (_again, "raised", {"error": "RecursionError", "place": "return _again(n + 1)"}),
     (lambda n: _fail(_Odd()), "raised", {"error": "_Odd: (its text cannot be shown)"}),
@@ -173,11 +173,7 @@ def test_how_many_are_right_and_where_the_error_arose():
     assert report.message.startswith(f"{right} of 23 inputs are right")
     line = _careless.__code__.co_firstlineno + 2
     assert DOUBLE.check(_careless).place == f"line {line}: return half / (n - n)"
-
-
-def test_parameters_in_another_order():
-    report = THREE.check(lambda c, a, b: a)
-    assert report.state == "wrong signature" and "another order: c, a, b" in report.message
+    assert "another order: c, a, b" in THREE.check(lambda c, a, b: a).message
 
 
 def test_changing_an_argument_is_reported():
@@ -227,7 +223,6 @@ def test_prints_do_not_reach_the_page_and_those_of_the_failing_input_are_cut(cap
 
 
 # ------------------------------------------------------------------------------------ endless
-
 
 LEFT_BEHIND = (_sleeps, _sleeps_and_swallows_everything)
 
@@ -301,43 +296,31 @@ def test_in_the_kernel_of_a_notebook():
 # --------------------------------------------------------------------------- values and pages
 
 
-@pytest.mark.parametrize(
-    ("expected", "given", "verdict"),
-    [
-        (13, 13.0, "same"),
-        (13, 13.0000001, "different"),
-        (2**60, float(2**60), "same"),
-        (2**60 + 1, float(2**60), "different"),
-        (13, float("inf"), "different"),
-        (13, None, "wrong type"),
-        (0.1, 0.1 + 1e-9, "same"),
-        (0.1, 0.11, "different"),
-        (0.5, np.float32(0.5), "same"),
-        (1e-9, np.float32(1e-9), "same"),
-        (1e-9, 1.001e-9, "different"),  # a small product is compared by its own size
-        (1e-9, 0.0, "different"),
-        (0.0, 1e-6, "same"),
-        (np.array([1e3, 1e-4]), np.array([1e3, 0.0]), "same"),  # float32 rounds at 1e3's size
-        (np.array([1e-9, 1e-12]), np.array([1e-9, 1e-11]), "different"),
-        (float("nan"), float("nan"), "same"),
-        ((1, 2), [1, 2], "same"),
-        ((1, 2), (1, 2, 3), "different"),
-        ((1, 2), (1, "2"), "wrong type"),
-        ((1, 2), 1, "wrong type"),
-        ([(1, 2), (3, 4)], [[1, 2], [3, 5]], "different"),
-        (True, True, "same"),
-        (True, 1, "wrong type"),
-        ("same", "same", "same"),
-        (None, 0, "wrong type"),
-        (np.eye(2), torch.eye(2), "same"),
-        (torch.eye(2), np.eye(2, dtype=bool), "same"),
-        (torch.eye(2), torch.eye(2, dtype=torch.bfloat16, requires_grad=True), "same"),
-        (np.eye(2), np.eye(3), "different"),
-        (np.eye(2), np.array([["a", "b"], ["c", "d"]]), "wrong type"),
-        (np.zeros((0, 2)), np.zeros((0, 2)), "same"),
+NAN, LARGE, EYE, LETTERS = float("nan"), 2**60, torch.eye(2), np.array([["a", "b"], ["c", "d"]])
+COMPARED = {  # verdict: pairs of what is expected and what is given
+    "same": [
+        *((13, 13.0), (LARGE, float(LARGE)), (0.1, 0.1 + 1e-9), (0.5, np.float32(0.5))),
+        *((1e-9, np.float32(1e-9)), (0.0, 1e-6), (NAN, NAN), ((1, 2), [1, 2]), (True, True)),
+        *(("a", "a"), (np.eye(2), EYE), (EYE, np.eye(2, dtype=bool)), (np.zeros(0), np.zeros(0))),
+        (EYE, torch.eye(2, dtype=torch.bfloat16, requires_grad=True)),
+        (np.array([1e3, 1e-4]), np.array([1e3, 0.0])),  # float32 rounds at 1e3's size
     ],
-)
-def test_compare(expected, given, verdict):
+    "different": [
+        *((13, 13.0000001), (LARGE + 1, float(LARGE)), (13, float("inf")), (0.1, 0.11)),
+        *((1e-9, 1.001e-9), (1e-9, 0.0)),  # a small product is compared by its own size
+        (np.array([1e-9, 1e-12]), np.array([1e-9, 1e-11])),
+        *(((1, 2), (1, 2, 3)), ([(1, 2), (3, 4)], [[1, 2], [3, 5]]), (np.eye(2), np.eye(3))),
+    ],
+    "wrong type": [
+        *((13, None), ((1, 2), (1, "2")), ((1, 2), 1), (True, 1), (1, True), (None, 0), (1, 1j)),
+        (np.eye(2), LETTERS),
+    ],
+}
+PAIRS = [(verdict, *pair) for verdict, pairs in COMPARED.items() for pair in pairs]
+
+
+@pytest.mark.parametrize(("verdict", "expected", "given"), PAIRS)
+def test_compare(verdict, expected, given):
     assert compare(expected, given) == verdict
 
 
@@ -359,18 +342,12 @@ def test_values_that_are_hard_to_show():
     assert (short(object()), short(torch.tensor(3))) == ("<object object>", "3")
 
 
-@pytest.mark.parametrize(
-    ("function", "escaped"),
-    [
-        (lambda n: print("<b>x</b>") or "<script>1</script>", ["&lt;script&gt;", "&lt;b&gt;x"]),
-        (lambda n: _fail(ValueError("<img src=x>")), ["&lt;img"]),
-        ("<i>", ["&lt;i&gt;"]),
-    ],
-)
-def test_what_a_student_returns_prints_or_raises_is_escaped(function, escaped):
-    page = DOUBLE.check(function)._repr_html_()
-    assert not re.search("<(script|b|img|i)[ >]", page)
-    assert all(text in page for text in escaped)
+def test_what_a_student_returns_prints_or_raises_is_escaped():
+    returned = DOUBLE.check(lambda n: print("<b>x</b>") or "<script>1</script>")
+    raised = DOUBLE.check(lambda n: _fail(ValueError("<img src=x>")))
+    pages = "".join(one._repr_html_() for one in (returned, raised, DOUBLE.check("<i>")))
+    assert not re.search("<(script|b|img|i)[ >]", pages)
+    assert all(text in pages for text in ("&lt;script&gt;", "&lt;b&gt;x", "&lt;img", "&lt;i&gt;"))
 
 
 # ------------------------------------------------------------------ the exercises of the course
@@ -406,20 +383,14 @@ def test_the_solution_passes_also_pasted_into_an_empty_notebook(exercise):
     assert exercise.check(_busy, seconds=0.1).state == "endless"
 
 
-def as_float32(value):
-    """What a student's torch code has: numbers and tensors of the default dtype."""
-    if isinstance(value, np.ndarray) and value.dtype == float:
-        return torch.as_tensor(value, dtype=torch.float32).numpy()
-    return float(np.float32(value)) if isinstance(value, float) else value
-
-
 @every_exercise
 def test_the_solution_passes_in_float32_and_on_tensors(exercise):
-    def single(*arguments):
-        result = exercise.solution(*map(as_float32, arguments))
-        if isinstance(result, tuple | list):
-            return type(result)(map(as_float32, result))
-        return as_float32(result)
+    def rounded(value):
+        """What a student's torch code has: numbers and arrays of the default dtype."""
+        if isinstance(value, tuple | list):
+            return type(value)(map(rounded, value))
+        floats = isinstance(value, float) or str(getattr(value, "dtype", "")) == "float64"
+        return np.asarray(value, np.float32)[()] if floats else value
 
     def with_tensors(*arguments):
         for argument in arguments:
@@ -427,6 +398,9 @@ def test_the_solution_passes_in_float32_and_on_tensors(exercise):
         arrays = [a.double().numpy() if torch.is_tensor(a) else a for a in arguments]
         result = exercise.solution(*arrays)
         return torch.as_tensor(result).float() if isinstance(result, np.ndarray) else result
+
+    def single(*arguments):
+        return rounded(exercise.solution(*map(rounded, arguments)))
 
     assert exercise.check(single).state == "passed"
     assert exercise.check(with_tensors).state == "passed"

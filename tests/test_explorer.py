@@ -25,7 +25,7 @@ class Parts(Explorer):
     controls = (
         Slider("parts", "Parts", 0, 20, start=3, wide=True),
         Slider("whole", "Whole", 1, 20, start=12),
-        Slider("grams", "Grams", 10, 100, start=lambda largest: largest // 2, step=10),
+        Slider("grams", "Grams", 5, 95, start=lambda largest: largest - 40, step=10),
         Choice("unit", "Unit", {"An ounce": "oz", "A gram": "g"}, start="g", buttons=True),
         Choice("size", "Size", {"Small": 1, "Large": 2}, start=1),
         Line("note", "Note", start="a & b"),
@@ -80,9 +80,9 @@ PICTURE_AND_SENTENCE = [("HTML", {"value"})] * 2  # and no sheet: the page would
 
 def test_it_begins_with_what_is_declared_or_asked_for():
     panel = Parts(whole=np.int64(4), size=2)
-    assert list(panel.state.values()) == [3, 4, 50, "g", 2, "a & b"]
+    assert list(panel.state.values()) == [3, 4, 55, "g", 2, "a & b"]
     assert type(panel.state["whole"]) is int and panel.largest["parts"] == 4
-    assert (panel.says, panel.alt, panel.refused) == ("3 < 4.", "3 parts", False)
+    assert (panel.says, panel.alt, panel.refused) == (repr(panel), "3 parts", False)
     assert repr(panel) == "3 < 4."
 
 
@@ -92,8 +92,7 @@ def test_it_begins_with_what_is_declared_or_asked_for():
         ({"whole": 0}, "whole must be an integer from 1 to 20, got 0"),
         ({"whole": 2.5}, "whole must be an integer from 1 to 20, got 2.5"),
         ({"whole": True}, "whole must be an integer from 1 to 20, got True"),
-        ({"whole": "3"}, "whole must be an integer from 1 to 20, got '3'"),
-        ({"grams": 15}, "grams must be an integer from 10 to 100 in steps of 10, got 15"),
+        ({"grams": 20}, "grams must be an integer from 5 to 95 in steps of 10, got 20"),
         ({"unit": "lb"}, "unit must be one of 'oz', 'g', got 'lb'"),
         ({"note": 3}, "note must be a text, got 3"),
         ({"weight": 3}, "Parts has the controls parts, whole, .*, note, got 'weight'"),
@@ -148,7 +147,7 @@ def test_moving_in_code_moves_what_is_shown():
     panel.move(whole=4)
     assert panel.redraws == 1 and "4/4</svg>" in shown(panel)
     at = [control(panel, one.label).value for one in panel.controls]
-    assert at == list(panel.state.values()) == [4, 4, 50, "oz", 1, "so"]
+    assert at == list(panel.state.values()) == [4, 4, 55, "oz", 1, "so"]
     panel.move(whole=10, parts=9)
     assert panel.state["parts"] == control(panel, "Parts").value == 4, "the range stays"
 
@@ -156,29 +155,24 @@ def test_moving_in_code_moves_what_is_shown():
 def test_a_number_typed_between_two_steps_goes_to_the_lower():
     panel = Parts()
     control(panel, "Grams").set_state({"value": 78})
-    assert panel.state["grams"] == control(panel, "Grams").value == 70
+    assert panel.state["grams"] == control(panel, "Grams").value == 75
     assert panel.redraws == 1
 
 
 def test_a_refusal_shows_its_reason_dims_the_picture_and_is_recovered_from():
-    panel = Parts(whole=20)
+    panel = Parts(parts=13, whole=20)
+    assert panel.refused and panel.picture == "", "there is no last picture"
+    control(panel, "Parts").value = 3
+    assert not panel.refused and panel.says == "3 < 20." and 'cnn-dimmed"' not in shown(panel)
     control(panel, "Parts").value = 13
     assert panel.refused and panel.says == "13 & more is <too> much. Take less."
-    assert panel.alt == "No picture: 13 & more is <too> much. Take less."
-    page, reason = shown(panel), 'role="alert">13 &amp; more is &lt;too&gt; much. Take less.</div>'
+    assert panel.alt == f"No picture: {panel.says}"
+    page, reason = shown(panel), f'role="alert">{escape(panel.says)}</div>'
     assert page.index(reason) < page.index('cnn-dimmed"') < page.index("3/20</svg>")
     assert 'role="status"' not in page
-    control(panel, "Parts").value = 14
-    assert not panel.refused and panel.says == "14 < 20."
-    assert 'cnn-dimmed"' not in shown(panel)
 
 
-def test_it_can_begin_refused_and_an_error_that_is_no_refusal_is_not_swallowed():
-    panel = Parts(parts=13, whole=20)
-    assert panel.refused and panel.picture == ""
-    panel.move(parts=2)
-    assert not panel.refused
-
+def test_an_error_that_is_no_refusal_is_not_swallowed():
     class Broken(Parts):
         view = staticmethod(lambda parts, **_: {}[parts])
 
@@ -186,26 +180,14 @@ def test_it_can_begin_refused_and_an_error_that_is_no_refusal_is_not_swallowed()
         Broken()
 
 
-def test_reset_brings_ranges_back_as_well_in_one_redraw():
-    panel = Parts(parts=7, whole=10)
-    first = shown(panel)
-    panel.move(whole=3, unit="oz", note="")
-    assert control(panel, "Parts").max == 3
-    panel.redraws = 0
-    control(panel, "Reset").click()
-    assert panel.redraws == 1 and shown(panel) == first
-    assert control(panel, "Parts").max == 20 and control(panel, "Parts").value == 7
-
-
 def test_controls_are_labelled_follow_the_pointer_and_come_before_the_picture():
-    kinds = {"Parts": "IntSlider", "Unit": "ToggleButtons", "Size": "Dropdown", "Note": "Text"}
     panel = Parts()
-    for label, kind in kinds.items():
-        assert type(control(panel, label)).__name__ == kind
+    row = panel.widget().children[0].children
+    kinds = "IntSlider IntSlider IntSlider ToggleButtons Dropdown Text Button"
+    assert " ".join(type(one).__name__ for one in row) == kinds
+    assert [one.description for one in row] == [*(c.label for c in panel.controls), "Reset"]
     assert all(control(panel, label).continuous_update for label in ("Parts", "Note"))
     assert "cnn-two-columns" in control(panel, "Parts")._dom_classes
-    row = panel.widget().children[0].children
-    assert [one.description for one in row] == [*(c.label for c in panel.controls), "Reset"]
     assert "cnn-explorer" in panel.widget()._dom_classes and panel.widget() is panel.widget()
     assert not any(isinstance(w, ipywidgets.Output) for w in inside(panel.widget()))
 
@@ -317,13 +299,17 @@ def test_every_state_is_drawn_well_or_refused_with_a_remedy(panel):
 
 
 def test_reset_brings_every_panel_back_and_its_still_is_picture_and_sentence(panel):
-    first = dict(panel.state), shown(panel)
+    def now():
+        ranges = [getattr(widget, "max", None) for widget in inside(panel.widget())]
+        return dict(panel.state), shown(panel), ranges
+
+    first = now()
     *_, moved = states(panel)
     panel.move(**moved)
     assert panel.state != first[0]
     panel.redraws = 0
     control(panel, "Reset").click()
-    assert panel.redraws == 1 and (panel.state, shown(panel)) == first
+    assert panel.redraws == 1 and now() == first
     bundle = panel._repr_mimebundle_()
     assert bundle["text/plain"] == panel.says
     assert panel.picture in bundle["text/html"] and escape(panel.says) in bundle["text/html"]
@@ -389,8 +375,8 @@ def check_places(one, around, box):
 
 def check_inside(box, left, top, width, height, words):
     assert width >= 0 and height >= 0
-    assert left >= box[0] - 2 and left + width <= box[2] + 2, (words, left, left + width)
-    assert top >= box[1] - 2 and top + height <= box[3] + 2, (words, top, top + height)
+    assert box[0] - 2 <= left and left + width <= box[2] + 2, (words, left, left + width)
+    assert box[1] - 2 <= top and top + height <= box[3] + 2, (words, top, top + height)
 
 
 def check_colour(colour):
