@@ -12,6 +12,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from course_utils.datasets.papers import results
+from course_utils.drawing.style import ACCENT, tint
 from course_utils.exercises import check
 from course_utils.lessons.alexnet import exercises, figures
 from course_utils.lessons.alexnet.explorer import FirstConvolution, view
@@ -111,19 +112,21 @@ def test_towers_cross_exactly_where_a_layer_reads_both():
 
 
 @pytest.mark.parametrize(
-    ("size", "padding", "rounding", "sentence", "zeros", "unknown"),
+    ("size", "padding", "rounding", "sentence", "zeros", "unknown", "unread"),
     [
-        (224, 0, "down", "1 column of the image is never read", 0, 0),
-        (225, 0, "down", "2 columns of the image are never read", 0, 0),
-        (224, 0, "up", "the last window reads 3 past the edge", 0, 3),
-        (224, 2, "down", "all pixels are read; some padding is not", 2, 0),
-        (227, 0, "down", "the last window ends exactly at the edge", 0, 0),
+        (224, 0, "down", "1 column of the image is never read", 0, 0, 1),
+        (225, 0, "down", "2 columns of the image are never read", 0, 0, 2),
+        (224, 0, "up", "the last window reads 3 past the edge", 0, 3, 0),
+        (224, 2, "down", "all pixels are read; some padding is not", 2, 0, 1),
+        (226, 1, "down", "all pixels are read; some padding is not", 1, 0, 1),
+        (227, 0, "down", "the last window ends exactly at the edge", 0, 0, 0),
     ],
 )
-def test_the_edge_is_drawn_as_it_is(size, padding, rounding, sentence, zeros, unknown):
+def test_the_edge_is_drawn_as_it_is(size, padding, rounding, sentence, zeros, unknown, unread):
     shown = view(size, padding, rounding, 11, 4)
     written = words(shown.html)
     assert (written.count("0"), written.count("?")) == (zeros, unknown)
+    assert shown.html.count(f'fill="{tint(ACCENT, 0.7)}"') == unread
     windows = int(re.search(rf"padding {padding}, (\d+) windows: {sentence}. S", shown.alt)[1])
     assert {sentence, f"conv1: {windows}", f"pixel {size}"} <= set(written)
     assert {f"{windows - back}" for back in range(3)} <= set(written)
