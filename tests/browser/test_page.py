@@ -41,6 +41,14 @@ def test_the_keyboard_alone_goes_through_a_lesson(study):
     page.keyboard.press("Tab")
     assert focus(page) == ("text", "ask-dense-arrows"), "into the question just shown"
     page.keyboard.type("5")
+    reached = []
+    for key in ["Tab"] * 4 + ["Shift+Tab"] * 3:
+        page.keyboard.press(key)
+        reached.append(page.evaluate("() => document.activeElement.textContent.split(' (')[0]"))
+    assert reached[:4] == ["Check", "Lock in", "Hint", "Reveal"]
+    page.keyboard.press("Space")
+    expect(card.locator(".cnn-quiz-says").first).to_contain_text("Not right: 5")
+    page.keyboard.press("Shift+Tab")
     page.keyboard.press("Escape")
     assert focus(page) == ("DIV", "ask-dense-arrows"), "left, in command mode"
     page.keyboard.press("Tab")
