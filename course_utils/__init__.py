@@ -7,8 +7,8 @@ exercises/        check(f), show_solution(id): compare, recognise a wrong idea, 
 explorer.py       the panel: Slider, Choice, Line and the base class Explorer
 quiz/             ask(id); the questions and their feedback stand in data/questions/NN_<slug>.toml
 models/           one paper per file: LeNet-5, AlexNet, VGG, GoogLeNet, ResNet
-ledger.py         per layer: shape, parameters, multiply-adds (MACs), receptive field
-training.py       fit and evaluate
+ledger/           per layer: shape, parameters, multiply-adds (MACs), receptive field
+training/         fit and evaluate; what a History shows; the refusals in words
 probing.py        gradients, activations, effective receptive fields, one timed forward pass
 drawing/          SVG elements, plots, networks to scale, the palette
 datasets/         what is in data/, papers' numbers, drawn beach scenes

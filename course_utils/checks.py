@@ -20,17 +20,10 @@ def whole(name: str, value: object, least: int = 0, most: int | None = None) -> 
     return number
 
 
-def real(name: str, value: object, least: float, most: float, *, open_ends: bool = False) -> float:
-    """Return a real number from `least` to `most`, without the two if `open_ends`.
-
-    Raises ValueError for anything else; NaN is no number.
-    """
-    fits = isinstance(value, Real) and not isinstance(value, bool) and least <= value <= most
-    if not fits or (open_ends and value in (least, most)):
-        between = "between" if open_ends else "from"
-        joined = "and" if open_ends else "to"
-        allowed = f"a number {between} {least:g} {joined} {most:g}"
-        raise ValueError(f"{name} must be {allowed}, got {value!r}")
+def real(name: str, value: object, least: float, most: float) -> float:
+    """Return a real number from `least` to `most`; ValueError for anything else, NaN included."""
+    if not isinstance(value, Real) or isinstance(value, bool) or not least <= value <= most:
+        raise ValueError(f"{name} must be a number from {least:g} to {most:g}, got {value!r}")
     return value
 
 

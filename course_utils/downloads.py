@@ -64,21 +64,23 @@ _NAMES = [
 ]
 
 # Checksums as torchvision, MLDatasets.jl and others publish them.
+MNIST_FILES = (
+    ("440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609", 9_912_422),
+    ("3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c", 28_881),
+    ("8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6", 1_648_877),
+    ("f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6", 4_542),
+)
+FASHION_FILES = (
+    ("3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84", 26_421_880),
+    ("a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845", 29_515),
+    ("346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073", 4_422_102),
+    ("67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5", 5_148),
+)
+
 MNIST = Collection(
     "MNIST",
     "mnist",
-    dict(
-        zip(
-            _NAMES,
-            [
-                ("440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609", 9_912_422),
-                ("3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c", 28_881),
-                ("8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6", 1_648_877),
-                ("f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6", 4_542),
-            ],
-            strict=True,
-        )
-    ),
+    dict(zip(_NAMES, MNIST_FILES, strict=True)),
     (
         "https://ossci-datasets.s3.amazonaws.com/mnist/",
         "https://storage.googleapis.com/cvdf-datasets/mnist/",
@@ -91,18 +93,7 @@ MNIST = Collection(
 FASHION_MNIST = Collection(
     "Fashion-MNIST",
     "fashion_mnist",
-    dict(
-        zip(
-            _NAMES,
-            [
-                ("3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84", 26_421_880),
-                ("a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845", 29_515),
-                ("346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073", 4_422_102),
-                ("67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5", 5_148),
-            ],
-            strict=True,
-        )
-    ),
+    dict(zip(_NAMES, FASHION_FILES, strict=True)),
     (
         "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/",
         "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
@@ -113,15 +104,11 @@ FASHION_MNIST = Collection(
 
 # The "Python version" of the data set is a pickle, and to read a pickle is to run it. This is the
 # binary version: 3,073 bytes a picture, its class and 1,024 bytes each of red, green and blue.
+_CIFAR_SHA256 = "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd"
 CIFAR10 = Collection(
     "CIFAR-10",
     "cifar10",
-    {
-        "cifar-10-binary.tar.gz": (
-            "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd",
-            170_052_171,
-        )
-    },
+    {"cifar-10-binary.tar.gz": (_CIFAR_SHA256, 170_052_171)},
     ("https://www.cs.toronto.edu/~kriz/", "https://cave.cs.toronto.edu/kriz/"),
     "https://www.cs.toronto.edu/~kriz/cifar.html",
 )
@@ -131,35 +118,26 @@ CIFAR10 = Collection(
 def read_files(collection: Collection, *, download: bool, folder: Path | str | None) -> list[bytes]:
     """Return the verified content of each file of a data set, as published, in their order.
 
-    Args:
-        download: whether to fetch what is missing or damaged.
-        folder: where the files are or will be; None: `DATA / collection.folder`.
-
-    Raises:
-        ValueError: if `download` is no bool.
-        DownloadError: if a file is missing or damaged and is not to be downloaded, or if no mirror
-            sent it. Files that were there stay as they were.
+    download: whether to fetch what is missing or damaged; if not, or if no mirror sends it, that is
+    a DownloadError, and files that were there stay as they were. folder: None is the data set's.
     """
     one_of("download", download, (True, False))
     folder = DATA / collection.folder if folder is None else Path(folder)
-    problems = {
-        name: problem
-        for name in collection.files
-        if (problem := _problem(collection, name, folder))
-    }
+    found = {name: _problem(folder / name, *entry) for name, entry in collection.files.items()}
+    problems = {name: problem for name, problem in found.items() if problem}
     if problems and not download:
-        found = "; ".join(f"{name} {problem}" for name, problem in problems.items())
-        raise DownloadError(f"{collection.name} is not complete: {found}. {collection.remedy()}")
+        told = "; ".join(f"{name} {problem}" for name, problem in problems.items())
+        raise DownloadError(f"{collection.name} is not complete: {told}. {collection.remedy()}")
     for name in problems:
         _fetch(collection, name, folder)
     return [(folder / name).read_bytes() for name in collection.files]
 
 
-def _problem(collection, name, folder) -> str:
+def _problem(path, sha256, size) -> str:
     """What is wrong with a file on the disk; "" if nothing is."""
-    if not (folder / name).is_file():
+    if not path.is_file():
         return "is missing"
-    content, (sha256, size) = (folder / name).read_bytes(), collection.files[name]
+    content = path.read_bytes()
     if hashlib.sha256(content).hexdigest() == sha256:
         return ""
     wanted = f", {size:,} were expected" if size != len(content) else ""
@@ -206,9 +184,8 @@ def _fetch(collection, name, folder) -> None:
             timeout=TIMEOUT,
             headers={"Accept-Encoding": "identity"},
         )
-        where = {"fname": name, "path": folder, "downloader": downloader}
         try:
-            pooch.retrieve(mirror + name, f"sha256:{sha256}", **where)
+            pooch.retrieve(mirror + name, f"sha256:{sha256}", name, folder, downloader=downloader)
             return
         except requests.exceptions.RequestException as problem:
             reasons.append(f"{mirror}: {_in_words(problem)}{_way(mirror)}")
@@ -279,14 +256,9 @@ _TYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: "
 def read_idx(path):
     """Read an IDX file, plain or packed with gzip, into an array.
 
-    path: of the file. Whether it is packed is read from its first bytes, not from its name.
-
-    Returns an array of the shape and type that the file declares, in the byte order of the machine:
-    MNIST's images are (60000, 28, 28) uint8.
-
-    Raises ValueError if the file is no IDX file or holds more or fewer numbers than it declares;
-    OSError if it cannot be read. The declared size is compared with the file before any memory is
-    set aside.
+    It has the shape and type that the file declares, in the byte order of the machine: MNIST's
+    images are (60000, 28, 28) uint8. A file that is no IDX file, or holds more or fewer numbers
+    than it declares, is a ValueError, before any memory is set aside.
     """
     return _parse_idx(Path(path).read_bytes(), str(path))
 
@@ -344,8 +316,7 @@ def mnist(size=28, *, download=False, folder=None):
     labels (N,) int64). The training images take 188 MB of memory at 28, 246 MB at 32.
 
     Source: LeCun, Bottou, Bengio and Haffner (1998), section III-A.
-    Raises ValueError for an argument out of range; DownloadError if a file is missing, damaged or
-    cannot be downloaded, with what to do.
+    A file that is missing, damaged or not to be had is a DownloadError that says what to do.
     """
     return _digits(MNIST, size, download, folder)
 
@@ -366,13 +337,14 @@ def _digits(collection, size, download, folder):
 
     margin = (one_of("size", size, (28, 32)) - 28) // 2
     contents = read_files(collection, download=download, folder=folder)
-    arrays = [_parse_idx(content, name) for content, name in zip(contents, _NAMES, strict=True)]
-    parts = []
-    for images, labels in (arrays[:2], arrays[2:]):
-        tensor = torch.from_numpy(images).unsqueeze(1)  # (N, 1, 28, 28) uint8
-        tensor = torch.nn.functional.pad(tensor, [margin] * 4)
-        parts.append((tensor.float().div_(255), torch.from_numpy(labels).long()))
-    return tuple(parts)
+    images, labels, test_images, test_labels = (
+        torch.from_numpy(_parse_idx(*file)) for file in zip(contents, _NAMES, strict=True)
+    )
+
+    def padded(pixels):  # (N, 28, 28) uint8
+        return torch.nn.functional.pad(pixels[:, None], [margin] * 4).float().div_(255)
+
+    return (padded(images), labels.long()), (padded(test_images), test_labels.long())
 
 
 def cifar10(*, download=False, folder=None):
@@ -384,17 +356,14 @@ def cifar10(*, download=False, folder=None):
     folder:   where cifar-10-binary.tar.gz is; None: data/cifar10 of the course.
 
     Returns (train, test), each (images (N, 3, 32, 32) float32 in [0, 1], red, green, blue;
-    labels (N,) int64). Both together take 737 MB of memory.
-
-    Raises ValueError for an archive that is not as described; DownloadError if the file is
-    missing, damaged or cannot be downloaded, with what to do.
+    labels (N,) int64). Both together take 737 MB of memory. Errors as for `mnist`.
     """
     import numpy as np
     import torch
 
     (archive,) = read_files(CIFAR10, download=download, folder=folder)
-    names = [f"cifar-10-batches-bin/data_batch_{i}.bin" for i in range(1, 6)]
-    names.append("cifar-10-batches-bin/test_batch.bin")
+    parts = [*(f"data_batch_{i}" for i in range(1, 6)), "test_batch"]
+    names = [f"cifar-10-batches-bin/{part}.bin" for part in parts]
     found = {}
     try:  # in memory: nothing is written to the disk
         with tarfile.open(fileobj=io.BytesIO(archive), mode="r:gz") as tar:
@@ -405,9 +374,10 @@ def cifar10(*, download=False, folder=None):
         raise ValueError(f"the archive of CIFAR-10 must be a tar.gz file: {problem}") from None
     if set(found) != set(names):
         raise ValueError(f"the archive of CIFAR-10 must hold {', '.join(names)}")
-    parts = []
-    for batches in (names[:-1], names[-1:]):
-        rows = np.concatenate([found[name].reshape(-1, 1 + 3 * 32 * 32) for name in batches])
-        images = torch.from_numpy(rows[:, 1:].reshape(-1, 3, 32, 32).copy())
-        parts.append((images.float().div_(255), torch.from_numpy(rows[:, 0].copy()).long()))
-    return tuple(parts)
+
+    def tensors(batches):
+        rows = np.concatenate([found[name] for name in batches]).reshape(-1, 1 + 3 * 32 * 32)
+        rows = torch.from_numpy(rows)
+        return rows[:, 1:].reshape(-1, 3, 32, 32).float().div_(255), rows[:, 0].long()
+
+    return tensors(names[:-1]), tensors(names[-1:])

@@ -24,9 +24,9 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from html import escape
-from numbers import Integral
 from typing import NamedTuple
 
+from course_utils.checks import one_of, whole
 from course_utils.drawing.style import BAD, INPUT, PAPER, tint
 
 
@@ -44,10 +44,10 @@ class View(NamedTuple):
 
 @dataclass(frozen=True)
 class Slider:
-    """A whole number from `smallest` to `largest`.
+    """A whole number from `smallest` to `largest`, in steps.
 
     start: the first value, or a function of the largest value there is at first. wide: it takes two
-    columns of the panel. step: the values lie so far apart.
+    columns of the panel.
     """
 
     name: str
@@ -60,23 +60,21 @@ class Slider:
 
     def check(self, value: object) -> int:
         """Return the value as an int; ValueError if the slider cannot stand there."""
-        whole = isinstance(value, Integral) and not isinstance(value, bool)  # NumPy's are, too
-        inside = whole and self.smallest <= value <= self.largest
-        if not inside or (value - self.smallest) % self.step:
-            allowed = f"an integer from {self.smallest} to {self.largest}"
-            allowed += f" in steps of {self.step}" * (self.step > 1)
-            raise ValueError(f"{self.name} must be {allowed}, got {value!r}")
-        return int(value)
+        number = whole(self.name, value, self.smallest, self.largest)
+        if (number - self.smallest) % self.step:
+            allowed = f"from {self.smallest} to {self.largest} in steps of {self.step}"
+            raise ValueError(f"{self.name} must be an integer {allowed}, got {value!r}")
+        return number
 
     def widget(self):
-        """Return an ipywidget with this label and range."""
         import ipywidgets
 
         def to_a_step(_) -> None:  # from a number typed between two of them
             made.value -= (made.value - self.smallest) % self.step
 
-        reach = {"min": self.smallest, "max": self.largest, "step": self.step}
-        made = ipywidgets.IntSlider(**reach, **_look(self.label))
+        made = ipywidgets.IntSlider(
+            min=self.smallest, max=self.largest, step=self.step, **_look(self.label)
+        )
         made.observe(to_a_step, names="value")
         if self.wide:
             made.add_class("cnn-two-columns")
@@ -95,14 +93,10 @@ class Choice:
 
     def check(self, value: object) -> object:
         """Return the option with this value; ValueError if there is none."""
-        for option in self.options.values():
-            if option == value:
-                return option
-        allowed = ", ".join(map(repr, self.options.values()))
-        raise ValueError(f"{self.name} must be one of {allowed}, got {value!r}")
+        one_of(self.name, value, self.options.values())
+        return next(option for option in self.options.values() if option == value)
 
     def widget(self):
-        """Return an ipywidget with this label and these options."""
         import ipywidgets
 
         kind = ipywidgets.ToggleButtons if self.buttons else ipywidgets.Dropdown
@@ -121,13 +115,11 @@ class Line:
     start: str
 
     def check(self, value: object) -> str:
-        """Return the value; ValueError if it is no text."""
         if not isinstance(value, str):
             raise ValueError(f"{self.name} must be a text, got {value!r}")
         return value
 
     def widget(self):
-        """Return an ipywidget with this label that follows each key."""
         import ipywidgets
 
         return ipywidgets.Text(continuous_update=True, **_look(self.label))
@@ -141,17 +133,15 @@ def _look(label: str) -> dict[str, object]:
 class Explorer:
     """Controls over one picture and its sentence: declare `controls` and `view` in a subclass.
 
-    controls: in the order in which they are shown. A subclass with a control of its own kind gives
-        it the fields and methods of `Line`.
+    controls: in the order in which they are shown. A control of another kind has the fields and
+        methods of `Line`.
     view: pure function of the state. It raises `ValueError` with a reason a student understands
         where the state is impossible.
     limits: of the state, returns name -> largest value for those sliders whose range follows the
         others (no entry: the range stays).
 
-    `says` is the sentence, or the reason of a refusal; `refused` tells which.
-
-    Raises:
-        ValueError: for a first value outside its range, or of a control that does not exist.
+    `says` is the sentence, or the reason of a refusal; `refused` tells which. A first value outside
+    its range, or of a control that does not exist, is a ValueError.
     """
 
     controls: tuple[Slider | Choice | Line, ...]
@@ -160,9 +150,8 @@ class Explorer:
     def __init__(self, **first: object) -> None:
         self._named = {control.name: control for control in self.controls}
         self.largest = {c.name: c.largest for c in self.controls if isinstance(c, Slider)}
-        self.says, self.alt, self.refused, self.redraws = "", "", False, 0
         self.picture = ""  # of the last state that was not refused
-        self._widget, self._refresh = None, lambda: None
+        self._widget, self._refresh, self.redraws = None, lambda: None, 0
         given = {name: control.start for name, control in self._named.items()} | first
         later = [name for name, value in given.items() if callable(value)]
         self.state = self._check(**given | {name: self._named[name].smallest for name in later})
@@ -175,29 +164,29 @@ class Explorer:
             replace(self._named[name], largest=largest).check(asked[name])
         self._first = dict(self.state), dict(self.largest)
         self._draw()
-        self.redraws = 0
 
     @staticmethod
     def limits(**state: object) -> Mapping[str, int]:
-        """Return name -> largest value; a subclass says which follow the state."""
         return {}
 
     def move(self, **values: object) -> None:
         """Set controls as a student does, and draw once; a slider past its range is pulled down.
 
-        Raises:
-            ValueError: for a value that the control does not have. Nothing moves then.
+        A value that its control does not have is a ValueError, and nothing moves.
         """
         new = self.state | self._check(**values)
         if new != self.state:
             self.state = new
             self._follow_limits()
-            self._draw()
-            self._refresh()
+            self._redraw()
 
     def reset(self) -> None:
         """Go back to the settings with which the panel began."""
         self.state, self.largest = map(dict, self._first)
+        self._redraw()
+
+    def _redraw(self) -> None:
+        self.redraws += 1
         self._draw()
         self._refresh()
 
@@ -214,7 +203,6 @@ class Explorer:
             self.state[name] = min(self.state[name], largest)
 
     def _draw(self) -> None:
-        self.redraws += 1
         try:
             self.picture, self.says, self.alt = self.view(**self.state)
             self.refused = False
@@ -232,22 +220,18 @@ class Explorer:
 
     def sentence_html(self) -> str:
         """Return the sentence; nothing where the state is refused."""
-        if self.refused:
-            return ""
-        return f'<div class="cnn-says" role="status">{escape(self.says)}</div>'
+        said = f'<div class="cnn-says" role="status">{escape(self.says)}</div>'
+        return "" if self.refused else said
 
     def __repr__(self) -> str:
         return self.says
 
     def _repr_mimebundle_(self, **options):
         """What a notebook stores: the sentence, a still picture, and the live panel."""
-        bundle = self.widget()._repr_mimebundle_(**options)
-        bundle["text/plain"] = self.says
-        bundle["text/html"] = (
-            f'<div class="cnn-explorer cnn-static">{STYLE}{self.picture_html()}'
-            f"{self.sentence_html()}</div>"
-        )
-        return bundle
+        still = f"{STYLE}{self.picture_html()}{self.sentence_html()}"
+        page = f'<div class="cnn-explorer cnn-static">{still}</div>'
+        live = self.widget()._repr_mimebundle_(**options)
+        return live | {"text/plain": self.says, "text/html": page}
 
     def widget(self):
         """Return the panel as an ipywidget; it is made once, and moves as the panel does."""
@@ -259,8 +243,9 @@ class Explorer:
         import ipywidgets
 
         columns = "repeat(auto-fill, minmax(calc(18.7 * var(--cnn-control-size, 14px)), 1fr))"
-        grid = {"display": "grid", "grid_template_columns": columns, "width": "100%"}
-        box = ipywidgets.Box([*controls.values(), reset], layout=grid | {"margin": "0 0 6px 0"})
+        grid = {"display": "grid", "grid_template_columns": columns}
+        grid |= {"width": "100%", "margin": "0 0 6px 0"}
+        box = ipywidgets.Box([*controls.values(), reset], layout=grid)
         box.add_class("cnn-controls")
         return [box, picture, sentence]
 

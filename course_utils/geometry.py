@@ -44,9 +44,7 @@ class ReceptiveField(NamedTuple):
     start: int
 
 
-def _layer(name, row):
-    """One row of numbers as a checked Layer."""
-    kernel, stride, padding, dilation = row
+def _layer(name, kernel, stride, padding, dilation):
     return Layer(
         whole(f"{name}kernel", kernel, 1),
         whole(f"{name}stride", stride, 1),
@@ -63,7 +61,7 @@ def output_size(n, kernel, stride=1, padding=0, dilation=1):
     `padding` zeros are added at *each* end.
     """
     n = whole("n", n, 1)
-    kernel, stride, padding, dilation = _layer("", (kernel, stride, padding, dilation))
+    kernel, stride, padding, dilation = _layer("", kernel, stride, padding, dilation)
     extent, padded = dilation * (kernel - 1) + 1, n + 2 * padding
     if extent > padded:
         dilated = f" with dilation {dilation} covers {extent} units and" if dilation > 1 else ""
@@ -89,10 +87,10 @@ def edges(n, kernel, stride=1, padding=0, dilation=1):
 
 
 def edge_count(n, kernel, stride=1, padding=0, dilation=1):
-    """``len(edges(...))`` without listing them: for each tap, the outputs whose input exists.
+    """``len(edges(...))`` without listing them: the work grows with the kernel, not with n.
 
     Tap t reads a real input when 0 <= o * stride + t * dilation - padding <= n - 1, which bounds
-    the output o on both sides. The work grows with the kernel, not with n.
+    the output o on both sides.
     """
     outputs = output_size(n, kernel, stride, padding, dilation)
     count = 0
@@ -104,22 +102,26 @@ def edge_count(n, kernel, stride=1, padding=0, dilation=1):
     return count
 
 
+_FORMS = {
+    2: "(kernel, stride)",
+    3: "(kernel, stride, dilation)",
+    4: "(kernel, stride, padding, dilation)",
+}
+
+
 def _stack(layers, lengths=(2, 3, 4)):
     """Layers as checked Layer tuples. A row of three has no padding, as receptive fields need."""
-    forms = {2: "(kernel, stride)", 3: "(kernel, stride, dilation)"}
-    forms[4] = "(kernel, stride, padding, dilation)"
-    form = " or ".join(forms[length] for length in lengths)
+    form = " or ".join(_FORMS[length] for length in lengths)
     try:
         rows = [tuple(layer) for layer in layers]
     except TypeError:
         raise ValueError(f"layers must be a list of {form}, got {layers!r}") from None
-    stack = []
     for index, row in enumerate(rows):
         if len(row) not in lengths:
             raise ValueError(f"layers[{index}] must be {form}, got {row!r}")
         row = (*row[:2], 0, row[2]) if len(row) == 3 else row
-        stack.append(_layer(f"layers[{index}] ", Layer(*row)))
-    return stack
+        rows[index] = _layer(f"layers[{index}] ", *Layer(*row))
+    return rows
 
 
 def receptive_fields(layers):
@@ -146,10 +148,7 @@ def receptive_fields(layers):
 
 
 def receptive_field(layers):
-    """Size of the receptive field at the last layer of a stack; 1 for an empty stack.
-
-    The same as ``receptive_fields(layers)[-1].size``; arguments as there.
-    """
+    """Size of the receptive field at the last layer of a stack; 1 for an empty stack."""
     fields = receptive_fields(layers)
     return fields[-1].size if fields else 1
 
@@ -172,15 +171,12 @@ def layer_sizes(n, layers):
 def cone(unit, layers, n, *, level=None):
     """All units that one unit sees, level by level, down to the input.
 
-    unit:   number of the unit on its level.
-    layers: Layer or (kernel, stride, padding, dilation) each, from the input upwards.
-    n:      number of inputs.
-    level:  level of the unit: 0 is the input, i the output of the i-th layer (None: the last).
+    unit, level: the unit's number on its level: 0 is the input, i the output of the i-th layer
+    (None: the last). layers: as for `layer_sizes`. n: number of inputs.
 
     Returns a list of sorted tuples of unit numbers; entry i belongs to level i, so the last entry
-    is ``(unit,)`` and entry 0 holds the inputs. The sets are exact: clipped at the borders, and
-    with the gaps that a stride or a dilation leaves. An entry is empty when a unit sees padding
-    only.
+    is ``(unit,)`` and entry 0 holds the inputs. The sets are exact: clipped at the borders, with
+    the gaps that a stride or a dilation leaves, and empty when a unit sees padding only.
     """
     sizes = layer_sizes(n, layers)
     top = len(sizes) - 1

@@ -12,11 +12,11 @@ A wrong shape, a number out of range and a kernel that does not fit are ValueErr
 import numpy as np
 
 from course_utils.checks import whole
-from course_utils.geometry import output_size
+from course_utils.geometry import edges, output_size
 
 
 def _numbers(name, values, *shape):
-    """`values` as an array of real numbers whose axes are those that `shape` names, none empty."""
+    """`values` as an array of real numbers with the axes that `shape` names, none empty."""
     try:
         array = np.asarray(values.detach() if hasattr(values, "detach") else values)
     except (ValueError, TypeError) as problem:  # rows of unequal length, a type unknown to NumPy
@@ -30,7 +30,6 @@ def _numbers(name, values, *shape):
 
 
 def _filters(w, channels):
-    """Filters (M, C, kh, kw) that fit an image with this many channels."""
     w = _numbers("w", w, "M", "C", "kh", "kw")
     if w.shape[1] != channels:
         raise ValueError(f"w must have {channels} channels as x has, got {w.shape[1]}")
@@ -67,31 +66,25 @@ def conv2d(x, w, *, stride=1, padding=0, dilation=1):
     padded = np.pad(x, ((0, 0), (padding, padding), (padding, padding)))
 
     y = np.zeros((filters, rows, columns), np.result_type(x, w))
-    for m in range(filters):
-        for i in range(rows):
-            for j in range(columns):
-                top, left = i * stride, j * stride
-                bottom = top + dilation * (kh - 1) + 1
-                right = left + dilation * (kw - 1) + 1
-                patch = padded[:, top:bottom:dilation, left:right:dilation]  # (C, kh, kw)
-                y[m, i, j] = np.sum(patch * w[m])
+    for m, i, j in np.ndindex(y.shape):
+        top, left = i * stride, j * stride
+        bottom = top + dilation * (kh - 1) + 1
+        right = left + dilation * (kw - 1) + 1
+        patch = padded[:, top:bottom:dilation, left:right:dilation]  # (C, kh, kw)
+        y[m, i, j] = np.sum(patch * w[m])
     return y
 
 
 def _pooled(x, kernel, stride, padding, pool, dtype):
-    """Apply `pool` to each window of a map padded with NaN or zeros; see `max_pool2d`."""
     kernel = whole("kernel", kernel, 1)
     stride = kernel if stride is None else stride
     padding = whole("padding", padding, 0, kernel // 2)
     rows = output_size(x.shape[1], kernel, stride, padding)
     columns = output_size(x.shape[2], kernel, stride, padding)
     y = np.empty((x.shape[0], rows, columns), dtype)
-    for c in range(x.shape[0]):
-        for i in range(rows):
-            for j in range(columns):
-                top, left = i * stride - padding, j * stride - padding
-                window = x[c, max(top, 0) : top + kernel, max(left, 0) : left + kernel]
-                y[c, i, j] = pool(window)
+    for c, i, j in np.ndindex(y.shape):
+        top, left = i * stride - padding, j * stride - padding
+        y[c, i, j] = pool(x[c, max(top, 0) : top + kernel, max(left, 0) : left + kernel])
     return y
 
 
@@ -130,29 +123,20 @@ def toeplitz(w, input_shape, *, stride=1, padding=0, dilation=1):
     """
     shape = (input_shape,) if np.ndim(input_shape) == 0 else tuple(input_shape)
     if np.ndim(w) == 1 and len(shape) == 1:
-        return _toeplitz1d(_numbers("w", w, "k"), shape[0], stride, padding, dilation)
+        return _bands(_numbers("w", w, "k"), shape[0], stride, padding, dilation)
     if len(shape) != 3:
         raise ValueError(f"input_shape must be n for w (k,), else (C, H, W), got {input_shape!r}")
     channels, height, width = shape
-    w = _filters(w, channels)
-    rows = output_size(height, w.shape[2], stride, padding, dilation)
-    columns = output_size(width, w.shape[3], stride, padding, dilation)
-    # (filter, output row, output column, channel, input row, input column)
-    blocks = np.zeros((len(w), rows, columns, channels, height, width), w.dtype)
-    for m, c, t in np.ndindex(w.shape[:3]):
-        block = _toeplitz1d(w[m, c, t], width, stride, padding, dilation)
-        for i in range(rows):
-            h = i * stride + t * dilation - padding
-            if 0 <= h < height:
-                blocks[m, i, :, c, h, :] = block
-    return blocks.reshape(len(w) * rows * columns, channels * height * width)
+    bands = _bands(_filters(w, channels), width, stride, padding, dilation)  # (M, C, kh, Wo, W)
+    blocks = _bands(np.moveaxis(bands, 2, -1), height, stride, padding, dilation)
+    blocks = blocks.transpose(0, 4, 2, 1, 5, 3)  # (M, C, Wo, W, Ho, H) -> (M, Ho, Wo, C, H, W)
+    return blocks.reshape(-1, channels * height * width)
 
 
-def _toeplitz1d(w, n, stride, padding, dilation):
-    matrix = np.zeros((output_size(n, len(w), stride, padding, dilation), n), w.dtype)
-    for o in range(len(matrix)):
-        for t in range(len(w)):
-            column = o * stride + t * dilation - padding
-            if 0 <= column < n:
-                matrix[o, column] = w[t]
+def _bands(w, n, stride, padding, dilation):
+    """The last axis of `w`, a kernel (..., k), laid out along a matrix: (..., n_out, n)."""
+    k = w.shape[-1]
+    matrix = np.zeros((*w.shape[:-1], output_size(n, k, stride, padding, dilation), n), w.dtype)
+    for i, o in edges(n, k, stride, padding, dilation):
+        matrix[..., o, i] = w[..., (i - o * stride + padding) // dilation]
     return matrix

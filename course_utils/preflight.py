@@ -18,6 +18,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
 from packaging.requirements import Requirement
@@ -28,7 +29,6 @@ from course_utils.drawing.style import BAD, GOOD, INK, MUTED, PAPER
 from course_utils.state import state_dir
 
 DISTRIBUTION = "cnn-architectures-course"
-DISK_SPACE = 1  # GB: data sets fetched on request, exported slides
 
 NO_WIDGETS = (
     "You see this line in place of a button: run the cell. If no button appears then, the page has "
@@ -54,54 +54,78 @@ class Check:
         """Whether there is nothing to do."""
         return not self.remedy
 
+    @property
+    def finding(self) -> str:
+        """What was found as the report says it: in brackets that hold no others."""
+        return f" (found {self.found.replace('(', '').replace(')', '')})" if self.found else ""
+
     def __str__(self) -> str:
-        found = f" (found {_without_parentheses(self.found)})" if self.found else ""
-        todo = f"\n       {self.remedy}" if self.remedy else ""
-        return f"{'OK   ' if self.ok else 'TO DO'}  {self.what}{found}{todo}"
+        todo = "" if self.ok else f"\n       {self.remedy}"
+        return f"{'OK   ' if self.ok else 'TO DO'}  {self.what}{self.finding}{todo}"
 
 
 class Preflight:
     """The report, and, where it is shown, a button that says whether widgets answer.
 
-    ``checks`` holds the lines and ``ok`` says whether all is well. The button counts in the kernel,
-    so a number that rises proves both directions. Without a kernel the report is plain HTML.
+    The button counts in the kernel, so a number that rises proves both directions. Without a kernel
+    the report is plain HTML.
     """
 
     def __init__(self, checks: list[Check]):
-        self.checks = tuple(checks)
-        self.presses = 0
-
-    @property
-    def ok(self) -> bool:
-        """Whether every check passed."""
-        return all(check.ok for check in self.checks)
-
-    def press(self) -> str:
-        """Count a press of the button, and return what the kernel answers, as HTML."""
-        self.presses += 1
-        times = "once" if self.presses == 1 else f"{self.presses} times"
-        return _says(f"OK: the kernel heard you press {times}. Widgets are alive.")
+        self.checks = checks
 
     def widget(self):
         """Return the report with a button, as an ipywidget."""
         import ipywidgets
 
+        presses = count(1)
+
+        def press(_) -> None:
+            number = next(presses)
+            times = "once" if number == 1 else f"{number} times"
+            answer.value = _says(f"OK: the kernel heard you press {times}. Widgets are alive.")
+
         button = ipywidgets.Button(
             description="Press me", tooltip="Check that the kernel answers", button_style="primary"
         )
-        asks = _says("A live button: press it, and the kernel answers here.")
-        answer = ipywidgets.HTML(asks)
-        button.on_click(lambda _: setattr(answer, "value", self.press()))
-        row = ipywidgets.HBox([button, answer])
-        return ipywidgets.VBox([ipywidgets.HTML(_as_html(self.checks)), row])
+        button.on_click(press)
+        answer = ipywidgets.HTML(_says("A live button: press it, and the kernel answers here."))
+        return ipywidgets.VBox([ipywidgets.HTML(self._html()), ipywidgets.HBox([button, answer])])
 
     def __repr__(self) -> str:
-        return "\n".join([*map(str, self.checks), "", _verdict(self.checks)])
+        return "\n".join([*map(str, self.checks), "", self._verdict()])
 
     def _repr_mimebundle_(self, **options):
-        text = _as_html(self.checks) + _says(NO_WIDGETS)
         bundle = self.widget()._repr_mimebundle_(**options)
-        return bundle | {"text/plain": repr(self), "text/html": text}
+        return bundle | {"text/plain": repr(self), "text/html": self._html() + _says(NO_WIDGETS)}
+
+    def _verdict(self) -> str:
+        to_do = sum(not check.ok for check in self.checks)
+        return {0: "All is ready.", 1: "One thing to do."}.get(to_do, f"{to_do} things to do.")
+
+    def _html(self) -> str:
+        return (
+            f'<table style="border-collapse:collapse; color:{INK}; background:{PAPER}">'
+            '<caption style="text-align:left; font-weight:bold; padding:0.3em">'
+            f"{self._verdict()}</caption><tbody>{''.join(map(_row, self.checks))}</tbody></table>"
+        )
+
+
+def _row(check: Check) -> str:
+    cell = "padding:0.15em 0.8em 0.15em 0.3em; text-align:left; vertical-align:top"
+    colour, word = (GOOD, "OK") if check.ok else (BAD, "TO DO")
+    remedy = "" if check.ok else f"<br><strong>{html.escape(check.remedy)}</strong>"
+    return (
+        f'<tr style="background:none"><th scope="row" style="{cell}">'
+        f'<span style="border-left:0.5em solid {colour}; padding-left:0.5em">{word}</span></th>'
+        f'<td style="{cell}">{html.escape(check.what)}'
+        f'<span style="color:{MUTED}">{html.escape(check.finding)}</span>{remedy}</td></tr>'
+    )
+
+
+def _says(text: str) -> str:
+    style = f"color:{INK}; background:{PAPER}; margin:0; padding:0.3em"
+    return f'<p role="status" style="{style}">{html.escape(text)}</p>'
 
 
 def preflight() -> Preflight:
@@ -113,26 +137,32 @@ def preflight() -> Preflight:
     return Preflight([*first, check_answers(), check_disk(), check_widgets()])
 
 
-def check_python(found: str | None = None, required: str = ">=3.11") -> Check:
+def _reinstall() -> str:
+    if (Path(sys.prefix) / "conda-meta").is_dir():
+        return (
+            "Close JupyterLab, run `conda env update -f environment.yml` in the course folder, "
+            "and start it again with `python tools/lab.py`."
+        )
+    return "Close JupyterLab and run `make lab` in the course folder."
+
+
+def check_python(found: str = platform.python_version()) -> Check:
     """Compare Python's version, such as "3.11.7", with what the course needs."""
-    found = found or platform.python_version()
-    if SpecifierSet(required).contains(found, prereleases=True):
-        return Check(f"Python {required}", found)
+    fits = SpecifierSet(">=3.11").contains(found, prereleases=True)
     remedy = (
         "Install Python 3.11 or later from python.org, delete the folder .venv of the course and "
         "run `make lab` again."
     )
-    return Check(f"Python {required}", found, remedy)
+    return Check("Python >=3.11", found, "" if fits else remedy)
 
 
 def check_packages(distribution: str = DISTRIBUTION) -> list[Check]:
     """Compare every package that the course requires with the version that is installed."""
     try:
-        lines = importlib.metadata.requires(distribution) or []
+        requirements = map(Requirement, importlib.metadata.requires(distribution) or [])
     except importlib.metadata.PackageNotFoundError:
         remedy = f"The course is not installed for this Python. {_reinstall()}"
         return [Check("The course's own package", "nothing", remedy)]
-    requirements = map(Requirement, lines)
     needed = [r for r in requirements if r.marker is None or r.marker.evaluate({"extra": ""})]
     return [check_package(r) for r in sorted(needed, key=lambda r: r.name)]
 
@@ -177,21 +207,19 @@ def check_data() -> list[Check]:
         names = sorted(data_files.manifest())
     except data_files.DataFileError as error:
         return [Check("Data files", remedy=str(error))]
-    return [_check_file(name) for name in names]
-
-
-def _check_file(name: str) -> Check:
-    try:
-        size = len(data_files.read_verified(name))
-    except data_files.DataFileError as error:
-        return Check(f"Data file {name}", remedy=str(error))
-    return Check(f"Data file {name}, {size:,} bytes, checksum as in the manifest")
+    checks = []
+    for name in names:
+        try:
+            size = len(data_files.read_verified(name))
+            checks.append(Check(f"Data file {name}, {size:,} bytes, checksum as in the manifest"))
+        except data_files.DataFileError as error:
+            checks.append(Check(f"Data file {name}", remedy=str(error)))
+    return checks
 
 
 def check_answers() -> Check:
-    """Write, read and remove a file in the directory where quiz answers are kept."""
-    what = "Your answers can be stored"
-    folder = "The folder for answers"
+    """Write and remove a file in the directory where quiz answers are kept."""
+    folder, remedy = "The folder for answers", ""
     try:
         folder = state_dir()
         folder.mkdir(parents=True, exist_ok=True)
@@ -203,16 +231,18 @@ def check_answers() -> Check:
             f"{folder} cannot be written ({error.strerror or error}). Make it writable, or name "
             "another with the environment variable CNN_COURSE_STATE before you start JupyterLab."
         )
-        return Check(what, remedy=remedy)
-    return Check(what)
+    return Check("Your answers can be stored", remedy=remedy)
 
 
 def check_disk(free: float | None = None) -> Check:
-    """Compare the free disk space at the course, in GB, with what the course may need."""
+    """Compare the free disk space at the course, in GB, with the 1 GB the course may need.
+
+    That is for data sets fetched on request and exported slides.
+    """
     if free is None:
         free = shutil.disk_usage(data_files.DATA.parent).free / 1e9
-    what = f"Free disk space, at least {DISK_SPACE} GB"
-    if free >= DISK_SPACE:
+    what = "Free disk space, at least 1 GB"
+    if free >= 1:
         return Check(what)  # how much more differs from hour to hour: a rerun would change it
     return Check(what, f"{free:,.1f} GB", "Make room, or the larger data sets will not fit.")
 
@@ -229,53 +259,6 @@ def check_widgets() -> Check:
     opened = probe.comm is not None and bool(probe.comm.comm_id)
     probe.close()
     return Check(what) if opened else Check(what, remedy=f"No channel was opened. {_reinstall()}")
-
-
-def _reinstall() -> str:
-    if (Path(sys.prefix) / "conda-meta").is_dir():
-        return (
-            "Close JupyterLab, run `conda env update -f environment.yml` in the course folder, "
-            "and start it again with `python tools/lab.py`."
-        )
-    return "Close JupyterLab and run `make lab` in the course folder."
-
-
-def _verdict(checks: tuple[Check, ...]) -> str:
-    to_do = sum(not check.ok for check in checks)
-    if not to_do:
-        return "All is ready."
-    return "One thing to do." if to_do == 1 else f"{to_do} things to do."
-
-
-def _without_parentheses(text: str) -> str:
-    return text.replace("(", "").replace(")", "")
-
-
-def _as_html(checks: tuple[Check, ...]) -> str:
-    rows = "".join(map(_row, checks))
-    return (
-        f'<table style="border-collapse:collapse; color:{INK}; background:{PAPER}">'
-        '<caption style="text-align:left; font-weight:bold; padding:0.3em">'
-        f"{_verdict(checks)}</caption><tbody>{rows}</tbody></table>"
-    )
-
-
-def _row(check: Check) -> str:
-    cell = "padding:0.15em 0.8em 0.15em 0.3em; text-align:left; vertical-align:top"
-    colour, word = (GOOD, "OK") if check.ok else (BAD, "TO DO")
-    found = f" (found {html.escape(_without_parentheses(check.found))})" if check.found else ""
-    remedy = "" if check.ok else f"<br><strong>{html.escape(check.remedy)}</strong>"
-    return (
-        f'<tr style="background:none"><th scope="row" style="{cell}">'
-        f'<span style="border-left:0.5em solid {colour}; padding-left:0.5em">{word}</span></th>'
-        f'<td style="{cell}">{html.escape(check.what)}<span style="color:{MUTED}">{found}</span>'
-        f"{remedy}</td></tr>"
-    )
-
-
-def _says(text: str) -> str:
-    style = f"color:{INK}; background:{PAPER}; margin:0; padding:0.3em"
-    return f'<p role="status" style="{style}">{html.escape(text)}</p>'
 
 
 # ---------------------------------------------------------------------------------------------
@@ -308,11 +291,8 @@ def _show(shell, kind, error, trace, tb_offset=None) -> None:
 def advice(name: str, sources: list[str], run: list[str]) -> str:
     """Return what to do about a missing name, or "" if no cell above makes it and waits to be run.
 
-    Args:
-        name: the one that is not defined.
-        sources: the code cells of the notebook, in order.
-        run: what was run since the kernel started, the cell that failed last. Where that one is
-            none of `sources`, all of them count as above it.
+    sources: the code cells of the notebook, in order. run: what was run since the kernel started,
+    the cell that failed last. Where that one is none of `sources`, all count as above it.
     """
     *before, current = [source.strip() for source in run]
     cells = [source.strip() for source in sources]

@@ -1,5 +1,7 @@
 """The palette, the elements that every diagram is made of, and plots with their texts."""
 
+import base64
+import io
 import itertools
 import math
 import struct
@@ -95,6 +97,15 @@ def test_text_and_box_are_elements_with_a_look():
     look = {"fill": style.tint(style.INPUT, 0.5), "stroke": style.INPUT, "rx": 3, "stroke_width": 4}
     made = svg.box(0, 0, 5, 6, style.INPUT, 0.5, stroke_width=4)
     assert made == svg.rect(0, 0, 5, 6, **look)
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 3), (5, 3, 3), (5, 3)])
+def test_a_picture_holds_the_pixels_it_was_given(shape):
+    pixels = np.random.RandomState(0).uniform(-0.2, 1.2, shape)
+    address = ET.fromstring(svg.picture(0, 0, 10, 10, pixels)).get("href")
+    data = base64.b64decode(address.removeprefix("data:image/png;base64,"))
+    given = pyplot.imread(io.BytesIO(data))
+    np.testing.assert_allclose(given, pixels.clip(0, 1), atol=0.5 / 255 + 1e-6)
 
 
 def test_an_arrow_ends_at_its_tip_with_two_equal_barbs_and_a_line_stops_before_units():

@@ -20,20 +20,8 @@ def counted(build, name="x", shape=(3, 224, 224)):
 
 @pytest.fixture(scope="module")
 def three():
-    return [
-        counted(lambda: VGG("E"), "VGG-19"),
-        counted(lambda: ResNet(34, residual=False), "plain-34"),
-        counted(lambda: ResNet(34, "A"), "ResNet-34"),
-    ]
-
-
-def bars(diagram):
-    """(title, left, top, width, height) of each bar."""
-    found = []
-    for rect in ET.fromstring(diagram.svg).iter(f"{SVG}rect"):
-        if (title := rect.findtext(f"{SVG}title")) is not None:
-            found.append((title, *(float(rect.get(k)) for k in ("x", "y", "width", "height"))))
-    return found
+    plain = counted(lambda: ResNet(34, residual=False), "plain-34")
+    return [counted(lambda: VGG("E"), "VGG-19"), plain, counted(lambda: ResNet(34, "A"), "R-34")]
 
 
 def test_main_path_is_the_papers_depth_and_its_kernels_the_models():
@@ -46,12 +34,12 @@ def test_main_path_is_the_papers_depth_and_its_kernels_the_models():
     assert len(layers) == 19
     for layer in layers:
         module = model.get_submodule(layer.name)
-        if isinstance(module, nn.Conv2d):
-            assert (layer.kernel, layer.maps) == (module.kernel_size[0], module.out_channels)
-            assert layer.label == f"{layer.kernel}×{layer.kernel}, {layer.maps}"
+        assert layer.dense == isinstance(module, nn.Linear)
+        if layer.dense:
+            assert layer.label == f"fc {module.out_features:,}"
         else:
-            assert (layer.kernel, layer.maps) == (0, module.out_features)
-            assert layer.label == f"fc {layer.maps:,}"
+            kernel = module.kernel_size[0]
+            assert layer.label == f"{kernel}×{kernel}, {module.out_channels}"
 
 
 @pytest.mark.parametrize(
@@ -62,35 +50,33 @@ def test_dotted_shortcuts_are_those_with_more_than_the_identity(
     depth, option, count, dotted, around
 ):
     found = shortcuts(counted(lambda: ResNet(depth, option)))
-    assert len(found) == count and sum(not one.identity for one in found) == dotted
-    assert [one.first for one in found] == list(range(1, 1 + around * count, around))
-    assert all(one.last - one.first == around - 1 for one in found)
+    firsts = range(1, 1 + around * count, around)
+    assert [one[:2] for one in found] == [(first, first + around - 1) for first in firsts]
+    assert sum(not identity for *_, identity in found) == dotted
 
 
 @pytest.mark.parametrize(("measure", "unit"), [("macs", "multiply-adds"), ("parameters",) * 2])
 def test_the_area_of_a_bar_is_the_cost_of_its_layer(three, measure, unit):
     layers = [layer for one in three for layer in main_path(one)]
     diagram = networks_to_scale(three, measure=measure)
-    drawn = bars(diagram)
+    rects = [r for r in ET.fromstring(diagram.svg).iter(f"{SVG}rect") if len(r)]
+    drawn = [(r[0].text, *(float(r.get(k)) for k in ("x", "width", "height"))) for r in rects]
     tallest = max(getattr(layer, measure) for layer in layers)
-    for layer, (title, _, _, width, height) in zip(layers, drawn, strict=True):
+    end = 0
+    for layer, (title, left, width, height) in zip(layers, drawn, strict=True):
         cost = getattr(layer, measure)
         assert title == f"{layer.name}: {layer.label}, {cost:,} {unit}"
         assert height == pytest.approx(max(92 * cost / tallest, 0.8), abs=0.06)
-        assert width == pytest.approx(drawn[0][3], abs=0.11)  # equal widths: heights compare
-    for (_, left, _, width, _), (_, after, *_) in zip(drawn, drawn[1:], strict=False):
-        assert after >= left + width - 0.15 or after < 300  # side by side, or the next network
+        assert width == pytest.approx(drawn[0][2], abs=0.11)  # equal widths: heights compare
+        assert left >= end - 0.15 or left < 300  # side by side, or the next network
+        end = left + width
     # On a slide a picture is 430 of 720 pixels high at most, and 1.2 times as wide as drawn.
     assert float(ET.fromstring(diagram.svg).get("viewBox").split()[-1]) <= 440
 
 
-def test_alt_text_carries_the_numbers(three):
+def test_numbers_are_said_and_small_ones_written_exactly(three):
     alt = networks_to_scale(three).alt
     assert "VGG-19: 19 layers with weights, 19,632,062,464 multiply-adds." in alt
     assert "16 shortcuts, 3 of them dotted, 3,644,493,824 multiply-adds." in alt
-
-
-def test_totals_are_written_in_words_and_small_ones_exactly():
     small = counted(lambda: nn.Sequential(nn.Conv2d(1, 2, 3)), "small", (1, 8, 8))
-    svg = networks_to_scale([small], measure="parameters").svg
-    assert ">20</text>" in svg and "0.0 million" not in svg
+    assert ">20</text>" in networks_to_scale([small], measure="parameters").svg

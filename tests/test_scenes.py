@@ -15,7 +15,7 @@ def test_the_same_seed_gives_the_same_scenes_and_another_seed_others():
     assert one.min() >= 0 and one.max() <= 1
 
 
-@pytest.mark.parametrize("size", [24, 32, 48, 128])
+@pytest.mark.parametrize("size", [24, 128])
 def test_any_size_shows_the_same_scene(size):
     beach = scenes.sample(4, seed=1)
     here, there = (scenes.draw(beach, n).mean(axis=(2, 3)) for n in (size, 64))
@@ -30,9 +30,7 @@ def test_scenes_do_not_depend_on_those_drawn_with_them():
         np.testing.assert_allclose(together[k], alone, atol=1e-5)
 
 
-@pytest.mark.parametrize(
-    ("share", "count"), [(0, 0), (1, 40), (0.3, 12), (0.51, 20), (np.float64(0.3), 12)]
-)
+@pytest.mark.parametrize(("share", "count"), [(0, 0), (1, 40), (0.51, 20), (np.float64(0.3), 12)])
 def test_exactly_the_share_asked_for_shows_a_gull(share, count):
     assert scenes.sample(40, seed=3, share=share).present.sum() == count
 
@@ -74,16 +72,12 @@ def test_a_gull_moves_by_pixels_and_by_parts_of_them():
     assert 0 < max(steps) < 0.2
 
 
-def test_there_is_one_object_more_where_the_gull_is_missing():
+def test_there_is_one_object_more_where_the_gull_is_missing_and_each_stands_where_it_belongs():
     beach = scenes.sample(4000, seed=0)
     objects, present = (beach.kind > 0).sum(axis=1), beach.present
     assert set(objects[present]) == {1, 2} and set(objects[~present]) == {2, 3}
     assert objects[~present].mean() - objects[present].mean() == pytest.approx(1, abs=0.06)
     assert set(np.unique(beach.kind)) == set(range(len(scenes.KINDS)))
-
-
-def test_objects_stand_where_they_belong():
-    beach = scenes.sample(500, seed=0)
     above = beach.object_y < beach.horizon[:, None]
     flying = np.isin(beach.kind, (scenes.KINDS.index("kite"), scenes.KINDS.index("balloon")))
     assert above[flying].all() and not above[(beach.kind > 0) & ~flying].any()
@@ -108,7 +102,7 @@ def test_every_object_takes_as_much_of_each_colour_as_a_gull():
     gull = paint(scenes._gull(scenes.sample(30, seed=0, share=1.0)))
     for kind in scenes.KINDS[1:]:
         parts = list(scenes._placed(kind, np.ones(30, np.float32)))
-        amounts = paint(parts) * scenes._SHAPES[kind][0] ** 2
+        amounts = paint(parts) * scenes._SCALES[kind] ** 2
         assert (np.abs(amounts - gull) < [0.04, 0.04, 0.018, 0.004]).all(), kind
 
 

@@ -7,14 +7,17 @@ import os
 import re
 import signal
 import threading
+from xml.etree import ElementTree
 
+import ipywidgets
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
-from course_utils import datasets, training
+from course_utils import datasets
 from course_utils.training import Evaluation, History, TrainingDiverged, evaluate, fit
+from course_utils.training import history as shown_as
 
 SGD = functools.partial(torch.optim.SGD, momentum=0.9)
 
@@ -57,17 +60,19 @@ def equal_weights(a, b):
     return all(torch.equal(x, y) for x, y in pairs)
 
 
-def by_hand(model, data, *, epochs, lr, batch_size, seed, optimizer=torch.optim.Adam):
+def by_hand(model, data, sizes, *, epochs=1, seed=0, optimizer=torch.optim.Adam, stop=None):
     """The loop without anything around it; returns loss per step and right answers per epoch."""
     images, labels = data
-    optimiser = optimizer(model.parameters(), lr=lr)
+    optimiser = optimizer(model.parameters(), lr=0.01)
     order_of = torch.Generator().manual_seed(seed)
     torch.manual_seed(seed)
     model.train()
     losses, right = [], []
     for _ in range(epochs):
         right.append(0)
-        for batch in torch.randperm(len(images), generator=order_of).split(batch_size):
+        for batch in torch.randperm(len(images), generator=order_of).split(sizes):
+            if len(losses) == stop:
+                break
             scores = model(images[batch])
             loss = nn.functional.cross_entropy(scores, labels[batch])
             optimiser.zero_grad()
@@ -84,9 +89,9 @@ def by_hand(model, data, *, epochs, lr, batch_size, seed, optimizer=torch.optim.
 def test_the_weights_are_those_of_a_loop_by_hand(optimizer, dropout, norm, batch_size):
     data = made_data()
     expected, model = small_net(dropout, norm), small_net(dropout, norm)
-    options = dict(epochs=3, lr=0.01, batch_size=batch_size, seed=4, optimizer=optimizer)
-    losses, right = by_hand(expected, data, **options)
-    history = fit(model, data, **options)
+    options = dict(epochs=3, seed=4, optimizer=optimizer)
+    losses, right = by_hand(expected, data, batch_size, **options)
+    history = fit(model, data, batch_size=batch_size, lr=0.01, **options)
     assert equal_weights(expected, model)
     assert history.step_loss == pytest.approx(losses, rel=1e-6)
     assert history.train_accuracy == [count / 70 for count in right]
@@ -104,13 +109,7 @@ def test_a_lone_last_example_joins_the_batch_before_it_where_batches_are_normali
     model, expected = dense_net(), dense_net()
     history = fit(model, data, epochs=2, lr=0.01, batch_size=32)
     assert (history.steps, len(history.step_loss)) == (2, 4)
-    optimiser = torch.optim.Adam(expected.parameters(), lr=0.01)
-    order_of = torch.Generator().manual_seed(0)
-    for _ in range(2):
-        for batch in torch.randperm(65, generator=order_of).split([32, 33]):
-            optimiser.zero_grad()
-            nn.functional.cross_entropy(expected(data[0][batch]), data[1][batch]).backward()
-            optimiser.step()
+    by_hand(expected, data, [32, 33], epochs=2)
     assert equal_weights(model, expected)
     assert fit(small_net(), data, epochs=1, lr=0.01, batch_size=32).steps == 3
 
@@ -128,20 +127,27 @@ def test_class_numbers_of_any_integer_type_work(kind, loss):
     assert evaluate(model, data, loss=loss).accuracy == history.test_accuracy[0] > 0
 
 
-def test_labels_that_cross_entropy_leaves_out_and_probabilities_work():
-    images, labels = made_data()
-    ignoring = nn.CrossEntropyLoss(ignore_index=7)
-    for label, loss in ((-100, nn.functional.cross_entropy), (7, ignoring)):
-        labels[:9] = label
-        assert len(fit(small_net(), (images, labels), epochs=1, lr=0.01, loss=loss)) == 1
-    shares = torch.full((70, 3), 1 / 3)
-    assert len(fit(small_net(), (images, shares), epochs=1, lr=0.01)) == 1
+IMAGES, LABELS = made_data(10)
+LEFT_OUT = torch.tensor([7] * 5 + [2, 1, 0, 1, 2])
 
 
-def test_integer_input_may_be_what_a_model_wants():
-    words = nn.Sequential(nn.Embedding(9, 4), nn.Flatten(), nn.Linear(8, 3))
-    data = torch.randint(9, (20, 2)), torch.randint(3, (20,))
-    assert len(fit(words, data, epochs=1, lr=0.01)) == 1
+@pytest.mark.parametrize(
+    ("data", "options"),
+    [
+        ((IMAGES, LEFT_OUT), {"loss": nn.CrossEntropyLoss(ignore_index=7)}),
+        ((IMAGES, LEFT_OUT.where(LEFT_OUT < 7, -100)), {}),
+        ((IMAGES, torch.full((10, 3), 1 / 3)), {}),  # probabilities
+        (
+            (torch.randint(9, (20, 2)), torch.randint(3, (20,))),
+            {"model": nn.Sequential(nn.Embedding(9, 4), nn.Flatten(), nn.Linear(8, 3))},
+        ),
+    ],
+    ids=["left out", "left out by default", "probabilities", "integers are what the model wants"],
+)
+def test_data_of_other_kinds_train(data, options):
+    assert (
+        len(fit(**{"model": small_net(), "train": data, "epochs": 1, "lr": 0.01, **options})) == 1
+    )
 
 
 @pytest.mark.parametrize("batch_size", [1, 7, 256])
@@ -155,7 +161,10 @@ def test_evaluate_counts_as_by_hand(batch_size):
     right = sum(int(s.argmax()) == int(y) for s, y in zip(scores, labels, strict=True))
     losses = [-s.log_softmax(0)[y].item() for s, y in zip(scores, labels, strict=True)]
     model.train()
+    model[0].weight.grad = torch.full_like(model[0].weight, 3.0)
+    before = copy.deepcopy(model)
     measured = evaluate(model, (images, labels), batch_size=batch_size)
+    assert equal_weights(model, before) and (model[0].weight.grad == 3).all()
     assert measured.accuracy == right / 70 and 0 < right < 70
     assert measured.error == 1 - right / 70
     assert measured.loss == pytest.approx(sum(losses) / 70, rel=1e-5)
@@ -182,9 +191,8 @@ def test_it_learns_real_digits():
     train, test = datasets.digits()
     torch.manual_seed(0)
     model = nn.Sequential(nn.Flatten(), nn.Linear(64, 32), nn.ReLU(), nn.Linear(32, 10))
-    history = fit(model, train, test, epochs=15, lr=0.01)
-    assert history.test_accuracy[-1] > 0.93
-    assert history.train_loss[-1] < 0.2 * history.train_loss[0]
+    past = fit(model, train, test, epochs=15, lr=0.01)
+    assert past.test_accuracy[-1] > 0.93 and past.train_loss[-1] < 0.2 * past.train_loss[0]
 
 
 def test_the_seed_decides_and_the_global_state_stays():
@@ -218,15 +226,6 @@ def test_every_module_keeps_its_mode(training):
     assert [module.training for module in model.modules()] == modes
 
 
-def test_evaluate_leaves_model_and_gradients_alone():
-    model = small_net(0.5, True)
-    model[0].weight.grad = torch.full_like(model[0].weight, 3.0)
-    before = copy.deepcopy(model)
-    evaluate(model, made_data())
-    assert equal_weights(model, before)
-    assert torch.equal(model[0].weight.grad, torch.full_like(model[0].weight, 3.0))
-
-
 def test_frozen_parameters_stay():
     model = small_net()
     model[0].requires_grad_(False)
@@ -235,34 +234,34 @@ def test_frozen_parameters_stay():
     assert torch.equal(model[0].weight, frozen) and not torch.equal(model[6].weight, free)
 
 
-def test_other_losses_and_outputs():
+def test_other_losses():
     images, _ = made_data()
     means = images.mean(dim=(1, 2, 3))[:, None]
     model = nn.Sequential(nn.Flatten(), nn.Linear(64, 1))
-    history = fit(model, (images, means), epochs=30, lr=0.01, loss=nn.functional.mse_loss)
-    assert history.train_loss[-1] < 0.2 * history.train_loss[0]
-    assert math.isnan(history.train_accuracy[-1])
-    assert "error" not in repr(history) and "nan" not in history._repr_html_()
+    past = fit(model, (images, means), epochs=30, lr=0.01, loss=nn.functional.mse_loss)
+    assert past.train_loss[-1] < 0.2 * past.train_loss[0]
+    assert math.isnan(past.train_accuracy[-1])
 
-    class Two(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.net = small_net()
 
-        def forward(self, x):
-            scores = self.net(x)
-            return (scores, scores * 2) if self.training else scores
+class Two(nn.Sequential):
+    """Puts out a tuple while it is trained, as an Inception network does."""
 
+    def forward(self, x):
+        scores = super().forward(x)
+        return (scores, -scores) if self.training else scores
+
+
+def test_of_several_outputs_the_first_counts_for_the_accuracy():
     data = made_data()
 
-    def first(outputs, labels):
-        outputs = outputs[0] if isinstance(outputs, tuple) else outputs
-        return nn.functional.cross_entropy(outputs, labels)
+    def of_first(outputs, labels):
+        scores = outputs[0] if isinstance(outputs, tuple) else outputs
+        return nn.functional.cross_entropy(scores, labels)
 
-    two, one = Two(), small_net()
-    history = fit(two, data, data, epochs=1, lr=0.01, loss=first)
-    assert history.train_accuracy == fit(one, data, epochs=1, lr=0.01).train_accuracy
-    assert equal_weights(two.net, one)
+    two, one = Two(small_net()), small_net()
+    past = fit(two, data, data, epochs=1, lr=0.01, loss=of_first)
+    assert past.train_accuracy == fit(one, data, epochs=1, lr=0.01).train_accuracy
+    assert equal_weights(two[0], one)
 
 
 # Stopped on the way
@@ -287,14 +286,21 @@ def interrupt():
     signal.raise_signal(signal.SIGINT)
 
 
+def interrupt_from_another_process():
+    os.kill(os.getpid(), signal.SIGINT)
+
+
 def raise_interrupt():
     raise KeyboardInterrupt
 
 
 @pytest.mark.parametrize(
     ("stop", "complete"),
-    [(interrupt, 7), (raise_interrupt, 6)],
-    ids=["the stop button: this step is completed", "raised within the step: it never was"],
+    [
+        (interrupt, 7),  # the stop button: this step is completed
+        (interrupt_from_another_process, 7),
+        (raise_interrupt, 6),  # raised within the step, which never was
+    ],
 )
 def test_an_interrupt_leaves_a_model_between_two_steps(stop, complete):
     data = made_data()  # 5 steps an epoch
@@ -306,15 +312,8 @@ def test_an_interrupt_leaves_a_model_between_two_steps(stop, complete):
     assert len(history) == len(history.test_loss) == 1 and len(history.step_loss) == 5
     assert repr(history).startswith(f"Interrupted {history.interrupted}. After 1 epoch of 5 steps:")
     assert not model.training and not any(m.training for m in model.modules())
-    # The weights are exactly those after so many steps.
     twin = small_net()
-    optimiser = torch.optim.Adam(twin.parameters(), lr=0.01)
-    order_of = torch.Generator().manual_seed(0)
-    batches = [b for _ in range(2) for b in torch.randperm(70, generator=order_of).split(16)]
-    for batch in batches[:complete]:
-        optimiser.zero_grad()
-        nn.functional.cross_entropy(twin(data[0][batch]), data[1][batch]).backward()
-        optimiser.step()
+    by_hand(twin, data, 16, epochs=2, stop=complete)
     assert equal_weights(twin, model.net)
     # And both are of use: evaluated, trained further.
     assert 0 <= evaluate(model, data).accuracy <= 1
@@ -331,14 +330,6 @@ def test_a_second_interrupt_does_not_wait():
     assert history.interrupted == "in epoch 1 of 2, after 0 of 2 steps"
     assert repr(history) == f"Interrupted {history.interrupted}. No epoch was completed."
     assert "<svg" in history._repr_html_()
-
-
-def test_an_interrupt_from_another_process_arrives():
-    def press():
-        os.kill(os.getpid(), signal.SIGINT)
-
-    history = fit(Stops(small_net(), 3, press), made_data(), epochs=50, lr=0.01)
-    assert history.interrupted and len(history) < 3
 
 
 def test_another_error_is_not_swallowed_and_cleans_up():
@@ -389,9 +380,6 @@ def test_a_learning_rate_far_too_high_diverges():
 
 
 # Arguments
-
-
-IMAGES, LABELS = made_data(10)
 
 
 @pytest.mark.parametrize(
@@ -476,114 +464,107 @@ def test_a_gpu_is_used_alike():
 # What is shown
 
 
-def a_history(**changes):
-    values = dict(
-        epochs=2,
-        steps=3,
-        tested=True,
-        step_loss=[2.0, 1.0, 0.6, 0.5, 0.4, 0.3],
-        train_loss=[1.2, 0.4],
-        train_accuracy=[0.5, 0.875],
-        test_loss=[1.1, 0.5],
-        test_accuracy=[0.4, 0.75],
-    )
-    return History(**{**values, **changes})
+TWO_EPOCHS = dict(
+    step_loss=[2.0, 1.0, 0.6, 0.5, 0.4, 0.3], train_loss=[1.2, 0.4], train_accuracy=[0.5, 0.875]
+)
+TESTED = dict(test_loss=[1.1, 0.5], test_accuracy=[0.4, 0.75])
+NO_CLASSES = dict(train_accuracy=[math.nan] * 2, test_accuracy=[math.nan] * 2)
 
 
-def test_the_text_of_a_history():
-    expected = (
-        "After 2 epochs of 3 steps: training loss 0.400, training error 12.5 %, test error 25.0 %."
-    )
-    assert repr(a_history()) == expected
-    assert repr(a_history(name="dense head")) == f"dense head. {expected}"
-    untested = a_history(tested=False, test_loss=[], test_accuracy=[])
-    assert repr(untested) == expected.replace(", test error 25.0 %", "")
-    assert f'aria-label="Curves. {expected}"' in a_history()._repr_html_()
+@pytest.mark.parametrize(
+    ("lists", "expected"),
+    [
+        (TWO_EPOCHS, "After 2 epochs of 3 steps: training loss 0.400, training error 12.5 %."),
+        (
+            TWO_EPOCHS | TESTED | {"name": "a < b", "interrupted": "in epoch 3"},
+            "a < b. Interrupted in epoch 3. After 2 epochs of 3 steps: training loss 0.400, "
+            "training error 12.5 %, test error 25.0 %.",
+        ),
+        (
+            TWO_EPOCHS | TESTED | NO_CLASSES,
+            "After 2 epochs of 3 steps: training loss 0.400, test loss 0.500.",
+        ),
+        ({"interrupted": "at once"}, "Interrupted at once. No epoch was completed."),
+    ],
+)
+def test_the_text_of_a_history(lists, expected):
+    past = History(2, 3, **lists)
+    assert repr(past) == expected
+    html = ElementTree.fromstring(f"<p>{past._repr_html_()}</p>")
+    assert html.find("*").get("aria-label") == f"Curves. {expected}"
+    assert html.find("div").text == expected
+    assert "nan" not in past._repr_html_()
 
 
-def paths(svg):
-    """The points of every curve drawn, as pixels."""
-    found = re.findall(r'<path d="M([^"]*)" fill="none" stroke="[^"]*" stroke-width', svg)
-    return [[tuple(map(float, p.split())) for p in line.split("L")] for line in found]
+def curves(*arguments):
+    """The points of every curve: shares of the width and of the height of its frame."""
+    svg = ElementTree.fromstring(shown_as.curves(*arguments))
+    paths = [p for p in svg.iter("{http://www.w3.org/2000/svg}path") if p.get("stroke-linecap")]
+    lines = [[tuple(map(float, p.split())) for p in path.get("d")[1:].split("L")] for path in paths]
+    return [
+        [pytest.approx(((x - left) / 300, (178 - y) / 150), abs=1e-3) for x, y in line]
+        for line, left in zip(lines, (52, 422, 422), strict=False)
+    ]
 
 
 def test_the_curves_show_the_numbers():
-    loss, train, test = paths(a_history()._repr_html_())
-    assert [x for x, _ in loss] == pytest.approx([52 + 50 * step for step in range(1, 7)], abs=0.1)
-    heights = [178 - y for _, y in loss]
-    assert heights == pytest.approx([75 * v for v in (2.0, 1.0, 0.6, 0.5, 0.4, 0.3)], abs=0.1)
+    loss, train, test = curves(History(2, 3, **TWO_EPOCHS, **TESTED), [2, 1, 0.5])
+    assert loss == [(1 / 6, 1), (2 / 6, 0.5), (3 / 6, 0.25)]  # three of six steps are done
     # Errors 50 and 12.5 % in training, 60 and 25 % in the test; 60 % is the top of the frame.
-    assert [178 - y for _, y in train] == pytest.approx([125, 31.25], abs=0.1)
-    assert [178 - y for _, y in test] == pytest.approx([150, 62.5], abs=0.1)
+    assert train == [(0.5, 50 / 60), (1, 12.5 / 60)]
+    assert test == [(0.5, 1), (1, 25 / 60)]
 
 
 def test_long_curves_are_averaged():
-    losses = [float(step) for step in range(1, 1001)]
-    (loss,) = paths(training._curves(History(1, 1000), losses))
+    (loss,) = curves(History(1, 1000), [float(step) for step in range(1, 1001)])
     assert len(loss) == math.ceil(1000 / 9) <= 120
-    assert loss[0] == pytest.approx((52 + 5 / 1000 * 300, 178 - 5 / 996 * 150), abs=0.11)
-
-
-class Screen:
-    """Stands for the notebook's display: keeps what is shown."""
-
-    def __init__(self, monkeypatch):
-        self.shown = []
-        monkeypatch.setattr("IPython.get_ipython", lambda: type("Shell", (), {"kernel": 1})())
-        monkeypatch.setattr(
-            "IPython.display.display", lambda bundle, raw: self.shown.append((bundle, raw))
-        )
+    assert (loss[0], loss[1]) == ((5 / 1000, 5 / 996), (14 / 1000, 14 / 996))
 
 
 def test_the_live_view_follows_and_leaves_one_line(monkeypatch):
-    pytest.importorskip("IPython")
-    screen = Screen(monkeypatch)
-    monkeypatch.setattr(training, "_PERIOD", 0.0)
-    views = []
-    made = training._LiveView.__init__
+    shown, bars, pictures = [], [], []
+    monkeypatch.setattr("IPython.get_ipython", lambda: type("Shell", (), {"kernel": 1})())
+    monkeypatch.setattr("IPython.display.display", lambda bundle, raw: shown.append(bundle))
+    monkeypatch.setattr(shown_as, "_PERIOD", 0.0)
+    boxes = []
+    vbox = ipywidgets.VBox
 
-    def remembered(self, *arguments):
-        made(self, *arguments)
-        views.append((self, self.bar, self.picture))
+    def made(children):
+        line, bar, picture = children
+        bar.observe(lambda change: bars.append(change.new), "value")
+        picture.observe(lambda change: pictures.append((line.value, change.new)), "value")
+        boxes.append(vbox(children))
+        return boxes[-1]
 
-    states = []
-    followed = training._LiveView.follow
-
-    def watched(self, seen):
-        followed(self, seen)
-        states.append((self.bar.value, self.line.value, self.picture.value))
-
-    monkeypatch.setattr(training._LiveView, "__init__", remembered)
-    monkeypatch.setattr(training._LiveView, "follow", watched)
+    monkeypatch.setattr("ipywidgets.VBox", made)
     data = made_data()
-    expected = small_net()
-    fit(expected, data, data, epochs=2, lr=0.01, batch_size=16, live=False)
-    assert not views and not screen.shown
-    model = small_net()
-    # A notebook is attached.
-    history = fit(model, data, data, epochs=2, lr=0.01, batch_size=16, name="5 < 7")
+    expected, model = small_net(), small_net()
+    options = dict(epochs=2, lr=0.01, batch_size=16)
+    fit(expected, data, data, **options, live=False)
+    assert not boxes and not shown
+    past = fit(model, data, data, **options, name="5 < 7")  # a notebook is attached
     assert equal_weights(expected, model)
-    ((bundle, raw),) = screen.shown
-    assert raw and bundle["text/plain"] == "Training of 5 < 7: 2 epochs of 5 steps."
+    ((bundle,), (box,)) = shown, boxes
+    assert bundle["text/plain"] == "Training of 5 < 7: 2 epochs of 5 steps."
     assert "Training of 5 &lt; 7: 2 epochs of 5 steps." in bundle["text/html"]
-    assert [bar for bar, _, _ in states] == list(range(1, 11))
-    assert "5 &lt; 7. Epoch 2 of 2, loss" in states[-1][1]
-    assert all(picture.startswith("<svg") for _, _, picture in states)
-    ((view, bar, picture),) = views
-    assert view.box.children == (view.line,) and bar.comm is None and picture.comm is None
-    assert repr(history).replace("<", "&lt;") in view.line.value
+    assert box.model_id == bundle["application/vnd.jupyter.widget-view+json"]["model_id"]
+    assert bars == list(range(1, 11))
+    assert "5 &lt; 7. Epoch 2 of 2, loss" in pictures[-1][0]
+    assert all(picture.startswith("<svg") for _, picture in pictures)
+    (line,) = box.children
+    assert repr(past).replace("<", "&lt;") in line.value
 
 
 def test_the_live_view_is_redrawn_a_few_times_a_second(monkeypatch):
     drawn = []
-    monkeypatch.setattr(training, "_curves", lambda *_: drawn.append(1) or "<svg/>")
+    monkeypatch.setattr(shown_as, "curves", lambda *_: drawn.append(1) or "<svg/>")
     clock = iter(range(10_000))
-    monkeypatch.setattr(training.time, "monotonic", lambda: next(clock) * 0.01)
+    monkeypatch.setattr(shown_as.time, "monotonic", lambda: next(clock) * 0.01)
     fit(small_net(), made_data(), epochs=10, lr=0.01, batch_size=7, live=True)  # 100 steps, 1 s
     assert len(drawn) == 3
 
 
 def test_no_view_without_a_notebook(monkeypatch, capsys):
-    monkeypatch.setattr(training, "_LiveView", None)
+    monkeypatch.setattr("ipywidgets.VBox", None)
     fit(small_net(), made_data(), epochs=1, lr=0.01)
     assert capsys.readouterr() == ("", "")

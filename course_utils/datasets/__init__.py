@@ -1,18 +1,16 @@
 """Small data sets as PyTorch tensors, ready for training: real scans, and drawn beach scenes.
 
 Files come from ``data/`` and are verified each time they are read; the scenes are drawn anew; the
-one photograph comes with matplotlib.
-PyTorch and NumPy are imported inside the functions: checking the data and asking a question should
-not have to wait for them.
+one photograph comes with matplotlib. An argument out of range is a ValueError that names it.
+PyTorch and NumPy are imported inside the functions: asking a question should not wait for them.
 """
 
 from __future__ import annotations
 
-import io
 from typing import TYPE_CHECKING, NamedTuple
 
-from course_utils.checks import one_of, real, whole
-from course_utils.datasets.files import read_verified
+from course_utils.checks import whole
+from course_utils.datasets.files import scans
 from course_utils.downloads import cifar10 as cifar10
 from course_utils.downloads import fashion_mnist as fashion_mnist
 from course_utils.downloads import mnist as mnist
@@ -22,24 +20,19 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-def digits(size=8, *, test_fraction=0.25, seed=0, interpolation="bilinear"):
+def digits(size=8, *, seed=0):
     """1,797 scans of handwritten digits, split into a training part and a test part.
 
-    size:          side of the images in pixels, a multiple of 8 from 8 to 256. The scans have
-                   8 x 8 pixels; larger ones are interpolated, so they hold no further detail.
-    test_fraction: part of each class that goes into the test part, above 0 and below 1.
-    seed:          of the random choice, from 0 to 2**32 - 1.
-    interpolation: "bilinear" or "nearest" (each pixel becomes a square block).
+    size: side of the images in pixels, a multiple of 8 from 8 to 256. The scans have 8 x 8 pixels;
+          larger ones are interpolated, so they hold no further detail.
+    seed: of the random choice, from 0 to 2**32 - 1.
 
     Returns (train, test), each (images (N, 1, size, size) float32 in [0, 1] with 0 = paper,
-    labels (N,) int64). The split is stratified: round(test_fraction * count) scans of every class
-    are drawn for the test part, the rest are for training, both in the order of the file. With
-    the default arguments these are 1,347 and 450 scans, the same on every machine. Both parts
+    labels (N,) int64), both in the order of the file. A quarter of the scans of every class, 450 in
+    all, are drawn for the test part, the same on every machine; 1,347 are for training. Both parts
     come from the same thirteen writers.
 
     Source: Alpaydin and Kaynak, UCI Machine Learning Repository, 1998 (see data/README.md).
-    Raises ValueError for an argument out of range; DataFileError if the file is missing or
-    altered.
     """
     import numpy as np
     import torch
@@ -47,15 +40,17 @@ def digits(size=8, *, test_fraction=0.25, seed=0, interpolation="bilinear"):
     size = whole("size", size, 8, 256)  # 1,797 images of 256 x 256 floats are 471 MB
     if size % 8:
         raise ValueError(f"size must be a multiple of 8 from 8 to 256, got {size}")
-    one_of("interpolation", interpolation, ("bilinear", "nearest"))
-    with np.load(io.BytesIO(read_verified("digits.npz")), allow_pickle=False) as arrays:
-        scans, classes = arrays["images"], arrays["labels"]
-    in_test = _stratified(classes, test_fraction, seed)
-    images = torch.from_numpy(scans).float().div(16).unsqueeze(1)  # (N, 1, 8, 8)
+    # RandomState and not default_rng: NumPy promises never to change its stream (NEP 19).
+    random = np.random.RandomState(whole("seed", seed, 0, 2**32 - 1))
+    pixels, classes = scans()
+    chosen = torch.zeros(len(classes), dtype=torch.bool)
+    for label in range(10):
+        members = random.permutation(np.flatnonzero(classes == label))
+        chosen[members[: round(0.25 * len(members))]] = True
+    images = torch.from_numpy(pixels).float().div(16).unsqueeze(1)  # (N, 1, 8, 8)
     labels = torch.from_numpy(classes).long()
     if size != 8:
-        images = torch.nn.functional.interpolate(images, size=(size, size), mode=interpolation)
-    chosen = torch.from_numpy(in_test)
+        images = torch.nn.functional.interpolate(images, (size, size), mode="bilinear")
     return (images[~chosen], labels[~chosen]), (images[chosen], labels[chosen])
 
 
@@ -87,8 +82,6 @@ def seagulls(count=1000, *, size=32, centred=False, share=0.5, seed=0):
     kites, balloons, buoys, rocks and parasols in the same four colours stand around; a scene
     without a gull has one of them more, so colours alone do not tell (see datasets.scenes).
     A processor core draws about 2,000 scenes of 32 pixels a second.
-
-    Raises ValueError for an argument out of range.
     """
     import numpy as np
     import torch
@@ -111,15 +104,11 @@ def photograph(size=224):
     Returns (1, 3, size, size) float32 in [0, 1], red, green, blue. It shows Commodore Grace
     Hopper, computer scientist, in uniform before a flag: 512 x 512 pixels of the portrait by
     James S. Davis, U.S. Navy (1984, public domain), which comes with matplotlib.
-
-    Raises ValueError for a size out of range; FileNotFoundError, with a remedy, where matplotlib
-    was installed without its sample data.
     """
     import torch
-
-    size = whole("size", size, 32, 512)
     from matplotlib import cbook, image
 
+    size = whole("size", size, 32, 512)
     try:
         path = cbook.get_sample_data("grace_hopper.jpg", asfileobj=False)
         pixels = image.imread(path)  # (600, 512, 3) uint8
@@ -131,17 +120,3 @@ def photograph(size=224):
     square = torch.from_numpy(pixels[16:528].copy()).permute(2, 0, 1)[None] / 255
     image = torch.nn.functional.interpolate(square, (size, size), mode="bilinear", antialias=True)
     return image.clamp(0, 1)  # the weights of a mean may add up to a hair more than 1
-
-
-def _stratified(classes, test_fraction, seed):
-    """A mask (N,) that is true for the test part: the same share of every class, at random."""
-    import numpy as np
-
-    test_fraction = real("test_fraction", test_fraction, 0, 1, open_ends=True)
-    # RandomState and not default_rng: NumPy promises never to change its stream (NEP 19).
-    random = np.random.RandomState(whole("seed", seed, 0, 2**32 - 1))
-    mask = np.zeros(len(classes), dtype=bool)
-    for label in np.unique(classes):
-        members = np.flatnonzero(classes == label)
-        mask[random.permutation(members)[: round(test_fraction * len(members))]] = True
-    return mask

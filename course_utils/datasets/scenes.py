@@ -15,7 +15,8 @@ anti-aliased by their exact distance: a pixel at distance d inside an edge is co
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections import namedtuple
+from functools import reduce
 
 import numpy as np
 
@@ -48,7 +49,13 @@ _APART, _TRIES = 0.3, 12  # objects keep this distance, where so many tries find
 _CHUNK = 128  # scenes drawn at a time: their pixels stay in the processor's cache
 
 
-class Beach(NamedTuple):
+_FIELDS = (
+    "light horizon shore glow waves clouds kind object_x object_y object_span object_flip "
+    "present x y span yaw pitch roll inner outer"
+)
+
+
+class Beach(namedtuple("Beach", _FIELDS)):
     """N scenes as numbers. Places x (to the right), y (down), lengths: parts of the side.
 
     light (N,): 0 overcast, 1 haze, 2 noon, 3 evening, 4 dusk, or between two. horizon, shore (N,):
@@ -62,26 +69,7 @@ class Beach(NamedTuple):
     its wings are raised, in radians.
     """
 
-    light: np.ndarray
-    horizon: np.ndarray
-    shore: np.ndarray
-    glow: np.ndarray
-    waves: np.ndarray
-    clouds: np.ndarray
-    kind: np.ndarray
-    object_x: np.ndarray
-    object_y: np.ndarray
-    object_span: np.ndarray
-    object_flip: np.ndarray
-    present: np.ndarray
-    x: np.ndarray
-    y: np.ndarray
-    span: np.ndarray
-    yaw: np.ndarray
-    pitch: np.ndarray
-    roll: np.ndarray
-    inner: np.ndarray
-    outer: np.ndarray
+    __slots__ = ()
 
     def take(self, which) -> Beach:
         """Return some of the scenes; `which` is an index array, a mask or a slice."""
@@ -206,22 +194,22 @@ def _paint(beach, size):
     step = np.minimum(beach.light.astype(int), len(_PALETTES) - 2)
     mix = (beach.light - step)[:, None, None]
     palette = _PALETTES[step] * (1 - mix) + _PALETTES[step + 1] * mix  # (N, 5, 3)
-    tint = palette[:, 4]
     images = _sky(beach, palette, size)
     _paint_clouds(images, beach, palette, size)
     _paint_sea(images, beach, palette, size)
     for slot in range(_OBJECTS):
-        for kind in KINDS[1:]:
-            chosen = np.flatnonzero(beach.kind[:, slot] == KINDS.index(kind))
+        for number, kind in enumerate(KINDS[1:], 1):
+            chosen = np.flatnonzero(beach.kind[:, slot] == number)
             if len(chosen):
-                span = beach.object_span[chosen, slot] * _SHAPES[kind][0]
+                span = beach.object_span[chosen, slot] * _SCALES[kind]
+                place = beach.object_x[chosen, slot], beach.object_y[chosen, slot], span
                 parts = _placed(kind, beach.object_flip[chosen, slot])
-                place = beach.object_x[chosen, slot], beach.object_y[chosen, slot]
-                _paint_parts(images, chosen, parts, *place, span, tint[chosen], size)
+                _paint_parts(images, chosen, parts, *place, palette[chosen, 4], size)
     birds = np.flatnonzero(beach.present)
     if len(birds):
         bird = beach.take(birds)
-        _paint_parts(images, birds, _gull(bird), bird.x, bird.y, bird.span, tint[birds], size)
+        place = bird.x, bird.y, bird.span
+        _paint_parts(images, birds, _gull(bird), *place, palette[birds, 4], size)
     return np.clip(images, 0, 1)
 
 
@@ -231,59 +219,57 @@ def _rows(size):
 
 
 def _sky(beach, palette, size):
-    y = _rows(size)
-    depth = np.clip(y[None] / beach.horizon[:, None], 0, 1)[:, :, None]  # (N, H, 1)
+    y, horizon = _rows(size), beach.horizon[:, None]
+    depth = np.clip(y / horizon, 0, 1)[:, :, None]  # (N, H, 1)
     column = palette[:, None, 0] * (1 - depth) + palette[:, None, 1] * depth  # (N, H, 3)
-    wide = ((y[None] - beach.glow[:, None]) / 0.35) ** 2  # (N, W)
-    high = ((y[None] - beach.horizon[:, None]) / 0.22) ** 2  # (N, H)
+    wide = ((y - beach.glow[:, None]) / 0.35) ** 2  # (N, W)
+    high = ((y - horizon) / 0.22) ** 2  # (N, H)
     glow = 0.16 * np.exp(-high)[:, :, None] * np.exp(-wide)[:, None, :]
     return column[:, :, None] + glow[..., None] * palette[:, None, None, 4]
 
 
 def _paint_clouds(images, beach, palette, size):
     """Heaps of puffs: white above, grey below, soft at the rim, nothing below the horizon."""
-    rows = int(np.ceil(size * beach.horizon.max()))  # clouds stand in the sky only
-    x, y = _rows(size), _rows(size)[:rows]
-    for cloud in beach.clouds.transpose(1, 2, 3, 0):  # (puffs, 4, N)
-        body = np.zeros((images.shape[0], rows, size), np.float32)
-        for px, py, width, height in cloud:
-            width, height = np.maximum(width, 1e-6), np.maximum(height, 1e-6)
-            across = ((x[None] - px[:, None]) / width[:, None]) ** 2
-            up = ((y[None] - py[:, None]) / height[:, None]) ** 2
+    x = _rows(size)
+    y = x[: int(np.ceil(size * beach.horizon.max()))]  # clouds stand in the sky only
+    sky = images[:, : len(y)]
+    for cloud in beach.clouds.transpose(1, 2, 3, 0)[..., None]:  # (puffs, 4, N, 1)
+        body = np.zeros(sky.shape[:3], np.float32)
+        for px, py, *sides in cloud:
+            width, height = np.maximum(sides, np.float32(1e-6))
+            across, up = ((x - px) / width) ** 2, ((y - py) / height) ** 2
             body += np.maximum(0, 1 - across[:, None, :] - up[:, :, None])
         alpha = np.minimum(body * 1.6, 1) * 0.92
-        bottom = cloud[:, 1].max(axis=0)[:, None]
-        dark = np.clip((y[None] - bottom + 0.06) / 0.1, 0, 1)[:, :, None, None]
+        dark = np.clip((y - cloud[:, 1].max(axis=0) + 0.06) / 0.1, 0, 1)[:, :, None, None]
         colour = palette[:, None, None, 4] * (_POTS["white"] * (1 - dark) + 0.74 * dark)
-        images[:, :rows] += alpha[..., None] * (colour - images[:, :rows])
+        sky += alpha[..., None] * (colour - sky)
 
 
 def _paint_sea(images, beach, palette, size):
     """The sea with its waves, the surf, the sand."""
-    y, horizon, shore = _rows(size)[None], beach.horizon[:, None], beach.shore[:, None]
+    y, horizon, shore = _rows(size), beach.horizon[:, None], beach.shore[:, None]
     below = np.clip((y - horizon) * size + 0.5, 0, 1)[..., None, None]  # (N, H, 1, 1)
-    depth = np.clip((y - horizon) / (shore - horizon), 0, 1)  # 0 far away, 1 at the shore
-    water = palette[:, None, 2] * (1 - depth[..., None]) + palette[:, None, 3] * depth[..., None]
+    depth = np.clip((y - horizon) / (shore - horizon), 0, 1)[:, :, None]  # 0 far, 1 at the shore
+    water = palette[:, None, 2] * (1 - depth) + palette[:, None, 3] * depth
     phase = beach.waves[:, None]
     bent = 1.4 * np.sin(8 * y + phase) + 0.7 * np.sin(19 * y - 2 * phase)  # (N, W)
-    crests = np.sin((34 * depth**0.7)[:, :, None] + bent[:, None, :])
-    breaks = np.sin((13 * y + phase)[:, None, :] + (27 * depth)[:, :, None])
-    ripple = crests * (0.6 + 0.4 * breaks) * (0.02 + 0.04 * depth)[:, :, None]
-    water = water[:, :, None] + ripple[..., None]
-    images += below * (water - images)
+    crests = np.sin(34 * depth**0.7 + bent[:, None, :])
+    breaks = np.sin((13 * y + phase)[:, None, :] + 27 * depth)
+    ripple = crests * (0.6 + 0.4 * breaks) * (0.02 + 0.04 * depth)
+    images += below * (water[:, :, None] + ripple[..., None] - images)
 
     bend = 0.02 * np.sin(7 * y + phase)  # (N, W): the edge of the water is no straight line
-    inland = y[:, :, None] - shore[:, :, None] - bend[:, None, :]  # (N, H, W)
-    sand = np.clip(inland * size + 0.5, 0, 1)[..., None]
-    wet = 0.78 + 0.22 * np.clip(inland / 0.07, 0, 1)[..., None]
+    inland = (y[:, None] - shore[:, :, None] - bend[:, None, :])[..., None]  # (N, H, W, 1)
+    sand = np.clip(inland * size + 0.5, 0, 1)
+    wet = 0.78 + 0.22 * np.clip(inland / 0.07, 0, 1)
     images += sand * (_SAND * palette[:, None, None, 4] * wet - images)
-    foam = 0.8 * np.clip(1 - np.abs(inland + 0.008) / 0.02, 0, 1)[..., None]
+    foam = 0.8 * np.clip(1 - np.abs(inland + 0.008) / 0.02, 0, 1)
     images += foam * (palette[:, None, None, 4] * _POTS["white"] - images)
 
 
-# A shape is a list of parts, painted in turn, in a frame of its own whose unit is half a wing span:
-#   ("triangle", colour, (n, 3, 2) corners)
-#   ("stroke", colour, (n, 2) from, (n, 2) to, its half width at either end)
+# A shape is a list of parts, painted in turn, in a frame of its own whose unit is half a wing span.
+# A part is a colour and three corners of a triangle, or two ends of a stroke and its half width at
+# either; a point is an array (2, n, 1, 1), x and y in n scenes.
 
 
 def _paint_parts(images, which, parts, x, y, span, tint, size):
@@ -292,54 +278,41 @@ def _paint_parts(images, which, parts, x, y, span, tint, size):
     x, y, span (n,): parts of the side. tint (n, 3): colour of the light.
     """
     half = int(np.ceil(1.2 * span.max() * size)) + 1
-    window = np.arange(-half, half + 1)
-    column = np.floor(x * size).astype(int)[:, None] + window  # (n, W), pixel numbers
-    row = np.floor(y * size).astype(int)[:, None] + window
-    scale = (span * size)[:, None, None]
-    px = ((column + 0.5) - (x * size)[:, None])[:, None, :] / scale  # in units of the span
-    py = ((row + 0.5) - (y * size)[:, None])[:, :, None] / scale
+    scale, centre = (span * size)[:, None, None], np.stack([x, y])[..., None] * size
+    pixel = np.floor(centre).astype(int) + np.arange(-half, half + 1)  # (2, n, W)
+    px, py = (pixel + 0.5) - centre
+    px, py = px[:, None, :] / scale, py[:, :, None] / scale  # in units of the span
     shade = 1 - 0.10 * np.clip(py + 0.3, 0, 1)[..., None]  # light comes from above
-    inside = ((column >= 0) & (column < size))[:, None, :] & ((row >= 0) & (row < size))[:, :, None]
-    where = (
-        which[:, None, None],
-        row.clip(0, size - 1)[:, :, None],
-        column.clip(0, size - 1)[:, None, :],
-    )
-    patch = images[where]
-    for form, colour, *numbers in parts:
-        distance = (_to_triangle if form == "triangle" else _to_stroke)(px, py, *numbers)
+    column, row = pixel.clip(0, size - 1)
+    patch = images[which[:, None, None], row[:, :, None], column[:, None, :]]
+    for colour, *numbers in parts:
+        distance = (_to_triangle if len(numbers) == 3 else _to_stroke)(px, py, *numbers)
         alpha = np.clip(0.5 - distance * scale, 0, 1)[..., None]
         patch += alpha * (_POTS[colour] * tint[:, None, None] * shade - patch)
-    scene, rows, columns = np.nonzero(inside)
+    across, down = (pixel >= 0) & (pixel < size)
+    scene, rows, columns = np.nonzero(across[:, None, :] & down[:, :, None])
     images[which[scene], row[scene, rows], column[scene, columns]] = patch[scene, rows, columns]
 
 
-def _to_triangle(px, py, corners):
+def _to_triangle(px, py, *corners):
     """Distance of each pixel to a triangle, negative inside: the largest over its three sides."""
-    turn = _cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-    distance = None
-    for k in range(3):
-        a, b = corners[:, k], corners[:, (k + 1) % 3]
-        along = (b - a) / np.maximum(np.hypot(*(b - a).T), 1e-6)[:, None] * np.sign(turn)[:, None]
-        nx, ny = along[:, 1], -along[:, 0]
-        offset = (nx * a[:, 0] + ny * a[:, 1])[:, None, None]
-        side = nx[:, None, None] * px + ny[:, None, None] * py - offset
-        distance = side if distance is None else np.maximum(distance, side)
-    return distance
-
-
-def _cross(a, b):
-    return a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0]
+    (ax, ay), (bx, by), (cx, cy) = corners
+    turn = np.sign((bx - ax) * (cy - ay) - (by - ay) * (cx - ax))
+    sides = []
+    for (ax, ay), (bx, by) in zip(corners, corners[1:] + corners[:1], strict=True):
+        length = np.maximum(np.hypot(bx - ax, by - ay), 1e-6)
+        nx, ny = (by - ay) / length * turn, (ax - bx) / length * turn
+        sides.append(nx * px + ny * py - (nx * ax + ny * ay))
+    return reduce(np.maximum, sides)
 
 
 def _to_stroke(px, py, start, end, thick, thin):
     """Distance of each pixel to a line whose half width goes from `thick` to `thin`."""
-    along = end - start
-    length = np.maximum((along**2).sum(axis=1), 1e-6)
-    dx, dy = px - start[:, 0, None, None], py - start[:, 1, None, None]
-    t = dx * (along[:, 0] / length)[:, None, None] + dy * (along[:, 1] / length)[:, None, None]
-    t = np.clip(t, 0, 1)
-    dx, dy = dx - t * along[:, 0, None, None], dy - t * along[:, 1, None, None]
+    (x, y), (ax, ay) = start, end - start
+    length = np.maximum(ax * ax + ay * ay, 1e-6)
+    dx, dy = px - x, py - y
+    t = np.clip(dx * (ax / length) + dy * (ay / length), 0, 1)
+    dx, dy = dx - t * ax, dy - t * ay
     return np.sqrt(dx * dx + dy * dy) - (thick + (thin - thick) * t)
 
 
@@ -348,16 +321,15 @@ def _gull(bird):
 
     In space: the beak points along +a, up is +b, the wings lie along +c and -c.
     """
-    zero = np.zeros_like(bird.x)
 
     def seen(a, b, c):
-        """Turn a point with the bird and project it: (n, 2), x to the right, y down."""
-        a, b, c = a + zero, b + zero, c + zero
+        """Turn a point with the bird and project it: x to the right, y down."""
         x = a * np.cos(bird.yaw) + c * np.sin(bird.yaw)
         depth = c * np.cos(bird.yaw) - a * np.sin(bird.yaw)
         y = -b * np.cos(bird.pitch) + depth * np.sin(bird.pitch)
         cos, sin = np.cos(bird.roll), np.sin(bird.roll)
-        return np.stack([x * cos - y * sin, x * sin + y * cos], axis=1).astype(np.float32)
+        seen = np.stack([x * cos - y * sin, x * sin + y * cos])
+        return seen.astype(np.float32)[..., None, None]
 
     wings = []
     for side, colour in ((-1, "white"), (1, "grey")):  # one from below, one from above
@@ -368,83 +340,75 @@ def _gull(bird):
         tip = (-0.02, bend[1] + sin, bend[2] + side * cos)
         mark = tuple(b + 0.66 * (t - b) for b, t in zip(bend, tip, strict=True))
         wings += [
-            ("stroke", colour, seen(*bend), seen(*mark), 0.115, 0.075),
-            ("stroke", colour, seen(*shoulder), seen(*bend), 0.125, 0.12),
-            ("stroke", "black", seen(*mark), seen(*tip), 0.075, 0.02),
+            (colour, seen(*bend), seen(*mark), 0.115, 0.075),
+            (colour, seen(*shoulder), seen(*bend), 0.125, 0.12),
+            ("black", seen(*mark), seen(*tip), 0.075, 0.02),
         ]
-    tail, chest, head = seen(-0.48, 0.0, 0), seen(0.12, 0.0, 0), seen(0.42, 0.07, 0)
-    beak = seen(0.6, 0.02, 0)
+    places = ((-0.48, 0.0, 0), (0.12, 0.0, 0), (0.42, 0.07, 0), (0.6, 0.02, 0))
+    tail, chest, head, beak = (seen(*place) for place in places)
     body = [
-        ("stroke", "white", tail, chest, 0.05, 0.145),
-        ("stroke", "white", chest, head, 0.145, 0.1),
-        ("stroke", "orange", head + 0.6 * (beak - head), beak, 0.045, 0.03),
+        ("white", tail, chest, 0.05, 0.145),
+        ("white", chest, head, 0.145, 0.1),
+        ("orange", head + 0.6 * (beak - head), beak, 0.045, 0.03),
     ]
     return [*wings[:3], *body, *wings[3:]]
 
 
-# Kind -> the scale in which it takes as much paint as a gull; three marks, two as dark, as large
-# and as thin as the tip of a gull's wing and one as its beak (from a point, so far to the right and
-# so far down); the parts below them.
+# Kind -> three marks, two as dark, as large and as thin as the tip of a gull's wing and one as its
+# beak (from a point, so far to the right and so far down); the parts below them. In its scale a
+# kind takes as much paint as a gull.
+_SCALES = dict(zip(KINDS[1:], (0.88, 0.89, 0.95, 0.89, 0.89, 1.0), strict=True))
 _DARK, _BEAK = ("black", 0.08, 0.025), ("orange", 0.045, 0.02)
 _SHAPES = {
     "boat": (
-        0.88,
         ((-0.05, 0.0, -0.2, -0.01), (0.11, 0.0, 0.2, -0.01), (0.02, -0.99, 0.07, 0.01)),
-        ("stroke", "grey", (0, -1.0), (0, -0.1), 0.02, 0.02),
-        ("triangle", "grey", (-0.05, -0.92), (-0.05, -0.2), (-0.42, -0.2)),
-        ("triangle", "white", (0.05, -1.0), (0.05, -0.2), (0.66, -0.2)),
-        ("stroke", "grey", (-0.44, -0.07), (0.5, -0.07), 0.05, 0.05),
+        ("grey", (0, -1.0), (0, -0.1), 0.02, 0.02),
+        ("grey", (-0.05, -0.92), (-0.05, -0.2), (-0.42, -0.2)),
+        ("white", (0.05, -1.0), (0.05, -0.2), (0.66, -0.2)),
+        ("grey", (-0.44, -0.07), (0.5, -0.07), 0.05, 0.05),
     ),
     "kite": (
-        0.89,
         ((0.03, 0.58, 0.11, 0.11), (0.22, 0.83, -0.08, 0.13), (0.2, 0.74, 0.05, 0.05)),
-        ("triangle", "white", (0, -0.65), (-0.46, -0.15), (0, 0.55)),
-        ("triangle", "grey", (0, -0.65), (0.4, -0.15), (0, 0.55)),
+        ("white", (0, -0.65), (-0.46, -0.15), (0, 0.55)),
+        ("grey", (0, -0.65), (0.4, -0.15), (0, 0.55)),
     ),
     "balloon": (
-        0.95,
         ((-0.07, 0.12, 0.03, 0.15), (0.07, 0.12, -0.03, 0.15), (0, 0.0, 0, 0.06)),
-        ("stroke", "white", (0, -0.5), (0, -0.3), 0.35, 0.26),
-        ("stroke", "grey", (0.1, -0.5), (0.08, -0.3), 0.25, 0.19),
-        ("stroke", "white", (0.15, -0.5), (0.11, -0.34), 0.09, 0.06),
+        ("white", (0, -0.5), (0, -0.3), 0.35, 0.26),
+        ("grey", (0.1, -0.5), (0.08, -0.3), 0.25, 0.19),
+        ("white", (0.15, -0.5), (0.11, -0.34), 0.09, 0.06),
     ),
     "buoy": (
-        0.89,
         ((-0.08, 0.01, -0.18, 0.02), (0.08, 0.01, 0.18, 0.02), (0, -0.98, 0, 0.06)),
-        ("triangle", "grey", (-0.36, 0.0), (0.36, 0.0), (0.0, -1.05)),
-        ("stroke", "white", (-0.13, -0.36), (0.13, -0.36), 0.14, 0.14),
-        ("stroke", "white", (-0.5, 0.1), (0.5, 0.1), 0.06, 0.06),
+        ("grey", (-0.36, 0.0), (0.36, 0.0), (0.0, -1.05)),
+        ("white", (-0.13, -0.36), (0.13, -0.36), 0.14, 0.14),
+        ("white", (-0.5, 0.1), (0.5, 0.1), 0.06, 0.06),
     ),
     "rock": (
-        0.89,
         ((0.05, -0.02, 0.16, 0.02), (0.36, 0.0, 0.16, 0.02), (0.3, -0.15, 0.06, 0.03)),
-        ("stroke", "grey", (-0.45, 0.0), (0.05, -0.16), 0.16, 0.22),
-        ("stroke", "grey", (0.05, -0.16), (0.5, 0.0), 0.22, 0.13),
-        ("stroke", "white", (-0.62, 0.13), (0.66, 0.13), 0.065, 0.055),
-        ("stroke", "white", (-0.35, -0.12), (0.05, -0.3), 0.07, 0.09),
+        ("grey", (-0.45, 0.0), (0.05, -0.16), 0.16, 0.22),
+        ("grey", (0.05, -0.16), (0.5, 0.0), 0.22, 0.13),
+        ("white", (-0.62, 0.13), (0.66, 0.13), 0.065, 0.055),
+        ("white", (-0.35, -0.12), (0.05, -0.3), 0.07, 0.09),
     ),
     "parasol": (
-        1.0,
         ((0.0, -0.33, -0.03, 0.16), (-0.06, -0.03, -0.03, 0.16), (0.05, -0.99, 0, 0.05)),
-        ("stroke", "grey", (0.05, -0.8), (-0.1, 0.12), 0.02, 0.02),
-        ("triangle", "white", (0.05, -0.95), (-0.6, -0.42), (-0.2, -0.39)),
-        ("triangle", "grey", (0.05, -0.95), (-0.2, -0.39), (0.36, -0.39)),
-        ("triangle", "white", (0.05, -0.95), (0.36, -0.39), (0.66, -0.46)),
+        ("grey", (0.05, -0.8), (-0.1, 0.12), 0.02, 0.02),
+        ("white", (0.05, -0.95), (-0.6, -0.42), (-0.2, -0.39)),
+        ("grey", (0.05, -0.95), (-0.2, -0.39), (0.36, -0.39)),
+        ("white", (0.05, -0.95), (0.36, -0.39), (0.66, -0.46)),
     ),
 }
 
 
 def _placed(kind, flip):
     """The parts of an object as `_paint_parts` takes them, mirrored where the flip is -1."""
-
-    def points(*places):
-        return [np.stack([x * flip, np.full_like(flip, y)], axis=-1) for x, y in places]
-
-    _, marks, *parts = _SHAPES[kind]
-    for form, colour, *numbers in parts:
-        if form == "triangle":
-            yield form, colour, np.stack(points(*numbers), axis=1)
-        else:
-            yield form, colour, *points(*numbers[:2]), *numbers[2:]
+    marks, *parts = _SHAPES[kind]
     for (x, y, dx, dy), (colour, *thickness) in zip(marks, (_DARK, _DARK, _BEAK), strict=True):
-        yield "stroke", colour, *points((x, y), (x + dx, y + dy)), *thickness
+        parts.append((colour, (x, y), (x + dx, y + dy), *thickness))
+
+    def point(x, y):
+        return np.stack([x * flip, np.full_like(flip, y)])[..., None, None]
+
+    for colour, *numbers in parts:
+        yield colour, *(point(*n) if isinstance(n, tuple) else n for n in numbers)

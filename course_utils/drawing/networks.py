@@ -12,56 +12,26 @@ from html import escape
 from math import isqrt, prod
 from typing import NamedTuple
 
+from course_utils.drawing import svg
 from course_utils.drawing.style import ACCENT, FAINT, HIGHLIGHT, INK, MUTED, WEIGHT, tint
-from course_utils.drawing.svg import (
-    TIMES,
-    Diagram,
-    frame,
-    large_number,
-    line,
-    number,
-    path,
-    rect,
-    text,
-)
+from course_utils.drawing.svg import TIMES, Diagram, line, rect, text
 
 _MEASURES = {"macs": "multiply-adds", "parameters": "parameters"}
 _LEFT, _RIGHT = 150, 990  # the columns stay between
 _GAP = 12  # between two columns
 _NARROWEST = 58  # a column's width, for its "3x3, 64"
 _TALLEST = 92  # height of the costliest bar
-_ARC = 26  # height of a shortcut above the line that the bars stand on
-_FIRST = 62  # where the first network begins
 
 
 class Layer(NamedTuple):
-    """One layer with weights on the main path.
-
-    name: dotted path in the model. side: rows of its output map, 1 for a dense layer. maps: maps or
-    units it puts out. kernel: rows of its filter, 0 for a dense layer. macs, parameters: its cost.
-    """
+    """One layer with weights on the main path."""
 
     name: str
-    side: int
-    maps: int
-    kernel: int
+    label: str  # kernel and maps as the paper writes them, or `fc` and the number of units
+    side: int  # rows of its output map, 1 for a dense layer
+    dense: bool
     macs: int
     parameters: int
-
-    @property
-    def label(self) -> str:
-        """Kernel and maps as the paper writes them, or `fc` and the number of units."""
-        if not self.kernel:
-            return f"fc {self.maps:,}"
-        return f"{self.kernel}{TIMES}{self.kernel}, {self.maps}"
-
-
-class Shortcut(NamedTuple):
-    """A shortcut around the layers `first` to `last`, counted from 0; `identity`: drawn solid."""
-
-    first: int
-    last: int
-    identity: bool
 
 
 def main_path(ledger) -> list[Layer]:
@@ -74,31 +44,28 @@ def main_path(ledger) -> list[Layer]:
     channels = ledger.input_shape[0]
     for row in ledger.rows:
         if row.category in ("convolution", "linear") and "shortcut" not in row.name:
-            maps, *sides = row.output_shape
+            maps, side, *_ = *row.output_shape, 1
+            dense = row.category == "linear"
             # Multiply-adds are kernel^2 x maps in x numbers put out.
-            kernel = isqrt(row.macs // (channels * prod(row.output_shape))) if sides else 0
-            side = sides[0] if sides else 1
-            layers.append(Layer(row.name, side, maps, kernel, row.macs, row.parameters))
+            kernel = isqrt(row.macs // (channels * prod(row.output_shape)))
+            label = f"fc {maps:,}" if dense else f"{kernel}{TIMES}{kernel}, {maps}"
+            layers.append(Layer(row.name, label, side, dense, row.macs, row.parameters))
             channels = maps
     return layers
 
 
-def shortcuts(ledger) -> list[Shortcut]:
-    """Return the shortcuts of a residual network, from the names in its ledger.
+def shortcuts(ledger) -> list[tuple[int, int, bool]]:
+    """Return the shortcuts of a residual network: its first and last layer, and if it is identity.
 
-    A block is what stands before ".shortcut" in a name. Solid in the picture are those that hand on
-    their input as it is (`nn.Identity`).
+    A block is what stands before ".shortcut" in a name, and layers of it that lie on the main path
+    are counted from 0. Identity is what hands on its input as it is (`nn.Identity`).
     """
+    kinds = {r.name.partition(".shortcut")[0]: r.kind for r in ledger.rows if ".shortcut" in r.name}
     names = [layer.name for layer in main_path(ledger)]
-    kinds: dict[str, str] = {}
-    for row in ledger.rows:
-        block, found, _ = row.name.partition(".shortcut")
-        if found:
-            kinds.setdefault(block, row.kind)
     found = []
     for block, kind in kinds.items():
         inside = [i for i, name in enumerate(names) if name.startswith(f"{block}.")]
-        found.append(Shortcut(inside[0], inside[-1], kind == "Identity"))
+        found.append((inside[0], inside[-1], kind == "Identity"))
     return found
 
 
@@ -109,29 +76,32 @@ def networks_to_scale(ledgers: Sequence, *, measure: str = "macs") -> Diagram:
     the identity. A bar that would be thinner than a line is drawn as a line.
 
     Args:
-        ledgers: what `course_utils.ledger.ledger` returns, with the names to show. See `main_path`.
-        measure: `"macs"` or `"parameters"`: what a bar stands for, on one scale for all networks.
+        ledgers: see `main_path`. measure: what a bar stands for, `"macs"` or `"parameters"`.
     """
-    paths = [main_path(one) for one in ledgers]
+    paths, word = [main_path(one) for one in ledgers], _MEASURES[measure]
     columns = _columns(paths)
     unit = _TALLEST / max(getattr(layer, measure) for path in paths for layer in path)
-    parts, said, top = [_headings(columns, measure)], [], _FIRST
+    parts, said, top = [], [], 62
     for one, layers in zip(ledgers, paths, strict=True):
         arcs, total = shortcuts(one), getattr(one, measure)
         highest = max(getattr(layer, measure) for layer in layers) * unit
-        base = top + max(highest, 48, 22 + _ARC if arcs else 0)
+        base = top + max(highest, 48)  # there is room for name, total and arcs
         parts.append(text(14, base - 22, escape(one.name), 18, bold=True))
-        parts.append(text(14, base - 2, large_number(total), 15))
-        parts.append(_network(layers, arcs, columns, base, measure, unit))
-        dotted = sum(not arc.identity for arc in arcs)
+        parts.append(text(14, base - 2, svg.large_number(total), 15))
+        parts += _network(layers, arcs, columns, base, measure, unit)
+        dotted = sum(not identity for *_, identity in arcs)
         extra = f", {len(arcs)} shortcuts, {dotted} of them dotted" if arcs else ""
-        counts = f"{len(layers)} layers with weights{extra}, {total:,} {_MEASURES[measure]}"
-        said.append(f"{one.name}: {counts}.")
+        said.append(f"{one.name}: {len(layers)} layers with weights{extra}, {total:,} {word}.")
         top = base + 44
-    borders = [left - _GAP / 2 for left, _ in columns.values()]
-    lines = "".join(line(x, 30, x, top - 14, stroke=FAINT) for x in borders)
-    alt = f"Networks as bars, one per layer, area for {_MEASURES[measure]}. {' '.join(said)}"
-    return frame(lines + "".join(parts), height=top - 4, alt=alt, kind="cnn-networks")
+    heads = [text(14, 22, f"Area of a bar: {word}", 13, fill=MUTED)]
+    heads.append(text(14, 46, "side of the map:", 13, fill=MUTED))
+    lines = []
+    for side, (left, _) in columns.items():
+        x = left - _GAP / 2
+        lines.append(line(x, 30, x, top - 14, stroke=FAINT))
+        heads.append(text(left, 46, f"{side}" if side > 1 else "scores", 14, bold=True))
+    alt = f"Networks as bars, one per layer, area for {word}. {' '.join(said)}"
+    return svg.frame("".join(lines + heads + parts), height=top - 4, alt=alt, kind="cnn-networks")
 
 
 def _columns(paths: list[list[Layer]]) -> dict[int, tuple[float, float]]:
@@ -139,67 +109,48 @@ def _columns(paths: list[list[Layer]]) -> dict[int, tuple[float, float]]:
     sides = sorted({layer.side for path in paths for layer in path}, reverse=True)
     most = {s: max(sum(layer.side == s for layer in path) for path in paths) for s in sides}
     room = _RIGHT - _LEFT - _GAP * (len(sides) - 1)
-    # Narrow columns get what their label needs, the others share the rest by their bars.
-    narrow: set[int] = set()
-    while True:
-        wide = [s for s in sides if s not in narrow]
-        pitch = (room - _NARROWEST * len(narrow)) / sum(most[s] for s in wide)
-        too_narrow = {s for s in wide if most[s] * pitch < _NARROWEST}
-        if not too_narrow or too_narrow == set(wide):
+    # Columns of few bars get what their label needs, the others share the rest by their bars.
+    by_bars = sorted(sides, key=most.__getitem__)
+    for narrow in range(len(sides)):
+        pitch = (room - _NARROWEST * narrow) / sum(most[s] for s in by_bars[narrow:])
+        if most[by_bars[narrow]] * pitch >= _NARROWEST:
             break
-        narrow |= too_narrow
     columns, left = {}, float(_LEFT)
     for side in sides:
         columns[side] = (left, pitch)  # one pitch for all: areas compare
-        left += (_NARROWEST if side in narrow else most[side] * pitch) + _GAP
+        left += (_NARROWEST if side in by_bars[:narrow] else most[side] * pitch) + _GAP
     return columns
 
 
-def _headings(columns, measure: str) -> str:
-    parts = [
-        text(14, 22, f"Area of a bar: {_MEASURES[measure]}", 13, fill=MUTED),
-        text(14, 46, "side of the map:", 13, fill=MUTED),
-    ]
-    for side, (left, _) in columns.items():
-        parts.append(text(left, 46, f"{side}" if side > 1 else "scores", 14, bold=True))
-    return "".join(parts)
-
-
-def _network(layers, arcs, columns, base: float, measure: str, unit: float) -> str:
+def _network(layers, arcs, columns, base: float, measure: str, unit: float) -> list[str]:
     """The bars of one network, what they are below the first of each column, and the shortcuts."""
     edges, labels, parts = [], [], [line(_LEFT - 4, base, _RIGHT, base, stroke=FAINT)]
     for side, (left, pitch) in columns.items():
         inside = [layer for layer in layers if layer.side == side]
         for place, layer in enumerate(inside):
-            edges.append((left + place * pitch, left + (place + 0.82) * pitch))
-            parts.append(_bar(layer, edges[-1], base, measure, unit))
-        names = list(dict.fromkeys(layer.label for layer in inside))
-        if names:  # layers that differ share a line
-            label = f"{len(inside)} dense" if side == 1 else "mixed"
-            label = names[0] if len(names) == 1 else label
+            x, width, cost = left + place * pitch, 0.82 * pitch, getattr(layer, measure)
+            height, fill = max(cost * unit, 0.8), tint(ACCENT if layer.dense else WEIGHT, 0.75)
+            note = f"{layer.name}: {layer.label}, {cost:,} {_MEASURES[measure]}"
+            look = {"fill": fill, "stroke": INK, "stroke_width": 0.6, "hover": note}
+            parts.append(rect(x, base - height, width, height, **look))
+            edges.append((x, x + width))
+        if names := {layer.label for layer in inside}:  # layers that differ share a line
+            several = f"{len(inside)} dense" if side == 1 else "mixed"
+            label = inside[0].label if len(names) == 1 else several
             labels.append(text(left, base + 19, label, 13, fill=MUTED))
     for first, last, identity in arcs:
         # What halves its maps starts in the column before, all else where the block begins.
         before = first and not identity and layers[first - 1].side > layers[first].side
         start = edges[first - 1][1] if before else edges[first][0] - 4
         parts.append(_arc(start, edges[last][1], base - 9, identity))
-    return "".join(parts + labels)
+    return parts + labels
 
 
-def _bar(layer: Layer, edges, base: float, measure: str, unit: float) -> str:
-    cost = getattr(layer, measure)
-    height = max(cost * unit, 0.8)
-    colour = tint(WEIGHT if layer.kernel else ACCENT, 0.75)
-    note = f"{layer.name}: {layer.label}, {cost:,} {_MEASURES[measure]}"
-    look = {"fill": colour, "stroke": INK, "stroke_width": 0.6, "hover": note}
-    return rect(edges[0], base - height, edges[1] - edges[0], height, **look)
-
-
-def _arc(x1: float, x2: float, low: float, identity: bool) -> str:
-    start, end, high = number(x1), number(x2), number(low - _ARC)
-    way = f"M{start} {number(low)}C{start} {high} {end} {high} {end} {number(low)}"
-    look = {"stroke": INK, "stroke_width": 1.6}
-    if not identity:
-        look = {"stroke": HIGHLIGHT, "stroke_width": 3, "stroke_dasharray": "1 5"}
+def _arc(start: float, end: float, low: float, identity: bool) -> str:
+    a, b, y, top = map(svg.number, (start, end, low, low - 26))
+    way = f"M{a} {y}C{a} {top} {b} {top} {b} {y}"
+    look = {"stroke": HIGHLIGHT, "stroke_width": 3, "stroke_dasharray": "1 5"}
+    if identity:
+        look = {"stroke": INK, "stroke_width": 1.6}
     note = f"shortcut: {'identity' if identity else 'dimensions increase'}"
-    return path(way, stroke_linecap="round", hover=note, **look)
+    return svg.path(way, stroke_linecap="round", hover=note, **look)

@@ -10,6 +10,9 @@ output, and are scaled to the width they get.
 
 from __future__ import annotations
 
+import base64
+import struct
+import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
@@ -121,6 +124,24 @@ def path(data: str, **look: object) -> str:
 def line(x1: float, y1: float, x2: float, y2: float, **look: object) -> str:
     """Return a straight line."""
     return element("line", x1=x1, y1=y1, x2=x2, y2=y2, **look)
+
+
+def picture(x: float, y: float, width: float, height: float, values) -> str:
+    """Return an array as an image: (H, W) greys or (H, W, 3) colours, 0 black to 1.
+
+    A PNG of a few hundred bytes; thousands of rectangles would be too slow to follow a slider.
+    """
+    pixels = (values.astype(float).clip(0, 1) * 255).round().astype("uint8")
+    rows, columns, *colours = pixels.shape
+    header = struct.pack(">IIBBBBB", columns, rows, 8, 2 if colours else 0, 0, 0, 0)
+    body = zlib.compress(b"".join(b"\0" + row.tobytes() for row in pixels))  # 0: no filter
+    png = b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(part)) + kind + part + struct.pack(">I", zlib.crc32(kind + part))
+        for kind, part in ((b"IHDR", header), (b"IDAT", body), (b"IEND", b""))
+    )
+    href = f"data:image/png;base64,{base64.b64encode(png).decode('ascii')}"
+    look = {"preserveAspectRatio": "none", "style": "image-rendering:pixelated", "href": href}
+    return element("image", x=x, y=y, width=width, height=height, **look)
 
 
 def group(inside: str | Iterable[str], **look: object) -> str:

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import contextlib
 import copy
-import importlib
 import importlib.util
 import inspect
 import linecache
@@ -22,10 +21,9 @@ import random
 import re
 import traceback
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
-from typing import NamedTuple
 
 from course_utils.exercises.comparing import (
     as_tensor,
@@ -41,15 +39,7 @@ from course_utils.exercises.report import Report, Solution
 from course_utils.exercises.running import Notepad, TimeUp, run_for
 from course_utils.lessons import LESSONS, Lesson
 
-
-class WrongIdea(NamedTuple):  # TRANSITION
-    name: str
-    function: Callable
-    hint: str
-
-
-SECONDS = 3.0
-"""How long a check may take altogether before the function counts as endless, in seconds."""
+SECONDS = 3.0  # that a check may take altogether before the function counts as endless
 
 
 @dataclass(frozen=True)
@@ -58,7 +48,6 @@ class Exercise:
 
     Attributes:
         id: the number of the notebook, a dot, words joined by hyphens, as in `"01.count-edges"`.
-        title: what is to be written, as a phrase.
         solution: the reference solution. `show_solution` prints its source; its results are what
             the student's are compared with; its parameters name the arguments.
         fixed: argument tuples, from the simplest on. The known wrong ideas differ on these.
@@ -67,22 +56,14 @@ class Exercise:
         wrong_ideas: hint -> what somebody with this idea would write. The hint teaches and does
             not give the answer away; the function may raise where the idea leads nowhere.
         random_count: how many random inputs are tried.
-        may_change_arguments: whether a function may change a list or array that it was given.
     """
 
     id: str
-    title: str
     solution: Callable
     fixed: tuple[tuple, ...]
     random_case: Callable[[random.Random], tuple]
     wrong_ideas: Mapping[str, Callable] = field(default_factory=dict)
     random_count: int = 30
-    may_change_arguments: bool = False
-
-    def __post_init__(self):  # TRANSITION: rooms that still have WrongIdea
-        if isinstance(self.wrong_ideas, tuple):
-            ideas = {idea.hint: idea.function for idea in self.wrong_ideas}
-            object.__setattr__(self, "wrong_ideas", ideas)
 
     @property
     def name(self) -> str:
@@ -140,9 +121,7 @@ def check(student_function, exercise_id: str | None = None, *, seconds: float = 
             a function of this name.
         seconds: time for all inputs together; after that the function counts as endless.
 
-    Raises:
-        ValueError: if there is no such exercise, or `seconds` is not a positive finite number.
-            Nothing that the student's function does is raised; it is reported.
+    Nothing that the student's function does is raised; it is reported.
     """
     name = exercise_id or getattr(student_function, "__name__", None)
     if name is None:
@@ -154,11 +133,7 @@ def check(student_function, exercise_id: str | None = None, *, seconds: float = 
 
 
 def show_solution(exercise_id: str) -> Solution:
-    """Return the source of a reference solution, to be the last expression of a cell.
-
-    Raises:
-        ValueError: if there is no such exercise. The message lists those there are.
-    """
+    """Return the source of a reference solution, to be the last expression of a cell."""
     exercise = find(exercise_id)
     return Solution.of(exercise.id, exercise.solution)
 
@@ -166,8 +141,7 @@ def show_solution(exercise_id: str) -> Solution:
 def find(name: str) -> Exercise:
     """Return the exercise of that id, `"01.count-edges"`, or of that function, `"count_edges"`.
 
-    Raises:
-        ValueError: if there is no such exercise. The message lists those there are.
+    For any other name a ValueError lists the exercises there are.
     """
     number = name[:2] if re.match(r"\d\d\.", str(name)) else None
     lessons = [lesson for lesson in LESSONS if number in (None, lesson.number)]
@@ -179,7 +153,7 @@ def find(name: str) -> Exercise:
 
 
 def exercises_of(lesson: Lesson) -> list[Exercise]:
-    """Return the exercises of one lesson, in the order of its file; none where it has no file."""
+    """The exercises of one lesson, in the order of its file; none where it has no file."""
     name = f"course_utils.lessons.{lesson.slug[3:]}.exercises"
     if not importlib.util.find_spec(name):
         return []
@@ -236,12 +210,12 @@ class _Outcome:
     """What the student's function did with one case, already turned into text."""
 
     verdict: str  # "same", "different", "wrong type", "nothing" or "raised"
+    printed: str
     given: str = ""
     given_type: str = ""
     is_float: bool = False
     error: str = ""
     place: str = ""
-    printed: str = ""
     changed: str = ""  # name of the argument that was changed in place
     ideas: frozenset[str] = frozenset()  # hints of the wrong ideas that give the same result
 
@@ -255,21 +229,19 @@ def _try(exercise, function, case, notepad):
     except BaseException as error:  # SystemExit as well: it must not end the notebook
         verdict = "nothing" if isinstance(error, NotImplementedError) else "raised"
         place = _place(error, function)
-        return _Outcome(verdict, error=_describe(error), place=place, printed=notepad.take())
+        return _Outcome(verdict, notepad.take(), error=_describe(error), place=place)
     printed = notepad.take()
     if given is None or given is Ellipsis or given is NotImplemented:
-        return _Outcome("nothing", given=short(given), printed=printed)
+        return _Outcome("nothing", printed, short(given))
     pairs = zip(exercise.parameters, case.arguments, arguments, strict=True)
-    changed = [name for name, before, after in pairs if not unchanged(before, after)]
-    same = (hint for hint, result in case.ideas.items() if compare(result, given) == "same")
     return _Outcome(
         compare(case.expected, given),
-        given=result_text(given),
-        given_type=type(given).__name__,
-        is_float=isinstance(plain(given), float),
-        printed=printed,
-        changed=changed[0] if changed else "",
-        ideas=frozenset(same),
+        printed,
+        result_text(given),
+        type(given).__name__,
+        isinstance(plain(given), float),
+        changed=next((name for name, old, new in pairs if not unchanged(old, new)), ""),
+        ideas=frozenset(hint for hint, of in case.ideas.items() if compare(of, given) == "same"),
     )
 
 
@@ -301,34 +273,40 @@ def _place(error, function):
 
 def _judge(exercise, cases, outcomes, end, seconds):
     """Turn the outcomes into the Report on the first case that is not right."""
-    report = Report(exercise.id, exercise.name, "passed", "")
 
-    def say(state, message, number=None, **more):
-        call = "" if number is None else exercise.call_text(cases[number].arguments)
-        return replace(report, state=state, message=message, call=call, **more)
+    def say(state, message, case=None, **more):
+        call = exercise.call_text(case.arguments) if case else ""
+        return Report(exercise.id, exercise.name, state, message, call, **more)
 
     if end == "interrupted":
-        return say("interrupted", "You stopped the check.", min(len(outcomes), len(cases) - 1))
-    if end != "done" and len(outcomes) < len(cases):
-        return say("endless", _endless_text(seconds, end), len(outcomes))
-    if all(outcome.verdict == "nothing" for outcome in outcomes):
-        return _judge_nothing(say, outcomes[0])
-    for number, outcome in enumerate(outcomes):
-        if outcome.verdict != "same":
-            return _judge_wrong(say, exercise, cases, outcomes, number)
-    changed = [number for number, outcome in enumerate(outcomes) if outcome.changed]
-    if changed and not exercise.may_change_arguments:
-        message = (
-            f"Every result is right, but your function changes the argument "
-            f"`{outcomes[changed[0]].changed}` that it was given. Whoever calls it would lose the "
-            "original. Work on a copy, or only read it."
+        return say(
+            "interrupted", "You stopped the check.", cases[min(len(outcomes), len(cases) - 1)]
         )
-        return say("changed its input", message, changed[0])
+    if end != "done" and len(outcomes) < len(cases):
+        return say("endless", _endless_text(seconds, end), cases[len(outcomes)])
+    first, tried = outcomes[0], list(zip(cases, outcomes, strict=True))
+    if all(outcome.verdict == "nothing" for outcome in outcomes):
+        if first.error or not first.printed:
+            return say("not attempted", "Write the function, then run this cell again.")
+        hint = "Printing shows a value to you. `return` hands it to whoever called the function."
+        shown = {"given": first.given, "printed": first.printed, "hint": hint}
+        return say("failed", "Your function prints, but returns nothing.", cases[0], **shown)
+    for case, outcome in tried:
+        if outcome.verdict != "same":
+            state, message, shown = _wrong(exercise, case.expected, outcome, outcomes)
+            return say(state, message, case, printed=outcome.printed, **shown)
+    for case, outcome in tried:
+        if outcome.changed:
+            message = (
+                "Every result is right, but your function changes the argument "
+                f"`{outcome.changed}` that it was given. Whoever calls it would lose the "
+                "original. Work on a copy, or only read it."
+            )
+            return say("changed its input", message, case)
     message = f"All {len(cases)} inputs are right: {len(exercise.fixed)} fixed and "
     message += f"{exercise.random_count} random."
-    count = isinstance(cases[0].expected, int) and not isinstance(cases[0].expected, bool)
-    if count and any(outcome.is_float for outcome in outcomes):
-        message += f" Your function returns a float, as in {outcomes[0].given}. That is accepted; "
+    if type(cases[0].expected) is int and any(outcome.is_float for outcome in outcomes):
+        message += f" Your function returns a float, as in {first.given}. That is accepted; "
         message += "a count is better an int, which // gives where / does not."
     return say("passed", message)
 
@@ -343,38 +321,29 @@ def _endless_text(seconds, end):
     return text
 
 
-def _judge_nothing(say, outcome):
-    if outcome.error or not outcome.printed:
-        return say("not attempted", "Write the function, then run this cell again.")
-    hint = "Printing shows a value to you. `return` hands it to whoever called the function."
-    message = "Your function prints, but returns nothing."
-    return say("failed", message, 0, given=outcome.given, printed=outcome.printed, hint=hint)
-
-
-def _judge_wrong(say, exercise, cases, outcomes, number):
-    outcome, expected = outcomes[number], cases[number].expected
+def _wrong(exercise, expected, outcome, outcomes):
+    """State, message and further fields of the Report on an outcome that is not right."""
     if outcome.error:
-        shown = {"error": outcome.error, "place": outcome.place, "printed": outcome.printed}
         message = "Your function stops with an error on this input."
         if outcome.error.startswith("SystemExit"):
             message = "Your function tries to end the whole program. `return` ends just the "
             message += "function."
-        return say("raised", message, number, **shown)
-    shown = {"expected": result_text(expected), "given": outcome.given, "printed": outcome.printed}
+        return "raised", message, {"error": outcome.error, "place": outcome.place}
+    shown = {"expected": result_text(expected), "given": outcome.given}
     if outcome.verdict == "nothing":
         hint = "On this input the function reaches its end, or an early exit, without a result."
-        return say("failed", "Nothing was returned.", number, hint=hint, **shown)
+        return "failed", "Nothing was returned.", shown | {"hint": hint}
     if outcome.verdict == "wrong type":
-        message = f"Your function returns {_article(outcome.given_type)}, and the result should be "
-        message += f"{_article(type(expected).__name__)}."
-        return say("wrong type", message, number, **shown)
-    right = sum(o.verdict == "same" for o in outcomes)
-    message = f"{right} of {len(outcomes)} inputs are right. The first that is not:"
+        given, right = _article(outcome.given_type), _article(type(expected).__name__)
+        message = f"Your function returns {given}, and the result should be {right}."
+        return "wrong type", message, shown
     # An idea must give the student's result on *every* input, those included where it happens to
     # be right: one input proves little (5 inputs and kernel 3 give 15 to two different ideas).
     common = frozenset.intersection(*(o.ideas for o in outcomes))
     hint = next((hint for hint in exercise.wrong_ideas if hint in common), "")
-    return say("failed", message, number, hint=hint, **shown)
+    right = sum(o.verdict == "same" for o in outcomes)
+    message = f"{right} of {len(outcomes)} inputs are right. The first that is not:"
+    return "failed", message, shown | {"hint": hint}
 
 
 def _article(name):

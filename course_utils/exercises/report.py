@@ -31,8 +31,7 @@ class Report:
 
     Attributes:
         exercise: id of the exercise. name: of the function.
-        state: `"not attempted"`, `"passed"`, `"failed"`, `"wrong type"`, `"changed its input"`,
-            `"raised"`, `"endless"`, `"wrong signature"` or `"interrupted"`.
+        state: `"passed"`, `"failed"`, ...: those of `_HEADLINES`.
         message: what happened, in a sentence or two.
         call: the input it is about, as a call. expected, given: the right result and the student's.
         error, place: the last line of the traceback, and the student's own line.
@@ -55,15 +54,9 @@ class Report:
     hint: str = ""
 
     def _rows(self):
-        rows = {
-            "Input": self.call,
-            "Expected": self.expected,
-            "Given": self.given,
-            "Error": self.error,
-            "Your code": self.place,
-            "Printed": self.printed,
-        }
-        return {label: text for label, text in rows.items() if text}
+        labels = ("Input", "Expected", "Given", "Error", "Your code", "Printed")
+        texts = (self.call, self.expected, self.given, self.error, self.place, self.printed)
+        return {label: text for label, text in zip(labels, texts, strict=True) if text}
 
     def __repr__(self):
         symbol, words, _ = _HEADLINES[self.state]
@@ -73,21 +66,32 @@ class Report:
         return "\n".join([*lines, f"Hint: {self.hint}"] if self.hint else lines)
 
     def _repr_html_(self):
-        symbol, words, colour = _HEADLINES[self.state]
-        rows = "".join(_html_row(label, text) for label, text in self._rows().items())
-        table = f'<table style="{_TABLE}">{rows}</table>' if rows else ""
-        hint = (
-            f'<p class="cnn-check-hint" style="margin:.6em 0 0"><strong>Hint.</strong> '
-            f"{_html_prose(self.hint)}</p>"
-        )
-        return (
-            f'<div class="cnn-check" data-state="{self.state.replace(" ", "-")}" role="status" '
-            f'style="{_CARD};border-left-color:{colour};background:{tint(colour, 0.07)}">'
-            f'<p class="cnn-check-head" style="margin:0"><span aria-hidden="true">{symbol}</span> '
-            f"<strong><code>{html.escape(self.name)}</code>: {words}</strong></p>"
-            f'<p style="margin:.3em 0 0">{_html_prose(self.message)}</p>{table}'
-            f"{hint if self.hint else ''}</div>"
-        )
+        code = f'<code style="{_CODE}">'
+        cells = {label: f"{code}{html.escape(text)}</code>" for label, text in self._rows().items()}
+        hint = [f"<strong>Hint.</strong> {_html_prose(self.hint)}"] if self.hint else []
+        title, said = f"<code>{html.escape(self.name)}</code>", _html_prose(self.message)
+        return card("cnn-check", self.state, _HEADLINES[self.state], title, said, cells, *hint)
+
+
+def card(kind, state, headline, title, message, cells, *hints) -> str:
+    """Return a card with a coloured bar. headline: symbol, words, colour; the rest is HTML: `cells`
+    are the rows of a table, by their label.
+    """
+    symbol, words, colour = headline
+    rows = "".join(
+        f'<tr style="background:none"><th scope="row" style="{_LABEL};font-weight:normal">'
+        f'{label}</th><td style="{_VALUE}">{cell}</td></tr>'
+        for label, cell in cells.items()
+    )
+    table = f'<table style="{_TABLE}">{rows}</table>' if rows else ""
+    below = "".join(f'<p class="{kind}-hint" style="margin:.6em 0 0">{hint}</p>' for hint in hints)
+    return (
+        f'<div class="{kind}" data-state="{state.replace(" ", "-")}" role="status" '
+        f'style="{_CARD};border-left-color:{colour};background:{tint(colour, 0.07)}">'
+        f'<p class="{kind}-head" style="margin:0"><span aria-hidden="true">{symbol}</span> '
+        f"<strong>{title}: {words}</strong></p>"
+        f'<p style="margin:.3em 0 0">{message}</p>{table}{below}</div>'
+    )
 
 
 _CARD = (
@@ -98,14 +102,6 @@ _TABLE = "border-collapse:collapse;margin:.5em 0 0;font-size:1em;background:none
 _LABEL = f"padding:.1em .9em .1em 0;text-align:left;vertical-align:top;color:{MUTED}"
 _VALUE = "padding:.1em 0;text-align:left;vertical-align:top;overflow-wrap:anywhere"
 _CODE = f"color:{INK};background:none;font-size:.95em;white-space:pre-wrap"
-
-
-def _html_row(label, text):
-    return (
-        f'<tr style="background:none"><th scope="row" style="{_LABEL};font-weight:normal">'
-        f'{label}</th><td style="{_VALUE}">'
-        f'<code style="{_CODE}">{html.escape(text)}</code></td></tr>'
-    )
 
 
 def _html_prose(text):
@@ -144,14 +140,11 @@ class Solution:
 
 
 def coloured(source: str) -> str:
-    """Return Python code as HTML in the colours of JupyterLab's own code cells.
-
-    Four kinds of token, no more: what a release of Pygments calls them finely does not matter.
-    """
+    """Return Python code as HTML in the colours of JupyterLab's own code cells."""
     from pygments import lex, token
     from pygments.lexers import PythonLexer
 
-    looks = {
+    looks = {  # no finer: what a release of Pygments calls the rest does not matter
         token.Keyword: "color:#008000;font-weight:700",
         token.Operator.Word: "color:#008000;font-weight:700",
         token.String: "color:#BA2121",

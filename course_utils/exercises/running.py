@@ -24,9 +24,8 @@ class TimeUp(BaseException):
 def run_for(seconds, work) -> str:
     """Run `work()` for at most `seconds`; what it raises is raised here.
 
-    Returns `"done"`, `"stopped"` (it was still running, and ended) or `"left behind"` (it was
-    still running, and still is, until the program ends). An interrupt from the keyboard stops it
-    first.
+    Returns `"done"`, `"stopped"` (it was still running, and ended) or `"left behind"` (it still
+    is running). An interrupt from the keyboard stops it first.
     """
     ended, problems = threading.Event(), []
 
@@ -71,9 +70,6 @@ class Notepad(io.TextIOBase):
     """Takes the student's prints; keeps the beginning only, so that a loop cannot fill memory."""
 
     text = ""
-
-    def writable(self):
-        return True
 
     def write(self, text):
         self.text += text[: max(0, _MOST_PRINTED - len(self.text))]

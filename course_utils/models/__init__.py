@@ -8,7 +8,7 @@
   Image Recognition*
 - `googlenet.py`  Szegedy et al. (2014), *Going Deeper with Convolutions*
 - `resnet.py`     He, Zhang, Ren and Sun (2015), *Deep Residual Learning for Image Recognition*
-- `layers.py`     the little that the five share: argument checks and a dense layer
+- `layers.py`     the little that the five share: drawing weights, and images that do not fit
 """
 
 from course_utils.models.alexnet import AlexNet

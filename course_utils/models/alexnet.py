@@ -7,21 +7,11 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from course_utils.models.layers import (
-    WIDTHS,
-    Linear,
-    check_choice,
-    check_counts,
-    check_fixed_size,
-    check_images,
-    check_integer,
-    draw_as_he,
-    draw_as_torch,
-    layers_to_draw,
-)
+from course_utils.checks import one_of, whole
+from course_utils.geometry import output_size
+from course_utils.models.layers import Linear, check_fixed_size, check_images, layers_to_draw
 
 VARIANTS = ("paper", "single_tower")
-INITS = ("paper", "he", "torch")
 
 # Section 3.5. Two groups: each GPU ("tower") convolves its own half of the maps.
 CONVOLUTIONS = {
@@ -38,36 +28,18 @@ POOL_KERNEL, POOL_STRIDE = 3, 2  # overlapping: the kernel is larger than the st
 # Section 3.3: b = a / (k + alpha * sum of a^2 over n neighbouring maps)^beta
 LRN_K, LRN_N, LRN_ALPHA, LRN_BETA = 2.0, 5, 1e-4, 0.75
 
-# PyTorch divides alpha by n; the printed formula does not, the authors' released code does.
-TORCH_ALPHA = {"formula": LRN_N * LRN_ALPHA, "code": LRN_ALPHA}
-
 # Section 5: these biases start at 1, so that their ReLUs start with positive inputs.
 BIAS_ONE = ("conv2", "conv4", "conv5", "fc6", "fc7")
 
 
-def map_sizes(input_size: int = 227, conv1_padding: int = 0) -> dict[str, int]:
-    """Return the side of the maps after conv1, pool1, pool2 and pool5, for a square image.
-
-    227 pixels give 55, 27, 13, 6. The paper says 224, which gives 54, 26, 12, 5: its own code let
-    the last window read three pixels past the edge, which is 227, or 224 with `conv1_padding=2`.
-    """
-    _, kernel, stride, _, _ = CONVOLUTIONS["conv1"]
-
-    def pooled(size: int) -> int:
-        return (size - POOL_KERNEL) // POOL_STRIDE + 1
-
-    conv1 = (input_size + 2 * conv1_padding - kernel) // stride + 1
-    pool1 = pooled(conv1)
-    pool2 = pooled(pool1)  # conv2 keeps the size
-    pool5 = pooled(pool2)  # conv3, conv4 and conv5 keep the size
-    return {"conv1": conv1, "pool1": pool1, "pool2": pool2, "pool5": pool5}
-
-
 class LocalResponseNorm(nn.LocalResponseNorm):
-    """Section 3.3: each map is divided by the strength of its neighbours, within its own tower."""
+    """Section 3.3: each map is divided by the strength of its neighbours, within its own tower.
 
-    def __init__(self, towers: int, alpha: float) -> None:
-        super().__init__(LRN_N, alpha=alpha, beta=LRN_BETA, k=LRN_K)
+    PyTorch divides alpha by n; the printed formula does not, the authors' released code does.
+    """
+
+    def __init__(self, towers: int) -> None:
+        super().__init__(LRN_N, alpha=LRN_N * LRN_ALPHA, beta=LRN_BETA, k=LRN_K)
         self.towers = towers
 
     def forward(self, x: Tensor) -> Tensor:
@@ -86,21 +58,13 @@ class AlexNet(nn.Module):
         "single_tower": all maps see all maps. 62,378,344 parameters, 1,135,256,096 multiply-adds.
     `input_size`, `conv1_padding`: the side of the images in pixels and the zeros around them. fc6
         is dense, so the network is built for one size: 227 without padding, or 224 with 2.
-    `width`: 1, 1/2, 1/4 or 1/8 of the maps and hidden units, for experiments that must be quick.
-    `lrn_alpha`: "formula" is the normalisation as printed, "code" as in the authors' released code,
-        which divides alpha = 1e-4 by n = 5.
-    `init`
-        "paper": N(0, 0.01^2); biases 1 in conv2, conv4, conv5, fc6 and fc7, and 0 elsewhere.
-        "he": N(0, 2 / fan-in), biases 0, of He et al. (2015). With it small versions learn quickly.
-        "torch": U(-1/sqrt(F), 1/sqrt(F)), F = fan-in, PyTorch's default.
-
     Input (N, in_channels, input_size, input_size), output (N, num_classes) scores.
 
-    Raises ValueError for an unknown variant, width, lrn_alpha or init, and for images of another
-    size than the network was built for.
-
     *Differences from the paper*
-    - 227 pixels where the paper prints 224 (see `map_sizes`); pass 224 to see what goes wrong
+    - 227 pixels where the paper prints 224: maps of 55, 27, 13 and 6 a side, and not 54, 26, 12
+      and 5. The paper's own code let the last window of conv1 read three pixels past the edge,
+      which is 227, or 224 with `conv1_padding=2`; pass 224 to see what goes wrong
+    - the normalisation is the printed formula; the released code divides alpha = 1e-4 by n = 5
     - one device: the towers are the groups of a grouped convolution
     - dropout multiplies by 2 in training; the paper multiplies by 0.5 at test time
     - the softmax is in the loss
@@ -119,69 +83,51 @@ class AlexNet(nn.Module):
         in_channels: int = 3,
         input_size: int = 227,
         conv1_padding: int = 0,
-        width: float = 1,
-        lrn_alpha: str = "formula",
-        init: str = "paper",
     ) -> None:
         super().__init__()
-        check_choice("variant", variant, VARIANTS)
-        check_counts(num_classes=num_classes, in_channels=in_channels)
-        check_integer("conv1_padding", conv1_padding, smallest=0)
-        check_integer("input_size", input_size, smallest=67 - 2 * conv1_padding)
-        check_choice("width", width, WIDTHS)
-        check_choice("lrn_alpha", lrn_alpha, TORCH_ALPHA)
-        check_choice("init", init, INITS)
+        one_of("variant", variant, VARIANTS)
+        whole("input_size", input_size, 67 - 2 * conv1_padding)
         self.variant = variant
         self.in_channels = in_channels
         self.input_size = input_size
-
         towers = 2 if variant == "paper" else 1
-        alpha = TORCH_ALPHA[lrn_alpha]
-        maps = {name: int(width * row[0]) for name, row in CONVOLUTIONS.items()}
-        hidden = int(width * HIDDEN_UNITS)
-        side = map_sizes(input_size, conv1_padding)["pool5"]
-        self.pool5_shape = (maps["conv5"], side, side)
 
         def convolution(name: str, inputs: int) -> nn.Conv2d:
-            _, kernel, stride, padding, groups = CONVOLUTIONS[name]
+            maps, kernel, stride, padding, groups = CONVOLUTIONS[name]
             if name == "conv1":
                 padding = conv1_padding
-            groups = min(groups, towers)
-            return nn.Conv2d(inputs, maps[name], kernel, stride, padding, groups=groups)
+            return nn.Conv2d(inputs, maps, kernel, stride, padding, groups=min(groups, towers))
+
+        side = output_size(input_size, 11, 4, conv1_padding)  # conv1; the others keep the size
+        for _ in ("pool1", "pool2", "pool5"):
+            side = output_size(side, POOL_KERNEL, POOL_STRIDE)
+        self.pool5_shape = (256, side, side)
 
         self.conv1 = convolution("conv1", in_channels)
         self.relu1 = nn.ReLU()
-        self.norm1 = LocalResponseNorm(towers, alpha)
+        self.norm1 = LocalResponseNorm(towers)
         self.pool1 = nn.MaxPool2d(POOL_KERNEL, POOL_STRIDE)
-        self.conv2 = convolution("conv2", maps["conv1"])
+        self.conv2 = convolution("conv2", 96)
         self.relu2 = nn.ReLU()
-        self.norm2 = LocalResponseNorm(towers, alpha)
+        self.norm2 = LocalResponseNorm(towers)
         self.pool2 = nn.MaxPool2d(POOL_KERNEL, POOL_STRIDE)
-        self.conv3 = convolution("conv3", maps["conv2"])
+        self.conv3 = convolution("conv3", 256)
         self.relu3 = nn.ReLU()
-        self.conv4 = convolution("conv4", maps["conv3"])
+        self.conv4 = convolution("conv4", 384)
         self.relu4 = nn.ReLU()
-        self.conv5 = convolution("conv5", maps["conv4"])
+        self.conv5 = convolution("conv5", 384)
         self.relu5 = nn.ReLU()
         self.pool5 = nn.MaxPool2d(POOL_KERNEL, POOL_STRIDE)
-        self.fc6 = Linear(maps["conv5"] * side * side, hidden)
+        self.fc6 = Linear(256 * side * side, HIDDEN_UNITS)
         self.relu6 = nn.ReLU()
         self.dropout6 = nn.Dropout(0.5)
-        self.fc7 = Linear(hidden, hidden)
+        self.fc7 = Linear(HIDDEN_UNITS, HIDDEN_UNITS)
         self.relu7 = nn.ReLU()
         self.dropout7 = nn.Dropout(0.5)
-        self.fc8 = Linear(hidden, num_classes)
-        self._initialise(init)
-
-    def _initialise(self, init: str) -> None:
-        if init == "he":
-            draw_as_he(self)
-        elif init == "torch":
-            draw_as_torch(self)
-        else:
-            for name, layer in layers_to_draw(self):
-                nn.init.normal_(layer.weight, std=0.01)
-                nn.init.constant_(layer.bias, 1.0 if name in BIAS_ONE else 0.0)
+        self.fc8 = Linear(HIDDEN_UNITS, num_classes)
+        for name, layer in layers_to_draw(self):
+            nn.init.normal_(layer.weight, std=0.01)
+            nn.init.constant_(layer.bias, 1.0 if name in BIAS_ONE else 0.0)
 
     def features(self, images: Tensor) -> Tensor:
         """Return the activations of pool5, (N, 256, 6, 6) for 227 pixels."""

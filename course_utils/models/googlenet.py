@@ -10,13 +10,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from course_utils.checks import one_of, whole
 from course_utils.models.layers import (
-    WIDTHS,
-    check_choice,
-    check_counts,
     check_fixed_size,
     check_images,
-    check_integer,
     draw_as_he,
     draw_as_torch,
     layers_to_draw,
@@ -74,12 +71,10 @@ class NaiveInception(nn.Module):
     """Fig. 2(a): three convolutions and a max-pooling side by side, stacked into one output.
 
     The pooling passes all its input maps on, so the output always has more maps than the input.
-    Raises ValueError for a number of maps or filters under 1.
     """
 
     def __init__(self, in_channels: int, n1x1: int, n3x3: int, n5x5: int) -> None:
         super().__init__()
-        check_counts(in_channels=in_channels, n1x1=n1x1, n3x3=n3x3, n5x5=n5x5)
         self.conv1x1 = ConvReLU(in_channels, n1x1, 1)
         self.conv3x3 = ConvReLU(in_channels, n3x3, 3)
         self.conv5x5 = ConvReLU(in_channels, n5x5, 5)
@@ -101,7 +96,6 @@ class Inception(nn.Module):
     """Fig. 2(b): 1x1 convolutions reduce the maps before the 3x3 and 5x5, and after the pooling.
 
     The six numbers are a row of `INCEPTION_TABLE`: `Inception(192, *INCEPTION_TABLE["3a"])`.
-    Raises ValueError for a number of maps or filters under 1.
     """
 
     def __init__(
@@ -117,8 +111,6 @@ class Inception(nn.Module):
         batch_norm: bool = False,
     ) -> None:
         super().__init__()
-        check_counts(in_channels=in_channels, n1x1=n1x1, n3x3_reduce=n3x3_reduce, n3x3=n3x3)
-        check_counts(n5x5_reduce=n5x5_reduce, n5x5=n5x5, pool_projection=pool_projection)
         self.conv1x1 = ConvReLU(in_channels, n1x1, 1, batch_norm=batch_norm)
         self.reduce3x3 = ConvReLU(in_channels, n3x3_reduce, 1, batch_norm=batch_norm)
         self.conv3x3 = ConvReLU(n3x3_reduce, n3x3, 3, batch_norm=batch_norm)
@@ -205,9 +197,6 @@ class GoogLeNet(nn.Module):
 
     Input (N, in_channels, H, W), output (N, num_classes) scores.
 
-    Raises ValueError for an unknown width, stem or init, for images under 32 pixels, and for images
-    of another size than the auxiliary heads were built for.
-
     *Differences from the paper*
     - Table 1 contradicts itself in places: `stem` explains row 1; the printed parameters of 4a to
       5b do not follow from the printed filter numbers. The filter numbers are used
@@ -234,12 +223,9 @@ class GoogLeNet(nn.Module):
         init: str = "caffe",
     ) -> None:
         super().__init__()
-        check_choice("auxiliary", auxiliary, (True, False))
-        check_counts(num_classes=num_classes, in_channels=in_channels)
-        check_integer("input_size", input_size, smallest=79 if auxiliary else 32)
-        check_choice("width", width, WIDTHS)
-        check_choice("stem", stem, STEMS)
-        check_choice("init", init, INITS)
+        whole("input_size", input_size, 79 if auxiliary else 32)
+        one_of("stem", stem, STEMS)
+        one_of("init", init, INITS)
         self.auxiliary = auxiliary
         self.in_channels = in_channels
         self.input_size = input_size

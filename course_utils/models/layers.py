@@ -1,17 +1,13 @@
-"""What the five networks share: checks of their arguments, and a dense layer without a first draw.
+"""What the five networks share: drawing weights, and saying why an image does not fit.
 
 Nothing that a paper describes is here. Each paper's layers are in that paper's own file.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from numbers import Integral
-from typing import Any
+from collections.abc import Iterator
 
 from torch import Tensor, nn
-
-WIDTHS = (1, 1 / 2, 1 / 4, 1 / 8)  # every map count of AlexNet, VGG and GoogLeNet divides by 8
 
 
 class Linear(nn.Linear):
@@ -42,35 +38,15 @@ def draw_as_torch(network: nn.Module) -> None:
         kind.reset_parameters(layer)
 
 
-def draw_as_he(network: nn.Module, mode: str = "fan_in") -> None:
+def draw_as_he(network: nn.Module) -> None:
     """Draw all weights from N(0, 2 / fan-in), made for ReLUs, and set all biases to 0.
 
-    He, Zhang, Ren and Sun (2015), *Delving Deep into Rectifiers*. `mode` is "fan_in" or "fan_out".
+    He, Zhang, Ren and Sun (2015), *Delving Deep into Rectifiers*.
     """
     for _, layer in layers_to_draw(network):
-        nn.init.kaiming_normal_(layer.weight, mode=mode, nonlinearity="relu")
+        nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
         if layer.bias is not None:
             nn.init.zeros_(layer.bias)
-
-
-def check_choice(name: str, value: Any, allowed: Iterable[Any]) -> None:
-    """Raise ValueError unless `value` is one of `allowed`."""
-    allowed = tuple(allowed)
-    if value not in allowed:
-        choices = ", ".join(repr(choice) for choice in allowed)
-        raise ValueError(f"{name} must be one of {choices}, got {value!r}")
-
-
-def check_integer(name: str, value: Any, smallest: int = 1) -> None:
-    """Raise ValueError unless `value` is an integer of at least `smallest`."""
-    if isinstance(value, bool) or not isinstance(value, Integral) or value < smallest:
-        raise ValueError(f"{name} must be an integer >= {smallest}, got {value!r}")
-
-
-def check_counts(**counts: Any) -> None:
-    """Raise ValueError unless every named value is an integer of at least 1."""
-    for name, value in counts.items():
-        check_integer(name, value)
 
 
 def check_images(images: Tensor, in_channels: int, smallest: int = 1) -> None:

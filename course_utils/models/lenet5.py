@@ -10,12 +10,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from course_utils.checks import one_of
 from course_utils.models.layers import (
-    check_choice,
-    check_counts,
     check_fixed_size,
     check_images,
-    check_integer,
     draw_as_torch,
     layers_to_draw,
 )
@@ -139,7 +137,6 @@ class Subsampling(nn.Module):
 
     def __init__(self, maps: int) -> None:
         super().__init__()
-        check_integer("maps", maps)
         self.coefficient = nn.Parameter(torch.ones(maps))
         self.bias = nn.Parameter(torch.zeros(maps))
 
@@ -158,7 +155,6 @@ class PartialConv2d(nn.Module):
 
     def __init__(self, table: tuple[tuple[int, ...], ...], kernel: int = 5) -> None:
         super().__init__()
-        check_integer("kernel", kernel)
         self.table = table
         self.convolutions = nn.ModuleList(nn.Conv2d(len(maps), 1, kernel) for maps in table)
 
@@ -183,11 +179,6 @@ class RBF(nn.Module):
         return (x[:, None, :] - self.codes).square().sum(dim=2)
 
 
-def class_scores(distances: Tensor) -> Tensor:
-    """Turn distances (small = match) into scores (large = match): the negative distances."""
-    return -distances
-
-
 def mse_loss(distances: Tensor, labels: Tensor) -> Tensor:
     """Eq. 8: the mean distance to the code of the right class.
 
@@ -203,8 +194,6 @@ def map_loss(distances: Tensor, labels: Tensor, j: float = 1.0) -> Tensor:
     The second term pushes the wrong codes away. `j` > 0 is the distance of a "rubbish" class: a
     wrong code much further away than `j` is pushed no more. The paper gives no value for it.
     """
-    if not j > 0:
-        raise ValueError(f"j must be a number > 0, got {j!r}")
     right = distances.gather(1, labels[:, None]).squeeze(1)
     rubbish = torch.full_like(right, -j)[:, None]
     return (right + torch.cat([rubbish, -distances], dim=1).logsumexp(dim=1)).mean()
@@ -231,9 +220,6 @@ class LeNet5(nn.Module):
     Input (N, in_channels, 32, 32). The paper's grey levels are -0.1 (background) to 1.175 (ink):
     `to_paper_range` makes them from 0 .. 1. Output (N, num_classes).
 
-    Raises ValueError for an unknown variant or init, and for images of another size: F6 is dense
-    and C5 has one 5 x 5 window over the whole of S4.
-
     *Differences from the paper*
     - the bitmaps of the output codes are redrawn; the paper's cover all printable characters
     - Section II-B says sum, Section II-A says average: the sum is used (see `Subsampling`)
@@ -254,9 +240,8 @@ class LeNet5(nn.Module):
         init: str | None = None,
     ) -> None:
         super().__init__()
-        check_choice("variant", variant, VARIANTS)
-        check_counts(num_classes=num_classes, in_channels=in_channels)
-        check_choice("init", init, ("paper", "torch", None))
+        one_of("variant", variant, VARIANTS)
+        one_of("init", init, ("paper", "torch", None))
         if variant != "modern" and num_classes != 10:
             raise ValueError(
                 f"num_classes must be 10 for variant {variant!r}, got {num_classes}: its output "
@@ -336,6 +321,4 @@ class LeNet5(nn.Module):
         x = self.features(images).flatten(1)  # (N, 120)
         x = self.act6(self.f6(x))  # (N, 84)
         x = self.output(x)  # (N, 10)
-        if self.scores and self.variant != "modern":
-            return class_scores(x)
-        return x
+        return -x if self.scores and self.variant != "modern" else x

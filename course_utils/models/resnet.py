@@ -9,14 +9,8 @@ from collections import OrderedDict
 
 from torch import Tensor, nn
 
-from course_utils.models.layers import (
-    check_choice,
-    check_counts,
-    check_images,
-    check_integer,
-    draw_as_he,
-    draw_as_torch,
-)
+from course_utils.checks import one_of, whole
+from course_utils.models.layers import check_images, draw_as_he
 
 # Table 1: the kind of block, and how many of them in conv2_x, conv3_x, conv4_x and conv5_x.
 TABLE_1 = {
@@ -40,19 +34,14 @@ SHORTCUTS = {
 }
 # Where a bottleneck that halves the maps has its stride: the paper's code, and torchvision.
 VERSIONS = {"v1": "on the first 1x1 convolution", "v1.5": "on the 3x3 convolution"}
-INITS = ("paper", "fan_out", "torch")
 
 
 class ZeroPadShortcut(nn.Module):
-    """Option A: keep every `stride`-th position, and append maps of zeros.
-
-    Raises ValueError if there would be fewer maps than before.
-    """
+    """Option A: keep every `stride`-th position, and append maps of zeros."""
 
     def __init__(self, in_channels: int, out_channels: int, stride: int) -> None:
         super().__init__()
-        check_integer("out_channels", out_channels, smallest=in_channels)
-        self.new_maps = out_channels - in_channels
+        self.new_maps = whole("out_channels", out_channels, in_channels) - in_channels
         self.stride = stride
 
     def forward(self, x: Tensor) -> Tensor:
@@ -63,7 +52,7 @@ class ZeroPadShortcut(nn.Module):
 
 def make_shortcut(option: str, in_channels: int, out_channels: int, stride: int) -> nn.Module:
     """Return the shortcut of one block, by option A, B or C (Section 4.1)."""
-    check_choice("shortcut", option, SHORTCUTS)
+    one_of("shortcut", option, SHORTCUTS)
     same = in_channels == out_channels and stride == 1
     if option == "C" or (option == "B" and not same):
         convolution = nn.Conv2d(in_channels, out_channels, 1, stride, bias=False)
@@ -92,7 +81,6 @@ class BasicBlock(nn.Module):
         residual: bool = True,
     ) -> None:
         super().__init__()
-        check_counts(in_channels=in_channels, maps=maps, stride=stride)
         self.conv1 = nn.Conv2d(in_channels, maps, 3, stride, 1, bias=False)
         self.bn1 = nn.BatchNorm2d(maps)
         self.relu1 = nn.ReLU()
@@ -134,8 +122,7 @@ class BottleneckBlock(nn.Module):
         version: str = "v1",
     ) -> None:
         super().__init__()
-        check_counts(in_channels=in_channels, maps=maps, stride=stride)
-        check_choice("version", version, VERSIONS)
+        one_of("version", version, VERSIONS)
         out_channels = maps * self.expansion
         stride1, stride2 = (stride, 1) if version == "v1" else (1, stride)
         self.conv1 = nn.Conv2d(in_channels, maps, 1, stride1, bias=False)
@@ -181,30 +168,6 @@ def make_stage(
     return nn.Sequential(*stage)
 
 
-def initialise(network: nn.Module, init: str, zero_last_gamma: bool) -> None:
-    """Draw all weights of a ResNet as `init` says (see `ResNet`)."""
-    if init == "torch":
-        draw_as_torch(network)
-    else:
-        draw_as_he(network, "fan_in" if init == "paper" else "fan_out")
-    if zero_last_gamma:
-        for block in network.modules():
-            if isinstance(block, (BasicBlock, BottleneckBlock)):
-                nn.init.zeros_(block.last_bn.weight)
-
-
-def check_options(residual: bool, init: str, zero_last_gamma: bool) -> None:
-    """Raise ValueError for what `ResNet` and `CifarResNet` both refuse."""
-    check_choice("residual", residual, (True, False))
-    check_choice("init", init, INITS)
-    check_choice("zero_last_gamma", zero_last_gamma, (True, False))
-    if zero_last_gamma and not residual:
-        raise ValueError(
-            "zero_last_gamma must be False for residual=False, got True: without shortcuts the "
-            "network would put out zeros"
-        )
-
-
 class ResNet(nn.Module):
     """ResNet for a 224 x 224 colour image (Table 1), and the plain networks of the same shape.
 
@@ -215,21 +178,13 @@ class ResNet(nn.Module):
     `residual=False`: the plain network, no shortcuts and no additions; `shortcut` has no effect.
     `version`: "v1" or "v1.5", where the bottlenecks have their stride (see `VERSIONS`). Depths 18
         and 34 have no bottlenecks and are the same in both.
-    `init`
-        "paper": He et al. (2015), N(0, 2 / fan-in), biases 0. The default.
-        "fan_out": N(0, 2 / fan-out), the other form in He et al. (2015), and torchvision's choice.
-        "torch": U(-1/sqrt(F), 1/sqrt(F)), F = fan-in, PyTorch's default.
-    `zero_last_gamma`: start the last normalisation of each block at 0, so that each block starts as
-        its shortcut. Not in the paper (Goyal et al., 2017).
+    Weights start as in He et al. (2015): N(0, 2 / fan-in), biases 0.
 
     Parameters with "B": 11,689,512 (18), 21,797,672 (34), 25,557,032 (50), 44,549,160 (101),
     60,192,808 (152). What the paper calls FLOPs are multiply-adds.
 
     Input (N, in_channels, H, W) with H, W >= 32, output (N, num_classes) scores. The head averages
     over all positions, so any such size will do.
-
-    Raises ValueError for an unknown depth, shortcut, version or init, and for images under 32
-    pixels, which is one step of the last stage.
 
     *Differences from the paper*
     - none in the layers. The released ResNet-50 has a bias in conv1 that the normalisation cancels;
@@ -239,7 +194,7 @@ class ResNet(nn.Module):
     - torchvision has option B only, and no plain networks
     - torchvision's bottlenecks are "v1.5"; the same parameters, 4,089,184,256 instead of
       3,857,973,248 multiply-adds for depth 50
-    - torchvision draws with "fan_out", and its dense layer as "torch"
+    - torchvision draws from N(0, 2 / fan-out), and its dense layer by PyTorch's default
     """
 
     def __init__(
@@ -251,15 +206,9 @@ class ResNet(nn.Module):
         *,
         in_channels: int = 3,
         version: str = "v1",
-        init: str = "paper",
-        zero_last_gamma: bool = False,
     ) -> None:
         super().__init__()
-        check_choice("depth", depth, TABLE_1)
-        check_choice("shortcut", shortcut, SHORTCUTS)
-        check_choice("version", version, VERSIONS)
-        check_options(residual, init, zero_last_gamma)
-        check_counts(num_classes=num_classes, in_channels=in_channels)
+        one_of("depth", depth, TABLE_1)
         self.depth = depth
         self.in_channels = in_channels
 
@@ -282,7 +231,7 @@ class ResNet(nn.Module):
         self.conv5_x = make_stage(block, out[2], maps[3], blocks[3], 2, **options)
         self.average_pool = nn.AdaptiveAvgPool2d(1)
         self.fc = nn.Linear(out[3], num_classes)
-        initialise(self, init, zero_last_gamma)
+        draw_as_he(self)
 
     def features(self, images: Tensor) -> Tensor:
         """Return the activations of conv5_x, (N, 512 or 2048, 7, 7) for 224 pixels."""
@@ -306,19 +255,19 @@ class CifarResNet(nn.Module):
 
     `depth`: 6n + 2, so 8, 14, 20, 26, ...: a 3x3 convolution, three stages of n blocks of two 3x3
         convolutions, a dense layer. The paper has 20, 32, 44, 56, 110 and 1202.
-    `shortcut`: "A" (the paper's only one here) or "B" (see `SHORTCUTS`).
+    `shortcut`: "A" (the paper's only one here), "B" or "C" (see `SHORTCUTS`).
     `residual=False`: the plain network, no shortcuts and no additions; `shortcut` has no effect.
-    `widths`: the maps of the three stages, none fewer than the one before.
-    `init`, `zero_last_gamma`: as in `ResNet`.
+    `widths`: the maps of the three stages; with shortcut "A" none fewer than the one before.
+    `zero_last_gamma`: start the last normalisation of each block at 0, so that each block starts as
+        its shortcut. Not in the paper (Goyal et al., 2017).
+
+    Weights start as in `ResNet`.
 
     Parameters with "A": 269,722 (20), 464,154 (32), 658,586 (44), 853,018 (56), 1,727,962 (110),
     19,421,274 (1202). The plain networks have as many.
 
     Input (N, in_channels, H, W) with H, W >= 4, output (N, num_classes) scores. The head averages
     over all positions, so any such size will do.
-
-    Raises ValueError for a depth that is not 6n + 2, widths that shrink, an unknown shortcut or
-    init, and for images under 4 pixels, which is one step of the last stage.
 
     *Differences from the paper*
     - none in the layers
@@ -336,22 +285,11 @@ class CifarResNet(nn.Module):
         *,
         in_channels: int = 3,
         widths: tuple[int, int, int] = CIFAR_WIDTHS,
-        init: str = "paper",
         zero_last_gamma: bool = False,
     ) -> None:
         super().__init__()
-        check_integer("depth", depth, smallest=8)
-        if depth % 6 != 2:
+        if depth < 8 or depth % 6 != 2:
             raise ValueError(f"depth must be 6n + 2 (8, 14, 20, 26, ...), got {depth}")
-        check_choice("shortcut", shortcut, ("A", "B"))
-        check_options(residual, init, zero_last_gamma)
-        check_counts(num_classes=num_classes, in_channels=in_channels)
-        for width in widths:
-            check_integer("widths", width)
-        if len(widths) != 3 or list(widths) != sorted(widths):
-            raise ValueError(
-                f"widths must be three integers, none smaller than the one before, got {widths!r}"
-            )
         self.depth = depth
         self.in_channels = in_channels
 
@@ -366,7 +304,10 @@ class CifarResNet(nn.Module):
         self.stage3 = make_stage(BasicBlock, second, third, n, 2, **options)
         self.average_pool = nn.AdaptiveAvgPool2d(1)
         self.fc = nn.Linear(third, num_classes)
-        initialise(self, init, zero_last_gamma)
+        draw_as_he(self)
+        if zero_last_gamma:
+            for block in (*self.stage1, *self.stage2, *self.stage3):
+                nn.init.zeros_(block.last_bn.weight)
 
     def features(self, images: Tensor) -> Tensor:
         """Return the activations of the third stage, (N, 64, 8, 8) for 32 pixels."""

@@ -9,71 +9,48 @@ from collections import OrderedDict
 
 from torch import Tensor, nn
 
+from course_utils.checks import one_of, whole
 from course_utils.models.layers import (
-    WIDTHS,
     Linear,
-    check_choice,
-    check_counts,
     check_fixed_size,
     check_images,
-    check_integer,
     draw_as_he,
     draw_as_torch,
     layers_to_draw,
 )
 
-# Table 1: the columns, one tuple per block. "conv3-64" is a 3 x 3 convolution with 64 maps. After
-# each convolution comes a ReLU, after each block a 2 x 2 max-pooling with stride 2.
-CONFIGURATIONS = {
-    "A": (
-        ("conv3-64",),
-        ("conv3-128",),
-        ("conv3-256", "conv3-256"),
-        ("conv3-512", "conv3-512"),
-        ("conv3-512", "conv3-512"),
-    ),
-    "A-LRN": (
-        ("conv3-64", "LRN"),
-        ("conv3-128",),
-        ("conv3-256", "conv3-256"),
-        ("conv3-512", "conv3-512"),
-        ("conv3-512", "conv3-512"),
-    ),
-    "B": (
-        ("conv3-64", "conv3-64"),
-        ("conv3-128", "conv3-128"),
-        ("conv3-256", "conv3-256"),
-        ("conv3-512", "conv3-512"),
-        ("conv3-512", "conv3-512"),
-    ),
-    "C": (
-        ("conv3-64", "conv3-64"),
-        ("conv3-128", "conv3-128"),
-        ("conv3-256", "conv3-256", "conv1-256"),
-        ("conv3-512", "conv3-512", "conv1-512"),
-        ("conv3-512", "conv3-512", "conv1-512"),
-    ),
-    "D": (
-        ("conv3-64", "conv3-64"),
-        ("conv3-128", "conv3-128"),
-        ("conv3-256", "conv3-256", "conv3-256"),
-        ("conv3-512", "conv3-512", "conv3-512"),
-        ("conv3-512", "conv3-512", "conv3-512"),
-    ),
-    "E": (
-        ("conv3-64", "conv3-64"),
-        ("conv3-128", "conv3-128"),
-        ("conv3-256", "conv3-256", "conv3-256", "conv3-256"),
-        ("conv3-512", "conv3-512", "conv3-512", "conv3-512"),
-        ("conv3-512", "conv3-512", "conv3-512", "conv3-512"),
-    ),
-}
+# Table 1, one network a line: the maps of each convolution, 3 x 3 unless "1x1" stands before them.
+# After each convolution comes a ReLU, after each block ("|") a 2 x 2 max-pooling with stride 2.
+TABLE_1 = """
+A      64     | 128     | 256 256         | 512 512         | 512 512
+A-LRN  64 LRN | 128     | 256 256         | 512 512         | 512 512
+B      64 64  | 128 128 | 256 256         | 512 512         | 512 512
+C      64 64  | 128 128 | 256 256 1x1-256 | 512 512 1x1-512 | 512 512 1x1-512
+D      64 64  | 128 128 | 256 256 256     | 512 512 512     | 512 512 512
+E      64 64  | 128 128 | 256 256 256 256 | 512 512 512 512 | 512 512 512 512
+"""
+
+
+def read_table(table: str) -> dict[str, tuple[tuple[str, ...], ...]]:
+    """Return for each network its five blocks, as in `("conv3-64", "conv3-64")`."""
+
+    def written_out(item: str) -> str:
+        return item.replace("1x1-", "conv1-") if "x" in item or item == "LRN" else f"conv3-{item}"
+
+    rows = (line.split(maxsplit=1) for line in table.strip().splitlines())
+    return {
+        name: tuple(tuple(map(written_out, block.split())) for block in blocks.split("|"))
+        for name, blocks in rows
+    }
+
+
+CONFIGURATIONS = read_table(TABLE_1)
 HIDDEN_UNITS = 4096  # fc6 and fc7; fc8 has one unit per class
 INITS = ("glorot", "printed", "small", "he", "torch")
 
 
 def build_block(
-    number: int, items: tuple[str, ...], in_channels: int, width: float, batch_norm: bool
+    number: int, items: tuple[str, ...], in_channels: int, batch_norm: bool
 ) -> tuple[nn.Sequential, int]:
     """Build block `number` (1 to 5) from its column in Table 1.
 
@@ -87,8 +64,8 @@ def build_block(
             # PyTorch divides alpha by n, the formula does not: hence 5 * 1e-4.
             layers[f"norm{name}"] = nn.LocalResponseNorm(5, alpha=5 * 1e-4, beta=0.75, k=2.0)
             continue
-        kernel, outputs = (int(part) for part in item.removeprefix("conv").split("-"))
-        inputs, maps = maps, int(width * outputs)
+        inputs = maps
+        kernel, maps = (int(part) for part in item.removeprefix("conv").split("-"))
         layers[f"conv{name}"] = nn.Conv2d(inputs, maps, kernel, padding=kernel // 2)
         if batch_norm:
             layers[f"bn{name}"] = nn.BatchNorm2d(maps)
@@ -104,7 +81,6 @@ class VGG(nn.Module):
         A, B, C, D, E: 132,863,336, 133,047,848, 133,638,952, 138,357,544, 143,667,240.
     `input_size`: the side of the images in pixels, at least 32. fc6 is dense, so the network is
         built for one size. 32 pixels leave one value per map.
-    `width`: 1, 1/2, 1/4 or 1/8 of the maps and hidden units, for experiments that must be quick.
     `batch_norm`: batch normalisation after every convolution. Not in the paper.
     `init` (biases are 0, except with "torch")
         "glorot": U(-b, b), b^2 = 6 / (fan-in + fan-out). Section 3.1: found after the submission
@@ -113,14 +89,10 @@ class VGG(nn.Module):
         used for A and for the layers that the deeper nets did not copy from A. The signal grows
         from layer to layer.
         "small": N(0, 0.01^2), what many people read there. The signal shrinks.
-        "he": N(0, 2 / fan-in), of He et al. (2015). The signal keeps its size, and small versions
-        learn quickly.
+        "he": N(0, 2 / fan-in), of He et al. (2015). The signal keeps its size.
         "torch": U(-1/sqrt(F), 1/sqrt(F)), F = fan-in, PyTorch's default.
 
     Input (N, in_channels, input_size, input_size), output (N, num_classes) scores.
-
-    Raises ValueError for an unknown configuration, width or init, and for images of another size
-    than the network was built for.
 
     *Differences from the paper*
     - dense evaluation (the head as convolutions, on the whole image) is not built in
@@ -140,37 +112,33 @@ class VGG(nn.Module):
         *,
         in_channels: int = 3,
         input_size: int = 224,
-        width: float = 1,
         batch_norm: bool = False,
         init: str = "glorot",
     ) -> None:
         super().__init__()
-        check_choice("configuration", configuration, CONFIGURATIONS)
-        check_counts(num_classes=num_classes, in_channels=in_channels)
-        check_integer("input_size", input_size, smallest=32)
-        check_choice("width", width, WIDTHS)
-        check_choice("init", init, INITS)
+        one_of("configuration", configuration, CONFIGURATIONS)
+        whole("input_size", input_size, 32)
+        one_of("init", init, INITS)
         self.configuration = configuration
         self.in_channels = in_channels
         self.input_size = input_size
 
         blocks = CONFIGURATIONS[configuration]
-        self.block1, maps = build_block(1, blocks[0], in_channels, width, batch_norm)
-        self.block2, maps = build_block(2, blocks[1], maps, width, batch_norm)
-        self.block3, maps = build_block(3, blocks[2], maps, width, batch_norm)
-        self.block4, maps = build_block(4, blocks[3], maps, width, batch_norm)
-        self.block5, maps = build_block(5, blocks[4], maps, width, batch_norm)
+        self.block1, maps = build_block(1, blocks[0], in_channels, batch_norm)
+        self.block2, maps = build_block(2, blocks[1], maps, batch_norm)
+        self.block3, maps = build_block(3, blocks[2], maps, batch_norm)
+        self.block4, maps = build_block(4, blocks[3], maps, batch_norm)
+        self.block5, maps = build_block(5, blocks[4], maps, batch_norm)
 
         side = input_size // 2**5  # five poolings
         self.pool5_shape = (maps, side, side)
-        hidden = int(width * HIDDEN_UNITS)
-        self.fc6 = Linear(maps * side * side, hidden)
+        self.fc6 = Linear(maps * side * side, HIDDEN_UNITS)
         self.relu6 = nn.ReLU()
         self.dropout6 = nn.Dropout(0.5)
-        self.fc7 = Linear(hidden, hidden)
+        self.fc7 = Linear(HIDDEN_UNITS, HIDDEN_UNITS)
         self.relu7 = nn.ReLU()
         self.dropout7 = nn.Dropout(0.5)
-        self.fc8 = Linear(hidden, num_classes)
+        self.fc8 = Linear(HIDDEN_UNITS, num_classes)
         self._initialise(init)
 
     def _initialise(self, init: str) -> None:

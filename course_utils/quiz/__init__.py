@@ -22,18 +22,18 @@ def ask(question_id: str):
     """
     from course_utils.quiz.widget import Quiz
 
-    return Quiz(find_question(question_id), _answer_file(question_id[:2]))
+    question = find_question(question_id)
+    return Quiz(question, AnswerFile(question_files()[question_id[:2]].stem))
 
 
 def forget(notebook: str) -> None:
-    """Start over: set the answers of one notebook ("01") aside and print where they are kept.
-
-    Cards that are open in this kernel are empty at once. Raises ValueError for a notebook without
-    questions.
-    """
+    """Set the answers of one notebook, "01", aside; print where. Cards of this kernel are empty."""
     from course_utils.quiz.widget import CARDS
 
-    answers, kept = _answer_file(notebook), None
+    files = question_files()
+    if notebook not in files:
+        raise ValueError(f"notebook must be one of {', '.join(files)}, got {notebook!r}")
+    answers, kept = AnswerFile(files[notebook].stem), None
     try:
         if answers.path.exists():  # if not, there may be no folder for the lock either
             with answers.lock():
@@ -48,10 +48,3 @@ def forget(notebook: str) -> None:
         if card.question.id.startswith(notebook):
             card.begin_again()
     print(f"Your answers are set aside in {kept}.\nAll questions of the lesson are open again.")
-
-
-def _answer_file(notebook: str) -> AnswerFile:
-    files = question_files()
-    if notebook not in files:
-        raise ValueError(f"notebook must be one of {', '.join(files)}, got {notebook!r}")
-    return AnswerFile(files[notebook].stem)

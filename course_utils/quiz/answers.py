@@ -1,6 +1,6 @@
 """The student's answers, one JSON file per notebook: `answers/NN_slug.json` in the state folder.
 
-How such a file is kept safe: `course_utils.state`. Floor 1.
+How such a file is kept safe: `course_utils.state`.
 """
 
 from collections.abc import Callable
@@ -11,7 +11,7 @@ VERSION = 1
 _RECORD = {"answer": (str, list), "checked": bool, "locked": bool, "revealed": bool, "hints": int}
 
 
-class AnswerFile(StateFile[dict[str, dict]]):
+class AnswerFile(StateFile):
     """The stored answers of one notebook; `stem` is its name, for example "01_sparse_connectivity".
 
     A record is a dict: answer (str or list of str), checked, locked, revealed (bool), hints (int,
@@ -36,34 +36,26 @@ class AnswerFile(StateFile[dict[str, dict]]):
         return (records[question_id] if records else None), notice
 
     def empty(self) -> dict[str, dict]:
-        """No answers."""
         return {}
 
     def decode(self, data: object) -> dict[str, dict]:
-        """Return the records of the file; ValueError says what is wrong with it."""
         if not isinstance(data, dict) or not isinstance(data.get("answers"), dict):
             raise ValueError("it holds no answers")
-        if data.get("version") != VERSION:
-            raise ValueError(
-                f"it is of version {data.get('version')!r}, this course reads version {VERSION}"
-            )
+        if (found := data.get("version")) != VERSION:
+            raise ValueError(f"it is of version {found!r}, this course reads version {VERSION}")
         for question_id, record in data["answers"].items():
             if not _is_record(record):
                 raise ValueError(f"the answer to {question_id} is damaged")
         return data["answers"]
 
     def encode(self, content: dict[str, dict]) -> dict:
-        """Return version and records."""
         return {"version": VERSION, "answers": content}
 
 
-def _is_record(record) -> bool:
+def _is_record(record: object) -> bool:
     return (
         isinstance(record, dict)
         and record.keys() == _RECORD.keys()
         and all(isinstance(record[key], kind) for key, kind in _RECORD.items())
-        and (
-            isinstance(record["answer"], str)
-            or all(isinstance(item, str) for item in record["answer"])
-        )
+        and all(isinstance(item, str) for item in record["answer"])  # those of a str are
     )

@@ -73,14 +73,9 @@ STYLE = f"""<style>
 </style>"""
 
 
-def keys_html(question: Question) -> str:
-    """How to choose without a mouse; shown while an option has the keyboard focus.
-
-    Arrow keys belong to JupyterLab there: they move to another cell.
-    """
-    if not question.options:
-        return ""
-    return '<p class="cnn-quiz-keys">Tab moves between the options, Space chooses.</p>'
+# Shown while an option has the keyboard focus. Arrow keys belong to JupyterLab there: they move to
+# another cell.
+KEYS = '<p class="cnn-quiz-keys">Tab moves between the options, Space chooses.</p>'
 
 
 def says(content: str, tone: str = "") -> str:
@@ -102,11 +97,11 @@ def _given(question: Question, answer: str | list[str]) -> str:
     return f'<{tag} class="cnn-quiz-given">{given}</{tag}>{value}'
 
 
-def verdict_html(question: Question, answer, verdict: Verdict) -> str:
+def verdict_html(question: Question, answer: str | list[str], verdict: Verdict) -> str:
     """The mark in a word and a symbol, the answer it is for, and why."""
-    mark_and_word = "✓ Right:" if verdict.correct else "✗ Not right:"
-    content = f"<p><strong>{mark_and_word}</strong> {_given(question, answer)}</p>"
-    return says(f"{content}<p>{markup(verdict.message)}</p>", "good" if verdict.correct else "bad")
+    word, tone = ("✓ Right:", "good") if verdict.correct else ("✗ Not right:", "bad")
+    given, why = _given(question, answer), markup(verdict.message)
+    return says(f"<p><strong>{word}</strong> {given}</p><p>{why}</p>", tone)
 
 
 def hints_html(question: Question, shown: int) -> str:
@@ -118,22 +113,18 @@ def hints_html(question: Question, shown: int) -> str:
     return says(hints) if hints else ""
 
 
-def reveal_html(question: Question, answer, verdict: Verdict, locked: bool) -> str:
+def reveal_html(question: Question, answer: str | list[str], verdict: Verdict, locked: bool) -> str:
     """The student's answer beside the right one, then the explanation."""
-    if not answer:
-        yours, tone = "no answer", ""
-    elif not verdict.attempt:
-        yours, tone = f"{_given(question, answer)} (not marked)", ""
-    elif verdict.correct:
-        yours, tone = f"{_given(question, answer)} <strong>✓ right</strong>", "good"
-    else:
-        yours, tone = f"{_given(question, answer)} <strong>✗ not right</strong>", "bad"
-    right = html.escape(answer_text(question))
-    whose = "You locked in" if locked else "Your answer"
-    slip = "" if verdict.correct or not verdict.attempt else f"<p>{markup(verdict.message)}</p>"
-    rows = (
-        f"<tr><th scope='row'>{whose}</th><td>{yours}</td></tr>"
-        f"<tr><th scope='row'>The answer</th><td><strong>{right}</strong></td></tr>"
+    whose, right = "You locked in" if locked else "Your answer", html.escape(answer_text(question))
+    slip, tone, word = "", "", "(not marked)"
+    if verdict.correct:
+        tone, word = "good", "<strong>✓ right</strong>"
+    elif verdict.attempt:
+        tone, word = "bad", "<strong>✗ not right</strong>"
+        slip = f"<p>{markup(verdict.message)}</p>"
+    yours = f"{_given(question, answer)} {word}" if answer else "no answer"
+    table = (
+        f"<table class='cnn-quiz-both'><tr><th scope='row'>{whose}</th><td>{yours}</td></tr>"
+        f"<tr><th scope='row'>The answer</th><td><strong>{right}</strong></td></tr></table>"
     )
-    table = f"<table class='cnn-quiz-both'>{rows}</table>"
     return says(f"{table}{slip}<p>{markup(question.explanation)}</p>", tone)

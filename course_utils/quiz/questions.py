@@ -49,10 +49,10 @@ class Wrong:
 
     @classmethod
     def read(cls, table: dict) -> "Wrong":
-        """Build it from a `[[question.wrong]]` table."""
-        value = table["missed"] if "missed" in table else table["value"]
+        missed = "missed" in table
+        value = table["missed" if missed else "value"]
         values = tuple(value) if isinstance(value, list) else (value,)
-        return cls(values, table["because"], table.get("tolerance", 0), "missed" in table)
+        return cls(values, table["because"], table.get("tolerance", 0), missed)
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,6 @@ class Question:
 
     @classmethod
     def read(cls, table: dict) -> "Question":
-        """Build it from a `[[question]]` table."""
         lists = {key: tuple(value) for key, value in table.items() if isinstance(value, list)}
         options = tuple(table.get("options", {}).items())
         wrong = tuple(map(Wrong.read, table["wrong"]))
@@ -99,14 +98,11 @@ def find_question(question_id: str) -> Question:
 
     Raises ValueError for an id that no question file holds; the message lists the ids there are.
     """
-    files = question_files()
-    number = str(question_id)[:2]
+    files, number, got = question_files(), str(question_id)[:2], f", got {question_id!r}"
     if number not in files:
-        raise ValueError(
-            f"question_id must begin with the number of a notebook ({', '.join(files)}), "
-            f"got {question_id!r}"
-        )
+        allowed = f"begin with the number of a notebook ({', '.join(files)})"
+        raise ValueError(f"question_id must {allowed}{got}")
     questions = load_questions(files[number])
     if question_id not in questions:
-        raise ValueError(f"question_id must be one of {', '.join(questions)}, got {question_id!r}")
+        raise ValueError(f"question_id must be one of {', '.join(questions)}{got}")
     return questions[question_id]

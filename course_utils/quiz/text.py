@@ -7,6 +7,7 @@ import html
 import re
 
 from course_utils.drawing.style import FAINT, INK, MUTED, PAPER
+from course_utils.drawing.svg import plural
 from course_utils.quiz.questions import Question, Wrong
 
 # Inline, because JupyterLab drops <style> from the stored outputs of a notebook it does not trust.
@@ -14,6 +15,13 @@ _CARD = (
     f"color:{INK}; background:{PAPER}; border:1px solid {FAINT}; border-radius:6px; "
     "padding:0.8em 1em; max-width:46em; line-height:1.5"
 )
+# Not between word characters, so that 3*5*2 stays a product.
+_EMPHASIS = re.compile(r"(?<![\w*])\*(?=\S)([^*]+?)(?<=\S)\*(?![\w*])")
+_CODE = re.compile(r"`([^`]+)`")
+# What is not mathematics holds a word or a sign of code; what is holds a letter.
+_NO_MATHS = re.compile(r"""[^\W\d_]{2}|[*<>&"']|^[\W\d_]*$""")
+# An index, as in s_i, x_(i−1) and x1; or a letter.
+_SYMBOL = re.compile(r"_\((.+?)\)|_(\w+)|(?<=[^\W\d_])(\d+)|([^\W\d_])")
 
 
 def text_form(question: Question) -> str:
@@ -22,29 +30,32 @@ def text_form(question: Question) -> str:
     box = "[ ]" if question.kind == "choices" else "( )"
     lines = [f"Question {question.id}{source}", plain(question.prompt)]
     lines += [f"  {box} {text}" for _, text in question.options]
-    count = len(question.hints)
-    hints = f"{count} hint{'s' if count > 1 else ''}"
+    hints = plural(len(question.hints), "hint")
     return "\n".join([*lines, f"Answer it in the widget: run this cell. It has {hints}."])
 
 
 def static_html(question: Question) -> str:
     """The question as HTML that needs no kernel: hints, answer and known slips are folded away."""
-    hints = [
-        _fold(f"Hint {i} of {len(question.hints)}", f"<p>{markup(hint)}</p>")
-        for i, hint in enumerate(question.hints, 1)
-    ]
+    options = "".join(f"<li>{html.escape(text)}</li>" for _, text in question.options)
+    options = f'<ul class="cnn-quiz-options">{options}</ul>' if options else ""
+    count = len(question.hints)
+    folds = {f"Hint {i} of {count}": f"<p>{markup(h)}</p>" for i, h in enumerate(question.hints, 1)}
     slips = "".join(
         f"<li><strong>{html.escape(_slip(question, wrong))}</strong>: {markup(wrong.because)}</li>"
         for wrong in question.wrong
     )
-    answer = (
+    folds["Answer and explanation"] = (
         f"<p><strong>{html.escape(answer_text(question))}</strong></p>"
         f"<p>{markup(question.explanation)}</p>"
         f"<p>And if you said something else:</p><ul>{slips}</ul>"
     )
+    folded = "".join(
+        f"<details><summary>{summary}</summary>{content}</details>"
+        for summary, content in folds.items()
+    )
     return (
-        f'<div class="cnn-quiz cnn-quiz-static" style="{_CARD}">{prompt_html(question)}'
-        f"{_option_list(question)}{''.join(hints)}{_fold('Answer and explanation', answer)}</div>"
+        f'<div class="cnn-quiz cnn-quiz-static" style="{_CARD}">'
+        f"{prompt_html(question)}{options}{folded}</div>"
     )
 
 
@@ -57,36 +68,22 @@ def prompt_html(question: Question) -> str:
     )
 
 
-def _option_list(question: Question) -> str:
-    items = "".join(f"<li>{html.escape(text)}</li>" for _, text in question.options)
-    return f'<ul class="cnn-quiz-options">{items}</ul>' if items else ""
-
-
-def _fold(summary: str, content: str) -> str:
-    return f"<details><summary>{summary}</summary>{content}</details>"
-
-
 def _slip(question: Question, wrong: Wrong) -> str:
     """The wrong answers of one entry as a heading: "5 or 10"."""
-    if question.kind == "number":
-        values = [number_text(value) for value in wrong.values]
-    elif question.options:
-        values = [answer_text(question, [value]) for value in wrong.values]
-    else:
-        values = list(wrong.values)
-    return f"{'Left out: ' if wrong.missed else ''}{' or '.join(values)}"
+    word = number_text if question.kind == "number" else lambda value: answer_text(question, value)
+    return f"{'Left out: ' if wrong.missed else ''}{' or '.join(map(word, wrong.values))}"
 
 
-def answer_text(question: Question, answer=None) -> str:
+def answer_text(question: Question, answer: str | list[str] | None = None) -> str:
     """An answer in words: the right one, or `answer` as it is stored (text, key, list of keys)."""
-    if question.kind in ("choice", "choices"):
-        keys = question.answer if answer is None else answer
-        keys = {keys} if isinstance(keys, str) else set(keys)
-        return "; ".join(text for key, text in question.options if key in keys)
-    if answer is not None or question.kind == "text":
-        return str(question.answer if answer is None else answer).strip()
-    about = "about " if question.tolerance else ""
-    return f"{about}{number_text(question.answer)} {question.unit}".strip()
+    if answer is None and question.kind == "number":
+        about = "about " if question.tolerance else ""
+        return f"{about}{number_text(question.answer)} {question.unit}".strip()
+    answer = question.answer if answer is None else answer
+    if not question.options:
+        return answer.strip()
+    keys = {answer} if isinstance(answer, str) else set(answer)
+    return "; ".join(text for key, text in question.options if key in keys)
 
 
 def number_text(value: float) -> str:
@@ -96,10 +93,7 @@ def number_text(value: float) -> str:
 
 def plain(text: str) -> str:
     """The text without its markup, line breaks kept."""
-    return "\n".join(
-        re.sub(_EMPHASIS, r"\1", re.sub(r"`([^`]+)`", r"\1", _one_line(part)))
-        for part in _paragraphs(text)
-    )
+    return "\n".join(_EMPHASIS.sub(r"\1", _CODE.sub(r"\1", part)) for part in _paragraphs(text))
 
 
 def markup(text: str) -> str:
@@ -107,44 +101,23 @@ def markup(text: str) -> str:
 
     What stands between backticks and holds no word, only letters, is mathematics: `x1`, `s_i`.
     """
-    return "<br>".join(_inline(_one_line(part)) for part in _paragraphs(text))
-
-
-# Not between word characters, so that 3*5*2 stays a product.
-_EMPHASIS = re.compile(r"(?<![\w*])\*(?=\S)([^*]+?)(?<=\S)\*(?![\w*])")
-
-
-def _inline(text: str) -> str:
-    pieces = re.split(r"`([^`]+)`", text)  # odd pieces are code
-    return "".join(
-        (_maths(piece) if _is_maths(piece) else f"<code>{html.escape(piece)}</code>")
-        if i % 2
-        else _EMPHASIS.sub(r"<em>\1</em>", html.escape(piece))
-        for i, piece in enumerate(pieces)
-    )
-
-
-_WORDS = re.compile(r"[^\W\d_]+")
-# An index, as in s_i, x_(i−1) and x1; or a letter.
-_SYMBOL = re.compile(r"_\((.+?)\)|_(\w+)|(?<=[^\W\d_])(\d+)|([^\W\d_])")
-
-
-def _is_maths(piece: str) -> bool:
-    words = _WORDS.findall(piece)
-    return bool(words) and max(map(len, words)) == 1 and not set("*<>&\"'") & set(piece)
-
-
-def _maths(piece: str) -> str:
-    def symbol(found: re.Match) -> str:
-        index = found[1] or found[2] or found[3]
-        return f"<sub>{index}</sub>" if index else f"<var>{found[4]}</var>"
-
-    return _SYMBOL.sub(symbol, piece)
+    return "<br>".join(map(_inline, _paragraphs(text)))
 
 
 def _paragraphs(text: str) -> list[str]:
-    return re.split(r"\n\s*\n", text.strip())
+    return [" ".join(part.split()) for part in re.split(r"\n\s*\n", text.strip())]
 
 
-def _one_line(text: str) -> str:
-    return " ".join(text.split())
+def _inline(text: str) -> str:
+    pieces = _CODE.split(text)  # odd pieces are code
+    pieces[::2] = [_EMPHASIS.sub(r"<em>\1</em>", html.escape(piece)) for piece in pieces[::2]]
+    pieces[1::2] = [
+        f"<code>{html.escape(code)}</code>" if _NO_MATHS.search(code) else _SYMBOL.sub(_set, code)
+        for code in pieces[1::2]
+    ]
+    return "".join(pieces)
+
+
+def _set(found: re.Match) -> str:
+    index = found[1] or found[2] or found[3]
+    return f"<sub>{index}</sub>" if index else f"<var>{found[4]}</var>"

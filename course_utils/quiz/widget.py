@@ -13,7 +13,7 @@ from weakref import WeakSet
 import ipywidgets as widgets
 
 from course_utils.quiz.answers import AnswerFile
-from course_utils.quiz.card import STYLE, hints_html, keys_html, reveal_html, says, verdict_html
+from course_utils.quiz.card import KEYS, STYLE, hints_html, reveal_html, says, verdict_html
 from course_utils.quiz.marking import mark
 from course_utils.quiz.questions import Question
 from course_utils.quiz.text import answer_text, prompt_html, static_html, text_form
@@ -37,31 +37,27 @@ class Quiz(widgets.VBox):
     """
 
     def __init__(self, question: Question, answers: AnswerFile):
-        self.question = question
-        self._answers = answers
+        self.question, self._answers = question, answers
         records, self._notice = answers.read()
         self._record = self._fitting(records.get(question.id, {}))
         self._unkept = False  # whether the record holds what could not be stored
-        self._redo, self._acted_at = None, float("-inf")
+        self._redo, self._acted_at, self._refusal = None, float("-inf"), ""
 
-        prompt = widgets.HTML(value=STYLE + prompt_html(question) + keys_html(question))
+        keys = KEYS if question.options else ""
+        prompt = widgets.HTML(STYLE + prompt_html(question) + keys)
         self.entry = _entry(question)
-        self.check_button = _button("Check", "Mark my answer now", "primary")
-        self.lock_button = _button("Lock in", "Store my answer without feedback")
-        self.hint_button = _button("Hint", "Show the next hint")
-        self.reveal_button = _button("Reveal", "Show the answer and the explanation")
+        self.check_button = widgets.Button(tooltip="Mark my answer now", button_style="primary")
+        self.lock_button = widgets.Button(tooltip="Store my answer without feedback")
+        self.hint_button = widgets.Button(tooltip="Show the next hint")
+        self.reveal_button = widgets.Button(tooltip="Show the answer and the explanation")
         buttons = [self.check_button, self.lock_button, self.hint_button, self.reveal_button]
         self.hints_area, self.feedback_area, self.notice_area = (widgets.HTML() for _ in range(3))
-        row = widgets.HBox(buttons)
-        row.add_class("cnn-quiz-buttons")
-        super().__init__(
-            [prompt, self.entry, row, self.hints_area, self.feedback_area, self.notice_area]
-        )
-        self.add_class("cnn-quiz")
-        self.add_class(f"cnn-quiz-kind-{question.kind}")
+        areas = [self.hints_area, self.feedback_area, self.notice_area]
+        row = widgets.HBox(buttons).add_class("cnn-quiz-buttons")
+        super().__init__([prompt, self.entry, row, *areas])
+        self.add_class("cnn-quiz").add_class(f"cnn-quiz-kind-{question.kind}")
 
         self._enter(self._record["answer"])
-        self._refusal = ""
         self.check_button.on_click(lambda _: self._act(self._check))
         self.lock_button.on_click(
             lambda _: self._act(self._unlock if self._record["locked"] else self._lock)
@@ -103,11 +99,9 @@ class Quiz(widgets.VBox):
         answer, keys = record["answer"], [key for key, _ in self.question.options]
         if self.question.kind == "choices":
             fits = [key for key in keys if isinstance(answer, list) and key in answer]
-        elif self.question.kind == "choice":
-            fits = answer if answer in keys else ""
         else:
-            fits = answer if isinstance(answer, str) else ""
-        record["answer"] = fits
+            fits = answer if answer in (keys or [str(answer)]) else ""
+        record |= {"answer": fits, "hints": min(record["hints"], len(self.question.hints))}
         return record if len(fits) == len(answer) else record | {"checked": False, "locked": False}
 
     # --- what the buttons do ---
@@ -145,7 +139,8 @@ class Quiz(widgets.VBox):
         return {} if now["revealed"] else {"locked": False}
 
     def _hint(self, now: dict, entered: str | list[str]) -> dict:
-        return {"hints": max(now["hints"], min(self._shown_hints() + 1, len(self.question.hints)))}
+        shown = max(now["hints"], self._record["hints"] + 1)
+        return {"hints": min(shown, len(self.question.hints))}
 
     def _reveal(self, now: dict, entered: str | list[str]) -> dict:
         mine = entered and not now["locked"] and now["answer"] == self._entered
@@ -197,25 +192,22 @@ class Quiz(widgets.VBox):
             self._enter(answer)
         self._render()
 
-    def _shown_hints(self) -> int:
-        return min(self._record["hints"], len(self.question.hints))
-
     def _render(self) -> None:
         """Make buttons, input and texts say what the record says."""
-        record, total = self._record, len(self.question.hints)
-        locked, revealed = record["locked"], record["revealed"]
-        shown = self._shown_hints()
+        total, shown = len(self.question.hints), self._record["hints"]
+        locked, revealed = self._record["locked"], self._record["revealed"]
+        closed = locked or revealed
         for control in self.entry.children if self.question.kind == "choices" else [self.entry]:
-            control.disabled = locked or revealed
+            control.disabled = closed
+        hint = "All hints shown" if shown == total else f"Hint ({shown + 1} of {total})"
         # The button just pressed stays enabled: a disabled one would drop the keyboard focus.
-        self.check_button.disabled = locked or revealed
-        self.lock_button.disabled = revealed
-        self.lock_button.description = "Change my answer" if locked else "Lock in"
-        self.hint_button.disabled = revealed
-        self.hint_button.description = (
-            "All hints shown" if shown == total else f"Hint ({shown + 1} of {total})"
-        )
-        self.reveal_button.description = "Hide the answer" if revealed else "Reveal"
+        for button, words, disabled in (
+            (self.check_button, "Check", closed),
+            (self.lock_button, "Change my answer" if locked else "Lock in", revealed),
+            (self.hint_button, hint, revealed),
+            (self.reveal_button, "Hide the answer" if revealed else "Reveal", False),
+        ):
+            button.description, button.disabled = words, disabled
         self.hints_area.value = hints_html(self.question, shown)
         self.feedback_area.value = self._feedback()
 
@@ -238,10 +230,7 @@ class Quiz(widgets.VBox):
 
     def _repr_mimebundle_(self, **kwargs) -> dict:
         bundle = super()._repr_mimebundle_(**kwargs)
-        return bundle | {
-            "text/plain": text_form(self.question),
-            "text/html": static_html(self.question),
-        }
+        return bundle | {"text/plain": repr(self), "text/html": static_html(self.question)}
 
 
 class _Field(widgets.Text):
@@ -267,7 +256,3 @@ def _entry(question: Question) -> widgets.Widget:
         )
     description = f"Your answer ({question.unit})" if question.unit else "Your answer"
     return _Field(description=description)
-
-
-def _button(description: str, tooltip: str, button_style: str = "") -> widgets.Button:
-    return widgets.Button(description=description, tooltip=tooltip, button_style=button_style)

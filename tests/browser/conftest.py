@@ -1,13 +1,9 @@
 """One JupyterLab for all browser tests, on a copy of the notebooks, and pages that stay offline."""
 
 import os
-import queue
 import re
 import shutil
-import socket
 import subprocess
-import sys
-import threading
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -21,10 +17,15 @@ playwright_api = pytest.importorskip("playwright.sync_api", reason="playwright i
 
 ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
-TOKEN = "browser-tests"
-START_TIMEOUT = 60  # seconds for JupyterLab to answer
 RUN_TIMEOUT = 300_000  # milliseconds for all cells of a notebook, on a machine with other work
 
+_SELECT = """(id) => {
+  const book = jupyterapp.shell.currentWidget.content;
+  book.activeCellIndex = id ? book.widgets.findIndex((cell) => cell.model.id === id) : 0;
+  book.mode = 'command';
+  book.activeCell.node.focus();
+}"""
+_RUN = "() => jupyterapp.commands.execute('notebook:run-cell')"
 # Names every cell in the page by its id, which JupyterLab itself does not write there.
 _NAME_CELLS = """() => {
   for (const cell of jupyterapp.shell.currentWidget.content.widgets) {
@@ -58,19 +59,16 @@ _ERRORS = """() => jupyterapp.shell.currentWidget.content.widgets
 def is_local(url: str) -> bool:
     """Say whether a request stays on this machine."""
     parts = urlsplit(url)
-    return parts.scheme in ("file", "data", "blob", "about") or parts.hostname in (
-        "127.0.0.1",
-        "localhost",
-    )
+    here = parts.hostname in ("127.0.0.1", "localhost")
+    return here or parts.scheme in ("file", "data", "blob", "about")
 
 
 @pytest.fixture(scope="session")
 def chrome(chromium):
     """A headless Chromium for the whole session."""
     with playwright_api.sync_playwright() as playwright:
-        running = playwright.chromium.launch(
-            executable_path=chromium, args=list(slides_browser.FLAGS)
-        )
+        flags = list(slides_browser.FLAGS)
+        running = playwright.chromium.launch(executable_path=chromium, args=flags)
         yield running
         running.close()
 
@@ -90,10 +88,7 @@ def guarded_page(chrome):
 
     context.route("**/*", guard)
     tab = context.new_page()
-    tab.on(
-        "websocket",
-        lambda socket: None if is_local(socket.url) else strangers.append(socket.url),
-    )
+    tab.on("websocket", lambda one: None if is_local(one.url) else strangers.append(one.url))
     tab.set_default_timeout(20_000)
     try:
         yield tab
@@ -132,79 +127,37 @@ def pytest_runtest_makereport(item, call):
     return report
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 @pytest.fixture(scope="session")
-def lab_server(tmp_path_factory):
-    """The address of a JupyterLab that tools/lab.py started, and the copy of the notebooks."""
+def lab_server(tmp_path_factory, start_lab):
+    """Address and token of a JupyterLab on a copy of the course, and the copy's notebooks."""
     course = tmp_path_factory.mktemp("course")
-    (course / "tools").mkdir()
-    (course / "notebooks").mkdir()
-    (course / "tests").mkdir()
-    for path in (*(ROOT / "tools").glob("*.py"), ROOT / "tests" / "nbval_sanitize.cfg"):
-        shutil.copy(path, course / path.relative_to(ROOT))
     shutil.copytree(ROOT / "tools" / "jupyter", course / "tools" / "jupyter")
-    for notebook in NOTEBOOKS:
-        shutil.copy(notebook, course / "notebooks")
+    tools = (ROOT / "tools").glob("*.py")
+    for path in (*tools, ROOT / "tests" / "nbval_sanitize.cfg", *NOTEBOOKS):
+        (course / path.relative_to(ROOT)).parent.mkdir(exist_ok=True)
+        shutil.copy(path, course / path.relative_to(ROOT))
     who = ["-c", "user.name=Test", "-c", "user.email=test@example.org"]
     for step in (["init", "--quiet"], ["add", "."], ["commit", "--quiet", "-m", "the course"]):
         subprocess.run(["git", "-C", course, *who, *step], check=True)
     own = tmp_path_factory.mktemp("jupyter")
-    environment = {
-        **os.environ,
-        "CNN_COURSE_STATE": str(own / "state"),
-        "JUPYTER_CONFIG_DIR": str(own / "config"),
-        "JUPYTER_DATA_DIR": str(own / "data"),
-        "JUPYTERLAB_SETTINGS_DIR": str(own / "settings"),
-        "JUPYTERLAB_WORKSPACES_DIR": str(own / "workspaces"),
-        "OMP_NUM_THREADS": "1",
-    }
-    port = _free_port()
-    command = [
-        sys.executable, str(course / "tools" / "lab.py"), "--no-browser",
-        "--ServerApp.ip=127.0.0.1", f"--ServerApp.port={port}", "--ServerApp.port_retries=0",
-        f"--IdentityProvider.token={TOKEN}", "--LabApp.expose_app_in_browser=True",
-    ]  # fmt: skip
-    server = subprocess.Popen(
-        command, cwd=course, env=environment, text=True,
-        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-    )  # fmt: skip
-    said: queue.Queue[str] = queue.Queue()
-
-    def listen():
-        for line in server.stdout:
-            said.put(line)
-        said.put("")
-
-    threading.Thread(target=listen, daemon=True).start()
-    heard = ""
-    try:
-        while f":{port}/lab" not in heard:
-            try:
-                line = said.get(timeout=START_TIMEOUT)
-            except queue.Empty:
-                line = ""
-            assert line, f"JupyterLab did not start:\n{heard}"
-            heard += line
-        yield f"http://127.0.0.1:{port}/lab", course / "notebooks"
-    finally:
-        server.terminate()
-        server.wait(timeout=20)
+    names = ["CNN_COURSE_STATE", "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR"]
+    names += ["JUPYTERLAB_SETTINGS_DIR", "JUPYTERLAB_WORKSPACES_DIR"]
+    environment = {**os.environ, **{name: str(own / name) for name in names}}
+    environment["OMP_NUM_THREADS"] = "1"
+    options = "--ServerApp.ip=127.0.0.1", "--LabApp.expose_app_in_browser=True"
+    with start_lab(course, environment, *options) as (_, base, token):
+        yield f"{base}/lab", token, course / "notebooks"
 
 
 class Lab:
     """A notebook open in JupyterLab, as a person with a browser has it before them."""
 
-    def __init__(self, page, url: str, folder: Path):
-        self.page, self.url, self.folder, self.name = page, url, folder, ""
+    def __init__(self, page, url: str, token: str, folder: Path):
+        self.page, self.url, self.token, self.folder, self.name = page, url, token, folder, ""
 
     def open(self, name: str) -> None:
         """Open a notebook in a fresh layout and wait for its kernel."""
-        self.page.goto(f"{self.url}/tree/notebooks/{name}?token={TOKEN}&reset")
+        self.page.goto(f"{self.url}/tree/notebooks/{name}?token={self.token}&reset")
         self.page.wait_for_function(_KERNEL_IDLE, timeout=60_000)
         self.name_cells()
         self.name = name
@@ -213,11 +166,26 @@ class Lab:
         """Write the id of every cell into the page, for `cell`."""
         self.page.evaluate(_NAME_CELLS)
 
+    def select(self, cell_id: str = "") -> None:
+        """Make a cell the active one, in command mode: the first where no id is given."""
+        self.page.evaluate(_SELECT, cell_id)
+
+    def run(self, *cell_ids: str) -> None:
+        """Run cells one after the other."""
+        for cell_id in cell_ids:
+            self.select(cell_id)
+            self.page.evaluate(_RUN)
+
     def run_all(self) -> None:
         """Run > Run All Cells, and wait until the last cell is done."""
         self.page.evaluate(_FORGET_RUNS)
-        self._menu("Run", "Run All Cells")
+        for name in ("Run", "Run All Cells"):
+            self.page.get_by_role("menuitem", name=name, exact=True).click()
         self.page.wait_for_function(_ALL_RAN, timeout=RUN_TIMEOUT)
+
+    def count(self) -> int:
+        """Return the number of cells."""
+        return self.page.evaluate("() => jupyterapp.shell.currentWidget.content.widgets.length")
 
     def save(self) -> bytes:
         """Save the notebook, make sure that it was written, and return what its file holds now."""
@@ -242,12 +210,9 @@ class Lab:
         """Return the locator of a cell."""
         return self.page.locator(f'.jp-Cell[data-cell="{cell_id}"]')
 
-    def present(self) -> None:
-        """Present from the first cell, with the button in the toolbar."""
-        self.page.evaluate(
-            "() => { const book = jupyterapp.shell.currentWidget.content;"
-            " book.activeCellIndex = 0; book.mode = 'command'; book.activate(); }"
-        )
+    def present(self, cell_id: str = "") -> None:
+        """Present from a cell, with the button in the toolbar."""
+        self.select(cell_id)
         self.page.locator('[data-command="deck:toggle"]').first.click()
         self.page.wait_for_function(
             "() => document.querySelectorAll('.jp-Deck .jp-deck-mod-onscreen').length > 0"
@@ -260,10 +225,6 @@ class Lab:
                 lambda answer: "jupyterlab-slideshow" in answer.url and answer.ok
             ):
                 self.page.evaluate("() => { void jupyterapp.commands.execute('deck:stop'); }")
-
-    def _menu(self, menu: str, entry: str) -> None:
-        self.page.get_by_role("menuitem", name=menu, exact=True).click()
-        self.page.get_by_role("menuitem", name=entry, exact=True).click()
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,5 @@
 """The exported decks: offline, every slide fits, nothing an accessibility checker calls serious."""
 
-import json
 import re
 import shutil
 import subprocess
@@ -8,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
+import nbformat
 import pytest
 
 from tools.slides import assets, browser
@@ -48,19 +48,20 @@ def exported(tmp_path_factory) -> Export:
     if shutil.which("npm") is None and not AXE.exists():
         pytest.skip(assets.NO_NPM)
     folder = tmp_path_factory.mktemp("export") / "slides"
-    made = subprocess.run(
-        [sys.executable, str(ROOT / "tools" / "export_slides.py"), "--draft", "--to", str(folder)],
-        capture_output=True, text=True,
-    )  # fmt: skip
+    command = [sys.executable, str(ROOT / "tools" / "export_slides.py"), "--draft", "--to", folder]
+    made = subprocess.run(command, capture_output=True, text=True)
     assert made.returncode == 0, made.stdout + made.stderr
     return Export(folder, made.stdout.splitlines())
 
 
 class Deck:
-    """An exported deck, open in a page without network, and what the page asked for meanwhile."""
+    """An exported deck, open in a page without network, and what the page asked for meanwhile.
+
+    cells: those of its notebook that are not skipped; notes: its lecturer's notes among them.
+    """
 
     def __init__(self, page, file: Path):
-        self.page, self.file, self.name = page, file, file.stem
+        self.page, self.file = page, file
         self.requests: list[str] = []
         self.errors: list[str] = []
         page.on("request", lambda request: self.requests.append(request.url))
@@ -68,6 +69,15 @@ class Deck:
         page.on("requestfailed", lambda request: self.errors.append(f"{request.url[:100]} failed"))
         page.context.set_offline(True)
         browser.open_deck(page, file)
+        notebook = nbformat.read(ROOT / "notebooks" / f"{file.stem}.ipynb", as_version=4)
+        kinds = [c.metadata.get("slideshow", {}).get("slide_type") for c in notebook.cells]
+        pairs = list(zip(kinds, notebook.cells, strict=True))
+        self.cells = [cell for kind, cell in pairs if kind != "skip"]
+        self.notes = [cell for kind, cell in pairs if kind == "notes"]
+
+    def count(self, selector: str) -> int:
+        """Return how many elements of the page a selector finds."""
+        return self.page.locator(selector).count()
 
 
 @pytest.fixture(scope="module", params=[p.stem for p in NOTEBOOKS])
@@ -77,23 +87,28 @@ def deck(exported, new_page, request):
         yield Deck(tab, exported.folder / f"{request.param}.html")
 
 
+def add_axe(page) -> None:
+    """Load the accessibility checker into a page."""
+    axe = assets.install("devDependencies")["axe-core"] / "axe.min.js"
+    page.evaluate(axe.read_text(encoding="utf-8"))
+
+
+def hrefs(page) -> list[str]:
+    """Return where the links of a page lead."""
+    return page.eval_on_selector_all("a[href]", "all => all.map(a => a.getAttribute('href'))")
+
+
 def test_a_deck_works_offline(deck):
-    page = deck.page
-    asked = [url for url in deck.requests if not url.startswith(("file:", "data:", "blob:"))]
-    assert asked == []
-    assert deck.errors == []
-    panels = page.locator(".cnn-explorer").count()  # and "a still of the panel" under each
-    assert page.locator(":has(> .cnn-explorer) + .cnn-kernel-note").count() == panels
-    assert page.locator(".cnn-kernel-note").count() == panels
-    source = (ROOT / "notebooks" / f"{deck.name}.ipynb").read_text(encoding="utf-8")
-    cells = json.loads(source)["cells"]
-    shown = [c for c in cells if c["metadata"].get("slideshow", {}).get("slide_type") != "skip"]
-    maths = any("$" in "".join(c["source"]) for c in shown if c["cell_type"] == "markdown")
-    assert (page.locator("mjx-container").count() > 0) == maths
-    assert page.locator("[data-mml-node=merror]").count() == 0
-    for link in page.eval_on_selector_all("a[href]", "all => all.map(a => a.getAttribute('href'))"):
-        if not link.startswith(("#", "http")):
-            assert (deck.file.parent / link.split("#")[0]).is_file(), f"a dead link: {link}"
+    remote = [url for url in deck.requests if not url.startswith(("file:", "data:", "blob:"))]
+    assert remote == deck.errors == []
+    panels = deck.count(".cnn-explorer")  # and "a still of the panel" under each
+    assert deck.count(":has(> .cnn-explorer) + .cnn-kernel-note") == panels
+    assert deck.count(".cnn-kernel-note") == panels
+    maths = any("$" in cell.source for cell in deck.cells if cell.cell_type == "markdown")
+    assert (deck.count("mjx-container") > 0) == maths
+    assert deck.count("[data-mml-node=merror]") == 0
+    inside = [link.split("#")[0] for link in hrefs(deck.page) if not link.startswith(("#", "http"))]
+    assert [link for link in inside if not (deck.file.parent / link).is_file()] == []
 
 
 @pytest.mark.parametrize("name", [p.stem for p in NOTEBOOKS])
@@ -108,8 +123,7 @@ def test_every_slide_fits_the_screen_and_can_be_read(exported, name):
 def test_no_serious_accessibility_violation(deck):
     page = deck.page
     page.evaluate("() => Reveal.configure({ controls: true })")
-    axe = assets.install("devDependencies")["axe-core"] / "axe.min.js"
-    page.evaluate(axe.read_text(encoding="utf-8"))
+    add_axe(page)
     found: dict[str, str] = {}
     for number in range(page.evaluate("() => Reveal.getTotalSlides()")):
         report = page.evaluate(CHECK_SLIDE, number)
@@ -122,19 +136,13 @@ def test_no_serious_accessibility_violation(deck):
 
 
 def test_questions_are_folded_text_and_notes_do_not_show(deck):
-    page = deck.page
-    cells = json.loads((ROOT / "notebooks" / f"{deck.name}.ipynb").read_text("utf-8"))["cells"]
-    kinds = [(c.get("metadata", {}).get("slideshow", {}).get("slide_type"), c) for c in cells]
-    shown = ["".join(c["source"]) for kind, c in kinds if kind not in ("skip", "notes")]
-    assert page.locator(".cnn-quiz").count() == sum(text.count('ask("') for text in shown) > 0
-    assert page.locator(".cnn-quiz input, .cnn-quiz button").count() == 0
-    for quiz in page.locator(".cnn-quiz").all():
-        assert quiz.locator("details").count() > 0
-        assert quiz.locator("details[open]").count() == 0
-    assert page.locator("aside.notes").count() >= [kind for kind, _ in kinds].count("notes") > 0
-    assert "If somebody says something else" in page.locator("aside.notes").all_inner_texts()[-1]
-    for notes in page.locator("aside.notes").all():
-        assert not notes.is_visible()
+    asked = sum(c.source.count('ask("') for c in deck.cells if c not in deck.notes)
+    assert deck.count(".cnn-quiz") == deck.count(".cnn-quiz:has(details)") == asked > 0
+    assert deck.count(".cnn-quiz :is(input, button, details[open])") == 0
+    assert deck.count("aside.notes") >= len(deck.notes) > 0
+    assert deck.count("aside.notes:visible") == 0
+    said = deck.page.locator("aside.notes").all_inner_texts()
+    assert "If somebody says something else" in said[-1]
 
 
 def test_a_deck_names_its_language_and_title_and_has_a_pdf(deck):
@@ -148,11 +156,9 @@ def test_the_index_leads_to_every_deck(exported, page):
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
     page.goto((exported.folder / "index.html").as_uri())
-    links = page.eval_on_selector_all("a", "all => all.map(a => a.getAttribute('href'))")
+    links = hrefs(page)
     assert links == [f"{p.stem}.{kind}" for p in NOTEBOOKS for kind in ("html", "pdf")]
     assert all((exported.folder / link).is_file() for link in links)
     assert all(url.startswith("file:") for url in asked)
-    axe = assets.install("devDependencies")["axe-core"] / "axe.min.js"
-    page.evaluate(axe.read_text(encoding="utf-8"))
-    report = page.evaluate("() => axe.run()")
-    assert [v["id"] for v in report["violations"]] == []
+    add_axe(page)
+    assert page.evaluate("() => axe.run()")["violations"] == []

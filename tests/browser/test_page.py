@@ -6,20 +6,10 @@ import pytest
 from playwright.sync_api import expect
 
 SPARSE = "01_sparse_connectivity.ipynb"
-RUN = """async (ids) => {
-  const book = jupyterapp.shell.currentWidget.content;
-  for (const id of ids) {
-    book.activeCellIndex = book.widgets.findIndex((cell) => cell.model.id === id);
-    await jupyterapp.commands.execute('notebook:run-cell');
-  }
+FOCUS = """() => {
+  const one = document.activeElement;
+  return [one.type ?? one.tagName, one.closest('.jp-Cell')?.dataset.cell];
 }"""
-SELECT = """(id) => {
-  const book = jupyterapp.shell.currentWidget.content;
-  book.activeCellIndex = book.widgets.findIndex((cell) => cell.model.id === id);
-  book.mode = 'command';
-  book.activeCell.node.focus();
-}"""
-CELLS = "() => jupyterapp.shell.currentWidget.content.widgets.length"
 SAYS = "(node, part) => getComputedStyle(node, part).content"
 SIZE = "(node) => [node.getBoundingClientRect().width, getComputedStyle(node).fontSize]"
 # What the page shows of a card or a panel before and after a run.
@@ -29,29 +19,21 @@ STILL = ":is(.cnn-quiz-static, .cnn-static)"
 
 def focus(page) -> tuple[str, str]:
     """Which element has the focus, and in which cell."""
-    return tuple(
-        page.evaluate(
-            """() => {
-              const one = document.activeElement;
-              return [one.type ?? one.tagName, one.closest('.jp-Cell')?.dataset.cell];
-            }"""
-        )
-    )
+    return tuple(page.evaluate(FOCUS))
 
 
 @pytest.fixture(scope="module")
 def study(lab):
     """Notebook 01 open, its setup, two questions and two panels run; the tests go on with it."""
     lab.open(SPARSE)
-    cells = ["setup", "ask-dense-arrows", "ask-filter-stride", "explore", "pyramid"]
-    lab.page.evaluate(RUN, cells)
+    lab.run("setup", "ask-dense-arrows", "ask-filter-stride", "explore", "pyramid")
     expect(lab.cell("pyramid").locator(LIVE)).to_be_visible()
     return lab
 
 
 def test_the_keyboard_alone_goes_through_a_lesson(study):
     page = study.page
-    page.evaluate(SELECT, "ask-dense-arrows")
+    study.select("ask-dense-arrows")
     page.keyboard.press("Shift+Enter")
     page.wait_for_function("() => document.activeElement.dataset.cell === 'dense-see'")
     card = study.cell("ask-dense-arrows")
@@ -59,6 +41,14 @@ def test_the_keyboard_alone_goes_through_a_lesson(study):
     page.keyboard.press("Tab")
     assert focus(page) == ("text", "ask-dense-arrows"), "into the question just shown"
     page.keyboard.type("5")
+    reached = []
+    for key in ["Tab"] * 4 + ["Shift+Tab"] * 3:
+        page.keyboard.press(key)
+        reached.append(page.evaluate("() => document.activeElement.textContent.split(' (')[0]"))
+    assert reached[:4] == ["Check", "Lock in", "Hint", "Reveal"]
+    page.keyboard.press("Space")
+    expect(card.locator(".cnn-quiz-says").first).to_contain_text("Not right: 5")
+    page.keyboard.press("Shift+Tab")
     page.keyboard.press("Escape")
     assert focus(page) == ("DIV", "ask-dense-arrows"), "left, in command mode"
     page.keyboard.press("Tab")
@@ -68,14 +58,14 @@ def test_the_keyboard_alone_goes_through_a_lesson(study):
     expect(card.locator(".cnn-quiz-says").first).to_contain_text("Not right: 5")
     expect(card.locator("input[type=text]")).to_have_value("5")
 
-    page.evaluate(SELECT, "ask-filter-stride")
-    cells = page.evaluate(CELLS)
+    study.select("ask-filter-stride")
+    cells = study.count()
     page.keyboard.press("Tab")
     for key in ("ArrowDown", "ArrowDown", "ArrowUp", "b", "x"):
         page.keyboard.press(key)
     options = study.cell("ask-filter-stride").locator("input[type=radio]")
     assert [option.is_checked() for option in options.all()].index(True) == 1
-    assert page.evaluate(CELLS) == cells, "no key of the control edited the notebook"
+    assert study.count() == cells, "no key of the control edited the notebook"
     page.keyboard.press("Enter")
     expect(study.cell("ask-filter-stride").locator(".cnn-quiz-says").first).to_be_visible()
 
@@ -97,14 +87,12 @@ def test_the_keyboard_alone_goes_through_a_lesson(study):
 
 def test_the_empty_cell_after_the_last_is_not_saved(study):
     page = study.page
-    cells = page.evaluate(CELLS)
-    page.evaluate(
-        "() => { const book = jupyterapp.shell.currentWidget.content;"
-        " book.activeCellIndex = book.widgets.length - 1; book.mode = 'command';"
-        " book.activeCell.node.focus(); }"
-    )
+    cells = study.count()
+    study.select(json.loads(study.save())["cells"][-1]["id"])
     page.keyboard.press("Shift+Enter")
-    page.wait_for_function(f"() => ({CELLS})() === {cells + 1}")
+    page.wait_for_function(
+        f"() => jupyterapp.shell.currentWidget.content.widgets.length === {cells + 1}"
+    )
     assert len(json.loads(study.save())["cells"]) == cells
 
 
@@ -127,11 +115,11 @@ def test_widgets_live_after_a_reload_or_say_what_to_do(study):
         widget = study.cell(cell).locator(f"{LIVE}.jupyter-widgets-disconnected")
         expect(widget).to_be_visible()
         assert lost in widget.evaluate(SAYS, "::before")
-    page.evaluate(RUN, ["explore"])
+    study.run("explore")
     expect(study.cell("explore")).to_contain_text("SparseConnectivity is made in a cell above")
     expect(study.cell("explore")).to_contain_text("Run All Above Selected Cell")
 
-    page.evaluate(RUN, ["setup", "explore"])
+    study.run("setup", "explore")
     panel = study.cell("explore").locator(LIVE)
     expect(panel).to_be_visible()
     page.evaluate("() => jupyterapp.shell.currentWidget.sessionContext.shutdown()")

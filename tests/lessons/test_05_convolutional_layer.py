@@ -10,23 +10,20 @@ import numpy as np
 import pytest
 import torch
 from cells import run_cells
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from matplotlib import pyplot as plt
 from torch import nn
 from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
 from course_utils import datasets
-from course_utils.exercises import check
-from course_utils.lessons.convolutional_layer import exercises, figures
+from course_utils.lessons.convolutional_layer import exercises, figures, resolution
 from course_utils.lessons.convolutional_layer.explorer import (
     FILTERS,
     ConvolutionalLayer,
     InputResolution,
     scan,
 )
-from course_utils.lessons.convolutional_layer.resolution import SIZES, WIDTHS, cost, draw_accuracy
+from course_utils.lessons.convolutional_layer.resolution import SIZES, WIDTHS, cost
 
 # ---------------------------------------------------------------------------------------------
 # The notebook's experiments
@@ -65,71 +62,33 @@ def test_a_pooled_network_runs_at_any_size_and_knows_those_of_its_training(seed)
 # Exercises
 
 
-@st.composite
-def convolutions(draw):
-    k, channels = draw(st.integers(1, 4)), draw(st.integers(1, 3))
-    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
-    x = rng.integers(-9, 10, (channels, draw(st.integers(k, 7)), draw(st.integers(k, 7))))
-    w = rng.integers(-9, 10, (draw(st.integers(1, 3)), channels, k, k))
-    return x, w, draw(st.integers(1, 3)), draw(st.integers(0, 2))
+def test_the_solutions_equal_torch():
+    for x, w, stride, padding in exercises.CONV2D.cases():
+        image, filters = torch.tensor(x).double(), torch.tensor(w).double()
+        theirs = F.conv2d(image, filters, stride=stride, padding=padding)
+        assert np.array_equal(exercises.conv2d(x, w, stride, padding), theirs)
+    for x, kernel, stride in exercises.MAX_POOL.cases():
+        theirs = F.max_pool2d(torch.tensor(x).double(), kernel, stride)
+        assert np.array_equal(exercises.max_pool2d(x, kernel, stride), theirs)
 
 
-@given(convolutions())
-@settings(max_examples=100, deadline=None)
-def test_convolution_and_pooling_equal_torch(case):
-    x, w, stride, padding = case
-    image, filters = torch.tensor(x).double(), torch.tensor(w).double()
-    theirs = F.conv2d(image, filters, stride=stride, padding=padding)
-    assert np.array_equal(exercises.conv2d(x, w, stride, padding), theirs)
-    theirs = F.max_pool2d(image, w.shape[-1], stride)
-    assert np.array_equal(exercises.max_pool2d(x, w.shape[-1], stride), theirs)
+def counted(layer, *shape):
+    """Run a module in torch: its output, and its parameters and MACs."""
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        y = layer(torch.zeros(1, *shape))
+    return y, sum(p.numel() for p in layer.parameters()), counter.get_total_flops() // 2
 
 
 @pytest.mark.parametrize("case", exercises.LAYER_COST.cases(), ids=str)
 def test_layer_cost_equals_torch(case):
     n, channels, filters, kernel, stride, padding = case
-    assert 1 <= kernel < n and 0 <= padding <= kernel // 2
-    layer = nn.Conv2d(channels, filters, kernel, stride, padding)
-    with FlopCounterMode(display=False) as counter, torch.no_grad():
-        y = layer(torch.zeros(1, channels, n, n))
-    parameters = sum(p.numel() for p in layer.parameters())
-    expected = (y.shape[-1], parameters, counter.get_total_flops() // 2)
-    assert exercises.layer_cost(*case) == expected
+    y, *counts = counted(nn.Conv2d(channels, filters, kernel, stride, padding), channels, n, n)
+    assert exercises.layer_cost(*case) == (y.shape[-1], *counts)
 
 
 def test_known_numbers():
     assert exercises.layer_cost(224, 3, 64, 3, 1, 1) == (224, 1792, 86_704_128)  # VGG, first layer
     assert exercises.layer_cost(32, 1, 6, 5, 1, 0) == (28, 156, 117_600)  # LeNet-5, C1
-
-
-def test_inputs_fit_together():
-    for x, w, stride, padding in exercises.CONV2D.cases():
-        assert x.shape[0] == w.shape[1] and min(x.shape[1:]) >= w.shape[2] == w.shape[3]
-        assert stride >= 1 and padding >= 0
-    for x, kernel, stride in exercises.MAX_POOL.cases():
-        assert min(x.shape[1:]) >= kernel >= stride >= 1
-
-
-def test_students_other_ways_to_write_it_pass():
-    def patches(x, w, stride, padding):
-        padded = np.pad(x, ((0, 0), (padding, padding), (padding, padding)))
-        k = w.shape[-1]
-        windows = np.lib.stride_tricks.sliding_window_view(padded, (k, k), axis=(1, 2))
-        return np.einsum("cijab,mcab->mij", windows[:, ::stride, ::stride], w)
-
-    def with_torch(x, w, stride, padding):
-        x, w = torch.tensor(x).float(), torch.tensor(w).float()
-        return F.conv2d(x, w, stride=stride, padding=padding)
-
-    def pooled(x, kernel, stride):
-        return F.max_pool2d(torch.tensor(x).float(), kernel, stride)
-
-    assert check(patches, "05.conv2d").state == check(with_torch, "05.conv2d").state == "passed"
-    assert check(pooled, "05.max-pool-2d").state == "passed"
-    listed = check(lambda *layer: list(exercises.layer_cost(*layer)), "05.layer-cost")
-    assert listed.state == "passed"
-    nested = check(lambda *case: exercises.conv2d(*case).tolist(), "05.conv2d")
-    assert nested.state == "wrong type"  # rows in lists: told to become an array
 
 
 # ---------------------------------------------------------------------------------------------
@@ -138,7 +97,7 @@ def test_students_other_ways_to_write_it_pass():
 SVG = "{http://www.w3.org/2000/svg}"
 IMAGE = np.arange(64).reshape(8, 8) * 7 % 17
 KERNEL = np.array([[-1, 0, 2], [-3, 1, 0], [1, -1, 2]])
-GRID = itertools.product((-5, 0, 9), (1, 2, 3), (0, 1), (1, 2, 3, 4))
+GRID = itertools.product((-5, 9), (1, 2, 3), (0, 1), (1, 2, 3, 4))
 POSSIBLE = [(b, s, p, k) for b, s, p, k in GRID if (8 + 2 * p - 3) // s + 1 >= k]
 
 
@@ -201,7 +160,8 @@ def test_one_unit_is_chosen_and_its_sentence_adds_up(stage):
 
 def test_pointing_works_by_rules_that_are_scoped_to_one_picture():
     rules = ET.fromstring(figures.layer_diagram(IMAGE, KERNEL).svg).find(f"{SVG}style").text
-    assert all(".cnn-layer" in rule for rule in rules.split("}") if rule)
+    selectors = re.sub(r"/\*.*?\*/|{.*?}", "|", rules, flags=re.S).replace(",", "|").split("|")
+    assert all(one.strip().startswith(".cnn-layer") for one in selectors if one.strip())
     assert ".u:hover .v" in rules and ".d:hover~.r" in rules
 
 
@@ -209,15 +169,15 @@ def test_scans_are_the_data_itself():
     (images, labels), (others, other_labels) = datasets.digits()
     everything = torch.cat([images, others])[:, 0] * 16
     for digit in range(10):
+        scan(digit)[:] = 0  # whoever writes into a scan has a copy
         same = (everything == torch.tensor(scan(digit))).all(dim=(1, 2))
         assert set(torch.cat([labels, other_labels])[same].tolist()) == {digit}
-        assert not scan(digit).flags.writeable
 
 
 @pytest.mark.parametrize("name", FILTERS)
 def test_the_panel_says_what_torch_computes(name):
     panel = ConvolutionalLayer(filter=name, padding=1)
-    for digit, bias in itertools.product(range(10), (-30, 0, 30)):
+    for digit, bias in ((0, -30), (4, 0), (9, 30)):
         panel.move(digit=digit, bias=bias)
         maps = by_torch(scan(digit), FILTERS[name], bias, 1, 1, 2)
         places = zip(figures.STAGES, maps, ((4, 5), (8, 1), (2, 3)), strict=True)
@@ -256,11 +216,10 @@ def test_the_sketches_say_what_the_layers_do():
     words = " ".join(written(ET.fromstring(figures.two_vocabularies().svg)))
     for step, module in (("Convolution", "Conv2d"), ("Detector", "ReLU"), ("Pooling", "MaxPool2d")):
         assert f"{step} stage" in words and f"{step} layer" in words and f"nn.{module}" in words
-    for channels, filters in ((3, 3), (6, 4)):
-        alt = figures.filter_diagram(32, channels, filters).alt
-        y = nn.Conv2d(channels, filters, 3)(torch.zeros(1, channels, 32, 32))
-        assert alt.startswith(f"{filters} filters of 3 × 3 × {channels} on an input of 32 × 32")
-        assert f"one matrix of {y.shape[2]} × {y.shape[3]}, so the output has {filters} " in alt
+    assert figures.filter_diagram(32, channels=4, filters=2).alt == (
+        "2 filters of 3 × 3 × 4 on an input of 32 × 32 × 4: each filter gives one matrix of "
+        "30 × 30, so the output has 2 channels."
+    )
 
 
 def network(head, features):
@@ -273,25 +232,19 @@ def network(head, features):
 
 
 @pytest.mark.parametrize("head", ["dense", "pooled"])
-@pytest.mark.parametrize("size", [8, 20, 32, 36, 100, 256])
+@pytest.mark.parametrize("size", [8, 36, 100, 256])
 def test_the_cost_of_the_network_equals_torch_and_is_shown(head, size):
     here = cost(size, head)
-    net = network(head, here.features)
-    with FlopCounterMode(display=False) as counter, torch.no_grad():
-        net(torch.zeros(1, 1, size, size))
-    parameters = sum(p.numel() for p in net.parameters())
-    assert here.stage_parameters + here.head_parameters == parameters
-    assert here.macs == counter.get_total_flops() // 2
+    _, *counts = counted(network(head, here.features), 1, size, size)
+    assert [here.stage_parameters + here.head_parameters, here.macs] == counts
     panel = InputResolution(size=size, head=head, built=32)
-    assert panel.refused == (head == "dense" and size not in (32, 36))
-    if panel.refused:
-        here = cost(size, "pooled")
-        panel.move(head="pooled")
-    shown = written(ET.fromstring(panel.picture))
-    for text in (f"{here.features:,} numbers", f"{here.head_parameters:,}", f"{here.macs:,}"):
-        assert text in shown
-    assert f"{here.macs:,} MACs" in panel.says and f"{here.macs:,} MACs." in panel.alt
-    assert {f"{side}×{side}×{c}" for side, c in here.maps} <= set(shown)
+    assert panel.refused == (head == "dense" and size != 36)
+    if not panel.refused:
+        shown = written(ET.fromstring(panel.picture))
+        for text in (f"{here.features:,} numbers", f"{here.head_parameters:,}", f"{here.macs:,}"):
+            assert text in shown
+        assert f"{here.macs:,} MACs" in panel.says and f"{here.macs:,} MACs." in panel.alt
+        assert {f"{side}×{side}×{c}" for side, c in here.maps} <= set(shown)
 
 
 @pytest.mark.parametrize("built", [32, 64, 128, 224])
@@ -322,9 +275,9 @@ def test_the_pooled_head_costs_the_same_at_any_size_and_the_stages_more():
 
 
 def test_accuracies_are_drawn_in_percent():
-    ax = draw_accuracy([8, 16, 32], {"a": [0.1, 0.5, 1.0], "b": [0.2, 0.2, 0.2]})
+    curves = {"a": [0.1, 0.5, 1.0], "b": [0.2, 0.2, 0.2]}
+    ax = resolution.draw_accuracy([8, 16, 32], curves)
     assert list(ax.lines[0].get_ydata()) == [10, 50, 100]
-    assert list(ax.lines[1].get_xdata()) == [8, 16, 32]
     assert [t.get_text() for t in ax.get_legend().get_texts()] == ["a", "b"]
     assert [t.get_text() for t in ax.get_xticklabels()] == ["8", "16", "32"]
     plt.close(ax.figure)

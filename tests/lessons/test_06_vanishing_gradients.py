@@ -18,26 +18,13 @@ from hypothesis import strategies as st
 from matplotlib import pyplot
 from torch import nn
 
-from course_utils import datasets, probing
+from course_utils import probing
 from course_utils.drawing import style
 from course_utils.exercises import check
-from course_utils.lessons.vanishing_gradients import exercises
-from course_utils.lessons.vanishing_gradients.backprop import (
-    ACTIVATIONS,
-    INITS,
-    WIDTH,
-    backprop,
-    draws,
-    sigmoid,
-)
+from course_utils.lessons.vanishing_gradients import exercises, figures
+from course_utils.lessons.vanishing_gradients.backprop import ACTIVATIONS, INITS, backprop, draws
 from course_utils.lessons.vanishing_gradients.explorer import VanishingGradients, view
-from course_utils.lessons.vanishing_gradients.figures import (
-    draw_slopes,
-    path_chain,
-    scientific,
-    verdict,
-    waterfall,
-)
+from course_utils.lessons.vanishing_gradients.figures import scientific, verdict, waterfall
 from course_utils.training import fit
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -47,7 +34,7 @@ TORCH = {
     "relu": torch.relu,
     "gelu": nn.functional.gelu,
 }
-SETTINGS = list(itertools.product(ACTIVATIONS, INITS, (False, True), (False, True)))
+SETTINGS = list(itertools.product(*(c.options.values() for c in VanishingGradients.controls[1:])))
 PLAIN_DIGITS = str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789")
 
 
@@ -58,13 +45,13 @@ def number(words):
 
 
 # ---------------------------------------------------------------------------------------------
-# Backpropagation by hand
+# Backpropagation by hand, and what the panel says of it
 
 
 @functools.cache
-def autograd(depth, activation, init, batch_norm, skip, seed=0):
+def autograd(depth, activation, init, batch_norm=False, skip=False):
     """The same stack in PyTorch, double precision: relative gradient, flat share of each layer."""
-    inputs, top, weights = (torch.from_numpy(a) for a in draws(seed))
+    inputs, top, weights = (torch.from_numpy(a) for a in draws(0))
     outputs, flat = [inputs.clone().requires_grad_()], []
     for weight in weights[:depth]:
         z = nn.functional.linear(outputs[-1], INITS[init] * weight)
@@ -79,19 +66,57 @@ def autograd(depth, activation, init, batch_norm, skip, seed=0):
     return np.array(rms) / rms[-1], np.array(flat)
 
 
-@pytest.mark.parametrize(("activation", "init", "batch_norm", "skip"), SETTINGS)
-def test_every_setting_equals_autograd_and_the_product_of_its_factors(
-    activation, init, batch_norm, skip
-):
-    for depth in (1, 12):
-        measured = backprop(depth, activation, init, batch_norm=batch_norm, skip=skip)
-        gradient, flat = autograd(depth, activation, init, batch_norm, skip)
-        np.testing.assert_allclose(measured.gradient, gradient, rtol=1e-4)
-        np.testing.assert_allclose(measured.flat, flat, atol=1e-3)
+@pytest.mark.parametrize("depth", [1, 12])
+@pytest.mark.parametrize("setting", SETTINGS, ids=lambda s: "-".join(map(str, s)))
+def test_every_setting_equals_autograd_and_the_product_of_its_factors(setting, depth):
+    activation, init, batch_norm, skip = setting
+    measured = backprop(depth, activation, init, batch_norm=batch_norm, skip=skip)
+    gradient, flat = autograd(depth, *setting)
+    np.testing.assert_allclose(measured.gradient, gradient, rtol=1e-4)
+    np.testing.assert_allclose(measured.flat, flat, atol=1e-3)
+    assert measured.slopes.max() <= {"sigmoid": 0.25, "gelu": 1.13}.get(activation, 1) + 1e-12
     if not skip:
         products = np.cumprod((measured.slopes * measured.weights)[::-1])[::-1]
         np.testing.assert_allclose(measured.gradient[:-1], products, rtol=1e-9)
-    assert measured.slopes.max() <= {"sigmoid": 0.25, "gelu": 1.13}.get(activation, 1) + 1e-12
+
+
+@pytest.mark.parametrize("depth", [2, 11, 50])
+@pytest.mark.parametrize("setting", SETTINGS, ids=lambda s: "-".join(map(str, s)))
+def test_the_panel_says_what_autograd_says(setting, depth):
+    shown = view(depth, *setting)
+    expected, flat = autograd(depth, *setting)
+    titles = re.findall(r"<title>.*?: (.*?)</title>", shown.html)
+    assert [number(title) for title in titles] == pytest.approx(expected, rel=0.052)
+    what, left = re.match(r"The gradient ([a-z ]+): the input gets (.+?) of", shown.says).groups()
+    words = {"vanishing": "vanishes", "alive": "stays alive", "exploding": "explodes"}
+    assert number(left) == number(titles[0]) and what == words[verdict(expected[0])]
+    assert left in shown.alt and f"{depth} layers" in shown.alt
+    percent = float(re.search(r"(\d+) % of all slopes are below 0.01\.$", shown.says)[1])
+    assert percent == pytest.approx(100 * flat.mean(), abs=0.55)
+    *_, batch_norm, skip = setting
+    assert ("batch norm" in shown.says) == batch_norm
+    assert ("its shortcut adds 1" in shown.says) == skip
+    if not skip:
+        factors = r"multiplies it by ([\d.]+): slopes ([\d.]+) × .*? ([\d.]+)\. "
+        each, slope, weights = map(float, re.search(factors, shown.says).groups())
+        assert each == pytest.approx(expected[0] ** (1 / depth), abs=0.0051)
+        assert slope * weights == pytest.approx(each, rel=0.1, abs=0.006)
+
+
+def test_the_panel_in_the_lesson():
+    panel = VanishingGradients()
+    assert panel.says.startswith("The gradient vanishes: the input gets 1.9 × 10⁻¹³ of")
+    assert "slopes 0.23 × weights 0.99" in panel.says
+    off = 0.25**20 / autograd(20, "sigmoid", "small")[0][0]
+    assert round(math.log10(off)) == 22  # as the notebook says
+    panel.move(init="small", batch_norm=True)
+    assert "stays alive" in panel.says
+    panel = VanishingGradients(depth=50, activation="relu", init="he")
+    assert "stays alive" in panel.says
+    panel.move(skip=True)
+    assert "explodes" in panel.says
+    panel.move(batch_norm=True)
+    assert "stays alive" in panel.says
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -125,16 +150,14 @@ def test_activations_and_slopes_equal_torchs(z):
 
 
 def test_the_facts_of_the_sigmoid():
-    _, slope = sigmoid(np.linspace(-10, 10, 20_001))
-    assert slope.max() == slope[10_000] == 0.25
+    def slope(z):
+        return ACTIVATIONS["sigmoid"](z)[1]
+
+    slopes = slope(np.linspace(-10, 10, 20_001))
+    assert slopes.max() == slopes[10_000] == 0.25
     z = math.log((1 + math.sqrt(0.96)) / (1 - math.sqrt(0.96)))  # where s (1 - s) = 0.01
-    assert z == pytest.approx(4.585, abs=5e-4) and sigmoid(z)[1] == pytest.approx(0.01)
-    assert sigmoid(1e6)[1] == 0 == sigmoid(-1e6)[1]
-
-
-def test_the_scales_are_those_of_the_papers():
-    assert INITS["xavier"] == math.sqrt(2 / (WIDTH + WIDTH))
-    assert INITS["he"] == math.sqrt(2 / WIDTH)
+    assert z == pytest.approx(4.585, abs=5e-4) and slope(z) == pytest.approx(0.01)
+    assert slope(1e6) == 0 == slope(-1e6)
 
 
 # ---------------------------------------------------------------------------------------------
@@ -144,8 +167,7 @@ FALL = [4e-7 ** (1 - layer / 10) for layer in range(11)]
 
 
 def elements(diagram, tag, class_=None):
-    root = ET.fromstring(diagram.svg)
-    return [e for e in root.iter(SVG + tag) if class_ in (None, e.get("class"))]
+    return [e for e in ET.fromstring(diagram.svg).iter(SVG + tag) if e.get("class") == class_]
 
 
 def bars(diagram):
@@ -175,6 +197,7 @@ def decade_at(diagram):
         (9_900, "9,900"),
         (12_345, "1.2 × 10⁴"),
         (9.96e-8, "1.0 × 10⁻⁷"),
+        (-0.012, "−0.012"),
     ],
 )
 def test_numbers_for_people(value, expected):
@@ -196,7 +219,7 @@ def test_the_verdict_has_two_limits():
     [FALL, [1 / v for v in FALL], [0.5, 0.9, 1.0], [1e-80, 1e-40, 1.0], [3e22, 1e10, 1.0]],
     ids=["vanishing", "exploding", "alive", "tiny", "huge"],
 )
-def test_each_bar_ends_at_its_value_on_the_axis(values):
+def test_each_bar_ends_at_its_value_on_the_axis_and_lines_at_powers_of_their_factors(values):
     diagram = waterfall({"net": values})
     decade, drawn = decade_at(diagram), bars(diagram)
     places = [float(rect.get("x")) for _, rect in drawn]
@@ -208,24 +231,18 @@ def test_each_bar_ends_at_its_value_on_the_axis(values):
         a_bar_of_no_height = abs(decade(top) - decade(top + 3.2))
         assert decade(end) == pytest.approx(math.log10(value), abs=a_bar_of_no_height)
         assert (rect.get("stroke") == style.GOOD) == (verdict(value) == "alive")
-    assert f"{scientific(values[0])} at the input ({verdict(values[0])})" in diagram.alt
-    assert f"Gradient through {len(values) - 1} layers" in diagram.alt
-    limit = "float32 holds nothing smaller"
-    assert (limit in diagram.svg) == (values[0] < 1e-45)
-
-
-def test_references_are_powers_of_their_factor():
-    diagram = waterfall({"net": FALL}, references=(0.25, 0.01))
-    decade = decade_at(diagram)
-    columns = [float(r.get("x")) + float(r.get("width")) / 2 for _, r in bars(diagram)]
+    layers = len(values) - 1
+    arrives = f"{scientific(values[0])} at the input ({verdict(values[0])})"
+    assert diagram.alt == f"Gradient through {layers} layers, 1 at the last. net: {arrives}."
+    assert ("float32 holds nothing smaller" in diagram.svg) == (values[0] < 1e-45)
     lines = [p.get("d") for p in elements(diagram, "path", "r")]
     for factor, data in zip((0.25, 0.01), lines, strict=True):
         x1, start, x2, end = map(float, re.findall(r"[\d.]+", data))
-        passed = (x2 - x1) / (columns[0] - columns[-1]) * (len(FALL) - 1)
-        assert decade(start) == pytest.approx(0, abs=0.01)
-        assert decade(end) == pytest.approx(passed * math.log10(factor), abs=0.06)
-    names = [t.text for t in elements(diagram, "text") if (t.text or "").endswith("\u207f")]
-    assert names == ["0.25\u207f", "0.01\u207f"]
+        passed = (x2 - x1) / (places[0] - places[-1]) * layers
+        assert decade(start) == pytest.approx(0, abs=0.2)
+        assert decade(end) == pytest.approx(passed * math.log10(factor), abs=0.2)
+    names = [t.text for t in elements(diagram, "text") if (t.text or "").endswith("ⁿ")]
+    assert names == ["0.25ⁿ", "0.01ⁿ"]
 
 
 def test_zero_is_drawn_down_to_the_floor_and_named():
@@ -247,7 +264,7 @@ def test_several_series_are_lines_with_marks_and_names():
 
 def test_the_path_shows_every_factor_and_the_running_product():
     factors = [(2.0, 0.25), (-1.5, 0.2), (0.1, 0.001)]
-    diagram = path_chain(factors, names=["x", "a", "b", "c"])
+    diagram = figures.path_chain(factors, names=["x", "a", "b", "c"])
     words = {t.text for t in elements(diagram, "text")}
     assert words >= {"×2.00", "×−1.50", "×0.10", "×0.25", "×0.20", "×0.001", "x", "a", "b", "c"}
     assert words >= {"0.50", "−0.15", "−1.5×10⁻⁵"}  # the product so far
@@ -257,74 +274,12 @@ def test_the_path_shows_every_factor_and_the_running_product():
 
 def test_slopes_are_drawn_as_given():
     z = np.linspace(-2, 2, 5)
-    ax = draw_slopes(z, {"one": np.ones(5), "half": np.full(5, 0.5)})
+    ax = figures.draw_slopes(z, {"one": np.ones(5), "half": np.full(5, 0.5)})
     lines = {line.get_label(): line for line in ax.get_lines()}
     np.testing.assert_array_equal(lines["one"].get_ydata(), np.ones(5))
     np.testing.assert_array_equal(lines["half"].get_xdata(), z)
     assert lines["one"].get_linestyle() != lines["half"].get_linestyle()
     pyplot.close(ax.figure)
-
-
-# ---------------------------------------------------------------------------------------------
-# The panel
-
-
-def says_what_autograd_says(depth, activation, init, batch_norm, skip):
-    shown = view(depth, activation, init, batch_norm, skip)
-    expected, flat = autograd(depth, activation, init, batch_norm, skip)
-    titles = re.findall(r"<title>.*?: (.*?)</title>", shown.html)
-    for title, value in zip(titles, expected, strict=True):
-        assert number(title) == pytest.approx(value, rel=0.052)
-    what, left = re.match(r"The gradient ([a-z ]+): the input gets (.+?) of", shown.says).groups()
-    assert number(left) == pytest.approx(expected[0], rel=0.052)
-    words = {"vanishing": "vanishes", "alive": "stays alive", "exploding": "explodes"}
-    assert what == words[verdict(expected[0])]
-    assert left in shown.alt and f"{depth} layers" in shown.alt
-    assert ("batch norm" in shown.says) == batch_norm
-    percent = float(re.search(r"(\d+) % of all slopes are below 0.01\.$", shown.says)[1])
-    assert percent == pytest.approx(100 * flat.mean(), abs=0.55)
-    if skip:
-        assert "its shortcut adds 1" in shown.says
-    else:
-        factors = r"multiplies it by ([\d.]+): slopes ([\d.]+) × .*? ([\d.]+)\. "
-        each, slope, weights = map(float, re.search(factors, shown.says).groups())
-        assert each == pytest.approx(expected[0] ** (1 / depth), abs=0.0051)
-        assert slope * weights == pytest.approx(each, rel=0.1, abs=0.006)
-
-
-@pytest.mark.parametrize("setting", SETTINGS, ids=lambda s: "-".join(map(str, s)))
-def test_every_setting_says_what_autograd_says(setting):
-    for depth in (2, 11, 50):
-        says_what_autograd_says(depth, *setting)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("depth", range(2, 51))
-def test_the_whole_grid_says_what_autograd_says(depth):
-    for setting in SETTINGS:
-        says_what_autograd_says(depth, *setting)
-
-
-def test_the_grid_is_that_of_the_controls():
-    depth, *choices = VanishingGradients.controls
-    assert (depth.smallest, depth.largest) == (2, 50)
-    assert list(itertools.product(*(c.options.values() for c in choices))) == SETTINGS
-
-
-def test_the_panel_in_the_lesson():
-    panel = VanishingGradients()
-    assert panel.says.startswith("The gradient vanishes: the input gets 1.9 × 10⁻¹³ of")
-    assert "slopes 0.23 × weights 0.99" in panel.says
-    off = 0.25**20 / autograd(20, "sigmoid", "small", False, False)[0][0]
-    assert round(math.log10(off)) == 22  # as the notebook says
-    panel.move(init="small", batch_norm=True)
-    assert "stays alive" in panel.says
-    panel = VanishingGradients(depth=50, activation="relu", init="he")
-    assert "stays alive" in panel.says
-    panel.move(skip=True)
-    assert "explodes" in panel.says
-    panel.move(batch_norm=True)
-    assert "stays alive" in panel.says
 
 
 # ---------------------------------------------------------------------------------------------
@@ -345,47 +300,37 @@ def test_the_scale_keeps_the_mean_square_of_the_signal(relu):
 
 
 def test_other_ways_to_write_it_agree_autograd_among_them():
-    def with_numpy(x, weights):
-        values = [x]
-        for w in weights:
-            values.append(1 / (1 + np.exp(-w * values[-1])))
-        slopes = [v * (1 - v) for v in values[1:]]
-        return np.prod(weights) * np.prod(slopes)
-
     def with_torch(x, weights):
         start = value = torch.tensor(x, dtype=torch.float64, requires_grad=True)
         for w in weights:
             value = torch.sigmoid(w * value)
         return torch.autograd.grad(value, start)[0]
 
-    def loops(outputs):
-        return sum(max(outputs[:, unit]) == 0 for unit in range(outputs.shape[1]))
-
-    def summed(outputs):
-        return (outputs.sum(axis=0) == 0).sum()
-
-    for way in (with_numpy, with_torch):
-        assert check(way, "06.path-product").state == "passed"
-    for way in (loops, summed):
-        assert check(way, "06.count-dead-units").state == "passed"
-    in_one_line = check(lambda i, o, k, relu: ((1 + relu) / i) ** 0.5 / k, "06.init-scale")
-    assert in_one_line.state == "passed"
+    ways = {
+        "06.path-product": with_torch,
+        "06.init-scale": lambda i, o, k, relu: ((1 + relu) / i) ** 0.5 / k,
+        "06.count-dead-units": lambda outputs: sum(max(unit) == 0 for unit in outputs.T),
+    }
+    assert {check(way, name).state for name, way in ways.items()} == {"passed"}
 
 
 # ---------------------------------------------------------------------------------------------
 # The experiments of the notebook
 
-SLUG = "06_vanishing_gradients"
-SEEDS = range(5)
+several_seeds = pytest.mark.parametrize("seed", range(5))
 CONVNETS = ["setup", "nets", "convnet-waterfall"]
 
 
-def reseeded(cells, seed):
-    return run_cells(SLUG, cells, seed=("SEED = 0", f"SEED = {seed}"))
+def lesson(*cells, seed=0):
+    return run_cells("06_vanishing_gradients", cells, seed=("SEED = 0", f"SEED = {seed}"))
+
+
+def learns(result, net, epochs=5, **how):
+    return fit(net, result["train"], result["test"], epochs=epochs, **how).test_accuracy[-1]
 
 
 def test_no_weight_makes_a_factor_larger_than_the_bound():
-    result = run_cells(SLUG, ["setup", "path-see", "path-bound"])
+    result = lesson("setup", "path-see", "path-bound")
     u = torch.linspace(-60, 60, 120_001, dtype=torch.float64)
     factor = u * torch.sigmoid(u) * torch.sigmoid(-u)
     assert float(factor.abs().max()) == pytest.approx(0.224, abs=5e-4)
@@ -393,21 +338,20 @@ def test_no_weight_makes_a_factor_larger_than_the_bound():
     rows = zip(result["inputs"], result["factors"], strict=True)
     bounds = [(abs(w * slope), float(result["most"]) / x) for x, (w, slope) in rows]
     assert all(factor <= bound for factor, bound in bounds)
-    third, fifth = bounds[2], bounds[4]
-    assert third == pytest.approx((0.894, 0.894), abs=1e-3)
-    assert fifth[1] == pytest.approx(0.32, abs=0.005)
+    assert bounds[2] == pytest.approx((0.894, 0.894), abs=1e-3)
+    assert bounds[4][1] == pytest.approx(0.32, abs=0.005)
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+@several_seeds
 def test_paths_add_up_with_random_signs(seed):
-    result = reseeded(["setup", "path-or-sum"], seed)
+    result = lesson("setup", "path-or-sum", seed=seed)
     assert float(result["one_path"]) == pytest.approx((0.125 * 0.235) ** 10, rel=0.2)
     grows = float(result["every_path"] / result["one_path"])
     assert grows == pytest.approx(math.sqrt(64**9), rel=0.2)
 
 
 def test_the_sums_of_two_paths(capsys):
-    run_cells(SLUG, ["setup", "two-paths-see"])
+    lesson("setup", "two-paths-see")
     printed = [line.rsplit(maxsplit=1)[1] for line in capsys.readouterr().out.splitlines()]
     assert printed == ["1e-13", "3e-13", "0.2", "1", "1", "0"]
     # Neither is the long path's help special to one unit: twenty sigmoid layers of 64 beside
@@ -416,9 +360,9 @@ def test_the_sums_of_two_paths(capsys):
     assert sigmoids < 1e-12 and 0.1 < relus < 10
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+@several_seeds
 def test_the_gradient_of_the_convnets(seed):
-    result = reseeded([*CONVNETS, "convnet-up"], seed)
+    result = lesson(*CONVNETS, "convnet-up", seed=seed)
     sigmoid, relu, normed = (result["arriving"](net)[0] for net in result["nets"].values())
     assert 3e-8 < sigmoid < 3e-7  # a ten-millionth
     assert 0.1 < relu < 10 and 0.1 < normed < 10
@@ -430,35 +374,27 @@ def test_the_gradient_of_the_convnets(seed):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", SEEDS)
+@several_seeds
 def test_what_brings_a_dead_layer_back(seed):
-    result = reseeded([*CONVNETS, "train", "dead-see"], seed)
+    result = lesson(*CONVNETS, "train", "dead-see", seed=seed)
     assert result["dead"] == 16 and set(result["gradient"][:8]) == {0}
-    train, test = result["train"], result["test"]
-
-    def learns(net, lr=2e-3):
-        return fit(net, train, test, epochs=3, lr=lr, seed=seed).test_accuracy[-1]
-
-    assert learns(result["killed"](), lr=2e-4) < 0.12
+    assert learns(result, result["killed"](), epochs=3, lr=2e-4, seed=seed) < 0.12
     leaky = result["killed"]()
     leaky[20] = nn.LeakyReLU(0.01)
-    assert min(row.weights for row in probing.gradient_norms(leaky, *train)) > 0
-    assert learns(leaky) > 0.3
+    assert min(row.weights for row in probing.gradient_norms(leaky, *result["train"])) > 0
+    assert learns(result, leaky, epochs=3, lr=2e-3, seed=seed) > 0.3
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("lr", [3e-4, 1e-2, 1e-1])
 def test_it_is_not_the_learning_rate(lr):
-    result = run_cells(SLUG, ["setup", "nets"])
-    train, test = datasets.digits()
-    net = result["nets"]["sigmoid"]
-    assert fit(net, train, test, epochs=5, lr=lr).test_accuracy[-1] < 0.2
+    result = lesson(*CONVNETS)
+    assert learns(result, result["nets"]["sigmoid"], lr=lr) < 0.2
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", SEEDS)
+@several_seeds
 def test_at_four_times_xavier_nothing_is_learnt(seed):
-    result = reseeded(CONVNETS, seed)
+    result = lesson(*CONVNETS, seed=seed)
     net = result["plain"](nn.Sigmoid, functools.partial(nn.init.xavier_normal_, gain=4))
-    past = fit(net, result["train"], result["test"], epochs=5, lr=2e-3, seed=seed)
-    assert past.test_accuracy[-1] < 0.15
+    assert learns(result, net, lr=2e-3, seed=seed) < 0.15

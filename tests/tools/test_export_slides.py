@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from contextlib import contextmanager
+from contextlib import nullcontext
 
 import nbformat
 import pytest
@@ -17,20 +17,25 @@ def shown(html: str):
     return new_output("display_data", data={"text/plain": "still", "text/html": html})
 
 
+def slide(kind: str) -> dict:
+    return {"slideshow": {"slide_type": kind}}
+
+
+NOTES = "<details><summary>For the lecturer</summary>\n\nAsk first.\n</details>"
+LINKS = "[Next](02_next.ipynb#part-1), [another](03_other.ipynb), [data](../data/README.md)"
+
+
 @pytest.fixture
 def deck():
     """A notebook: title, notes, hidden and shown code, a panel, training, a question, a skip."""
     cells = [
-        new_markdown_cell("# Made *up*", metadata={"slideshow": {"slide_type": "slide"}}),
-        new_markdown_cell(
-            "<details><summary>For the lecturer</summary>\n\nAsk first.\n</details>",
-            metadata={"slideshow": {"slide_type": "notes"}},
-        ),
+        new_markdown_cell(f"# Made *up*\n\n{LINKS}", metadata=slide("slide")),
+        new_markdown_cell(NOTES, metadata=slide("notes")),
         new_code_cell("hidden_code = 1", outputs=[shown('<div class="cnn-explorer">P</div>')]),
         new_code_cell("fit()", outputs=[shown("<div>Training: 5 epochs</div>")]),
         new_code_cell("shown_code = 2", metadata={"tags": ["show-code"]}),
         new_code_cell("ask()", outputs=[shown('<div class="cnn-quiz">Q</div>')]),
-        new_code_cell("skipped_code", metadata={"slideshow": {"slide_type": "skip"}}),
+        new_code_cell("skipped_code", metadata=slide("skip")),
     ]
     return new_notebook(cells=cells)
 
@@ -45,9 +50,11 @@ def test_the_deck_shows_tagged_code_only_and_asks_for_nothing_remote(deck):
     assert page.count("its controls work in JupyterLab") == 1
 
 
-def test_a_deck_needs_a_title():
-    with pytest.raises(export.ExportError, match="level-one heading"):
-        export.title(new_notebook(cells=[new_markdown_cell("## Two")]))
+def test_links_to_notebooks_lead_to_their_decks(deck):
+    page = export.link_decks(export.render(export.prepare(deck), "01_made"), ["01_made", "02_next"])
+    assert 'href="02_next.html#part-1"' in page and ">Next</a>" in page
+    assert "another" in page and "03_other" not in page
+    assert 'href="../data/README.md"' in page
 
 
 def test_an_unknown_notebook_is_named_with_those_that_exist(tmp_path):
@@ -57,18 +64,15 @@ def test_an_unknown_notebook_is_named_with_those_that_exist(tmp_path):
         export.select(["02_nothing.ipynb"], tmp_path)
 
 
-def test_a_folder_with_other_things_is_refused(tmp_path):
+@pytest.mark.parametrize(
+    ("target", "problem"),
+    [(".", "holds no earlier export"), ("thesis.txt", "must be a folder"),
+     ("thesis.txt/slides", "cannot write to")],
+)  # fmt: skip
+def test_a_folder_that_cannot_be_replaced_or_written_is_refused(tmp_path, target, problem):
     (tmp_path / "thesis.txt").write_text("years of work")
-    with pytest.raises(export.ExportError, match="holds no earlier export"):
-        export.check_target(tmp_path)
-    with pytest.raises(export.ExportError, match="must be a folder"):
-        export.check_target(tmp_path / "thesis.txt")
-
-
-def test_a_folder_that_cannot_be_written_is_refused(tmp_path):
-    (tmp_path / "file").touch()
-    with pytest.raises(export.ExportError, match="cannot write to"):
-        export.check_target(tmp_path / "file" / "slides")
+    with pytest.raises(export.ExportError, match=problem):
+        export.check_target(tmp_path / target)
 
 
 def test_a_deck_that_is_not_fit_is_named_and_left_out(deck, tmp_path, monkeypatch, capsys):
@@ -77,16 +81,12 @@ def test_a_deck_that_is_not_fit_is_named_and_left_out(deck, tmp_path, monkeypatc
         nbformat.write(deck, path)
     nbformat.write(new_notebook(cells=[new_markdown_cell("## Two")]), paths[2])
 
-    @contextmanager
-    def page(chromium):
-        yield None
-
     def problems(page, path):
         return ["02_tall, slide 2: 1280 x 741 does not fit"] if path.stem == "02_tall" else []
 
     monkeypatch.setattr(export.assets, "install", lambda: {})
     monkeypatch.setattr(export.browser, "find_chromium", lambda: "chromium")
-    monkeypatch.setattr(export.browser, "offline_page", page)
+    monkeypatch.setattr(export.browser, "offline_page", nullcontext)
     monkeypatch.setattr(export.browser, "problems", problems)
     monkeypatch.setattr(export, "select", lambda names: [p for p in paths if p.stem in names])
     target = tmp_path / "slides"
@@ -97,7 +97,8 @@ def test_a_deck_that_is_not_fit_is_named_and_left_out(deck, tmp_path, monkeypatc
 
     code, files, said = run("01_good", "02_tall", "03_no_title")
     assert code == 1 and files == ["01_good.html", "index.html"]
-    assert "slide 2: 1280 x 741 does not fit" in said and "03_no_title: no markdown cell" in said
+    assert "slide 2: 1280 x 741 does not fit" in said
+    assert "03_no_title: no markdown cell with a level-one heading" in said
     code, files, said = run("02_tall")  # nothing is fit to show: the earlier export stays
     assert code == 1 and files == ["01_good.html", "index.html"] and "No slides" in said
     assert sorted(p.name for p in tmp_path.iterdir()) == [*(p.name for p in paths), "slides"]
@@ -131,16 +132,3 @@ def test_every_package_has_a_digest_and_files():
 def test_the_command_line_reports_on_one_line_and_fails(capsys):
     assert export.main(["99_nothing"]) == 1
     assert "No slides were exported: notebook must be one of" in capsys.readouterr().err
-
-
-def test_links_to_notebooks_lead_to_their_decks(deck):
-    deck.cells[
-        0
-    ].source += (
-        "\n\n[Next](02_next.ipynb#part-1), [another](03_other.ipynb), [data](../data/README.md)"
-    )
-    page = export.link_decks(export.render(export.prepare(deck), "01_made"), ["01_made", "02_next"])
-    assert 'href="02_next.html#part-1"' in page
-    assert ">Next</a>" in page
-    assert "another" in page and "03_other" not in page
-    assert 'href="../data/README.md"' in page

@@ -2,13 +2,10 @@
 
 import json
 import os
-import re
-import socket
-import subprocess
 import sys
-import time
 import urllib.request
 from pathlib import Path
+from types import SimpleNamespace
 
 import jsonschema
 import nbformat
@@ -19,6 +16,7 @@ from nbformat.v4 import new_code_cell, new_notebook
 from tools import lab
 
 ROOT = Path(__file__).resolve().parents[2]
+OVERRIDES = json.loads((lab.CONFIG / "labconfig" / "default_setting_overrides.json").read_text())
 
 
 @pytest.mark.parametrize("variable", ["JUPYTER_CONFIG_PATH", "JUPYTER_PATH"])
@@ -28,32 +26,26 @@ def test_course_settings_come_beside_the_users(variable):
     assert lab.settings_path({variable: "mine"}, variable) == both
 
 
-def test_trust_signs_once(tmp_path, monkeypatch):
-    monkeypatch.setenv("JUPYTER_DATA_DIR", str(tmp_path / "data"))
+@pytest.fixture
+def made(tmp_path):
     path = tmp_path / "made.ipynb"
     nbformat.write(new_notebook(cells=[new_code_cell("1", id="one")]), path)
-    before = path.read_bytes()
-    assert lab.trust([path]) == 1
-    assert lab.trust([path]) == 0
-    assert path.read_bytes() == before
-    nbformat.write(new_notebook(cells=[new_code_cell("2", id="one")]), path)
-    assert lab.trust([path]) == 1
+    return path
+
+
+def test_trust_signs_once(made, tmp_path, monkeypatch):
+    monkeypatch.setenv("JUPYTER_DATA_DIR", str(tmp_path / "data"))
+    before = made.read_bytes()
+    assert (lab.trust([made]), lab.trust([made])) == (1, 0)
+    assert made.read_bytes() == before
+    made.write_bytes(before.replace(b'"1"', b'"2"'))
+    assert lab.trust([made]) == 1
 
 
 def no_home(home, monkeypatch):
-    expanduser = os.path.expanduser
+    expand = os.path.expanduser
     monkeypatch.delenv("HOME")
-    monkeypatch.setattr(
-        os.path, "expanduser", lambda p: expanduser(p) if "HOME" in os.environ else p
-    )
-
-
-def settings_in_the_way(home, monkeypatch):
-    (home / "config").write_text("a file where a folder should be")
-
-
-def secret_in_the_way(home, monkeypatch):
-    (home / "data" / "notebook_secret").mkdir(parents=True)
+    monkeypatch.setattr(os.path, "expanduser", lambda p: expand(p) if "HOME" in os.environ else p)
 
 
 def read_only_signatures(home, monkeypatch):
@@ -65,63 +57,65 @@ def read_only_signatures(home, monkeypatch):
     database.close()
 
 
-def runtime_in_the_way(home, monkeypatch):
-    (home / "data").mkdir()
-    (home / "data" / "runtime").write_text("a file where a folder should be")
+def in_the_way(name):
+    """A file where Jupyter wants a folder or, with a slash at the end, the other way round."""
+
+    def make(home, monkeypatch):
+        (home / name).parent.mkdir(exist_ok=True)
+        (home / name).mkdir() if name.endswith("/") else (home / name).touch()
+
+    return make
+
+
+TRUST = "which notebooks you trust"
 
 
 @pytest.mark.parametrize(
     ("trouble", "what"),
     [
-        (no_home, ["your answers and all you set (Could not determine home directory)."]),
-        (settings_in_the_way, ["your settings of JupyterLab ([Errno 17] File exists: "]),
-        (secret_in_the_way, ["which notebooks you trust ([Errno 21] Is a directory: "]),
-        (
-            read_only_signatures,
-            ["which notebooks you trust (attempt to write a readonly database)."],
-        ),
-        (runtime_in_the_way, ["which servers are running ([Errno 17] File exists: "]),
-        (lambda *_: None, []),
+        (no_home, "your answers and all you set (Could not determine home directory)."),
+        (in_the_way("config"), "your settings of JupyterLab ([Errno 17] File exists: "),
+        (in_the_way("data/notebook_secret/"), f"{TRUST} ([Errno 21] Is a directory: "),
+        (read_only_signatures, f"{TRUST} (attempt to write a readonly database)."),
+        (in_the_way("data/runtime"), "which servers are running ([Errno 17] File exists: "),
+        (lambda *_: None, None),
     ],
 )
-def test_what_jupyter_cannot_keep_is_said_and_works(tmp_path, monkeypatch, trouble, what):
+def test_what_jupyter_cannot_keep_is_said_and_works(made, tmp_path, monkeypatch, trouble, what):
     for name in ("CONFIG", "DATA"):
         monkeypatch.setenv(f"JUPYTER_{name}_DIR", str(tmp_path / name.lower()))
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("JUPYTER_RUNTIME_DIR", "")
     monkeypatch.delenv("JUPYTER_RUNTIME_DIR")
     trouble(tmp_path, monkeypatch)
-    path = tmp_path / "made.ipynb"
-    nbformat.write(new_notebook(cells=[new_code_cell("1", id="one")]), path)
-    said = [line.removeprefix("Not kept after this session: ") for line in lab.prepare([path])]
-    assert len(said) == len(what)
-    assert all(line.startswith(begin) for line, begin in zip(said, what, strict=True))
-    assert lab.trust([path]) == 0  # it is signed, where this session looks for it
-    assert lab.prepare([path]) == []
+    said = lab.prepare([made])
+    assert len(said) == bool(what)
+    assert all(line.startswith(f"Not kept after this session: {what}") for line in said)
+    assert lab.trust([made]) == 0  # it is signed, where this session looks for it
+    assert lab.prepare([made]) == []
 
 
-def test_browser_needs_a_display_on_linux(monkeypatch):
-    monkeypatch.setattr(lab.webbrowser, "get", lambda: object())
-    assert not lab.has_browser({}, "linux")
-    assert lab.has_browser({"DISPLAY": ":0"}, "linux")
-    assert lab.has_browser({"WAYLAND_DISPLAY": "wayland-0"}, "linux")
-    assert lab.has_browser({}, "darwin") and lab.has_browser({}, "win32")
-
-
-def test_no_browser_installed(monkeypatch):
+@pytest.mark.parametrize(
+    ("environment", "platform", "opens"),
+    [({}, "linux", False), ({"DISPLAY": ":0"}, "linux", True), ({}, "darwin", True),
+     ({"WAYLAND_DISPLAY": "wayland-0"}, "linux", True), ({}, "win32", True)],
+)  # fmt: skip
+def test_browser_needs_a_display_on_linux(monkeypatch, environment, platform, opens):
     def none():
         raise lab.webbrowser.Error("could not locate runnable browser")
 
+    monkeypatch.setattr(lab.webbrowser, "get", lambda: object())
+    assert lab.has_browser(environment, platform) is opens
     monkeypatch.setattr(lab.webbrowser, "get", none)
-    assert not lab.has_browser({"DISPLAY": ":0"}, "linux")
+    assert not lab.has_browser(environment, platform)
 
 
-def test_arguments():
-    assert "--allow-root" not in lab.arguments(browser=True, is_root=False)
-    assert "--allow-root" in lab.arguments(browser=True, is_root=True)
-    assert "--no-browser" not in lab.arguments(browser=True, is_root=False)
-    assert "--no-browser" in lab.arguments(browser=False, is_root=False)
-    assert lab.arguments(True, False, ["--port=1"])[-1] == "--port=1"
+@pytest.mark.parametrize("browser", [True, False])
+@pytest.mark.parametrize("is_root", [True, False])
+def test_arguments(browser, is_root):
+    made = lab.arguments(browser, is_root, ["--port=1"])
+    assert ("--allow-root" in made, "--no-browser" in made) == (is_root, not browser)
+    assert made[-1] == "--port=1"
 
 
 def test_url_stands_on_a_line_of_its_own_without_a_browser():
@@ -139,10 +133,15 @@ def test_a_lecture_has_an_answer_store_of_its_own(monkeypatch, tmp_path):
 
     def serve(own, lecture):
         store = Path(os.environ["CNN_COURSE_STATE"])
-        served.append((own, lecture, store, list(store.iterdir())))
-        (store / "asked.json").write_text("{}")
+        served.append((own, lecture, store, [path.name for path in store.iterdir()]))
+        if lecture:
+            (store / "asked.json").write_text("{}")
+        said = lab.announcement("http://x", browser=True, lecture=lecture)
+        assert ("not kept" in said) == lecture
 
     monkeypatch.setattr(lab, "serve", serve)
+    lab.main(["--port=1"])
+    assert served.pop() == (["--port=1"], False, tmp_path, ["mine.json"])
     lab.main(["--port=1", "--lecture"])
     lab.main(["--lecture"])
     (first, again) = served
@@ -151,22 +150,12 @@ def test_a_lecture_has_an_answer_store_of_its_own(monkeypatch, tmp_path):
     assert first[3] == again[3] == []
     assert not first[2].exists()
     assert [path.name for path in tmp_path.iterdir()] == ["mine.json"]
-    assert "not kept" in lab.announcement("http://x", browser=True, lecture=True)
-
-
-def test_no_lecture_keeps_the_answers(monkeypatch, tmp_path):
-    monkeypatch.setenv("CNN_COURSE_STATE", str(tmp_path))
-    monkeypatch.setattr(lab, "serve", lambda own, lecture: None)
-    lab.main(["--port=1"])
-    assert os.environ["CNN_COURSE_STATE"] == str(tmp_path)
-    assert "not kept" not in lab.announcement("http://x", browser=True)
 
 
 def test_overrides_name_settings_that_this_jupyterlab_has():
     """A misspelt setting would be ignored in silence."""
     schemas = Path(sys.prefix) / "share" / "jupyter" / "lab" / "schemas"
-    path = lab.CONFIG / "labconfig" / "default_setting_overrides.json"
-    for plugin, settings in json.loads(path.read_text(encoding="utf-8")).items():
+    for plugin, settings in OVERRIDES.items():
         package, name = plugin.split(":")
         properties = json.loads((schemas / package / f"{name}.json").read_text())["properties"]
         for key, value in settings.items():
@@ -175,87 +164,54 @@ def test_overrides_name_settings_that_this_jupyterlab_has():
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    """The address of JupyterLab as `make lab` starts it."""
+def server(tmp_path_factory, start_lab):
+    """Fetch a path from JupyterLab as `make lab` starts it; `server.address` is what it printed."""
     home = tmp_path_factory.mktemp("home")
+    (home / "data" / "notebook_secret").mkdir(parents=True)  # so that nothing can be signed there
     keep = ("PATH", "SYSTEMROOT", "TEMP", "TMP", "LANG")
     environment = {key: os.environ[key] for key in keep if key in os.environ}
-    environment |= {"HOME": str(home), "USERPROFILE": str(home), "PYTHONUNBUFFERED": "1"}
-    environment |= {"JUPYTER_CONFIG_DIR": str(home / ".jupyter"), "JUPYTER_PLATFORM_DIRS": "0"}
-    environment["JUPYTER_DATA_DIR"] = str(home / "data")
-    (home / "data" / "notebook_secret").mkdir(parents=True)  # so that nothing can be signed there
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    log = home / "log"
-    with log.open("w") as output:
-        command = [sys.executable, str(ROOT / "tools" / "lab.py"), f"--port={port}"]
-        process = subprocess.Popen(
-            [*command, "--no-browser"],
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-        )
-    try:
-        for _ in range(240):
-            found = re.search(r"^ {4}(http://\S+)$", log.read_text(), re.MULTILINE)
-            if found or process.poll() is not None:
-                break
-            time.sleep(0.25)
-        assert found, f"no address was printed:\n{log.read_text()}"
-        yield found.group(1)
-    finally:
-        process.terminate()
-        process.wait(timeout=30)
+    environment |= {name: str(home) for name in ("HOME", "USERPROFILE", "JUPYTER_CONFIG_DIR")}
+    environment |= {"JUPYTER_DATA_DIR": str(home / "data"), "JUPYTER_PLATFORM_DIRS": "0"}
+    with start_lab(ROOT, environment) as (address, base, token):
+
+        def fetch(path: str) -> str:
+            headers = {"Authorization": f"token {token}"}
+            request = urllib.request.Request(base + path, headers=headers)
+            with urllib.request.urlopen(request, timeout=30) as answer:
+                return answer.read().decode()
+
+        fetch.address = address
+        yield fetch
 
 
-def fetch(address: str, path: str) -> str:
-    base, token = re.fullmatch(r"(http://[^/]+)/.*[?&]token=(\w+)", address).groups()
-    request = urllib.request.Request(base + path, headers={"Authorization": f"token {token}"})
-    with urllib.request.urlopen(request, timeout=30) as answer:
-        return answer.read().decode()
+def test_server_opens_the_first_notebook_though_no_signature_can_be_kept_as_trusted(server):
+    assert f"/lab/tree/{lab.START}?" in server.address
+    assert "jupyter-config-data" in server(f"/lab/tree/{lab.START}")
+    cells = json.loads(server(f"/api/contents/{lab.START}"))["content"]["cells"]
+    trusted = [c["metadata"]["trusted"] for c in cells if c["cell_type"] == "code"]
+    assert trusted and all(trusted)
 
 
-def setting(address: str, plugin: str) -> dict:
-    return json.loads(fetch(address, f"/lab/api/settings/{plugin}"))
-
-
-def test_server_opens_the_first_notebook(server):
-    assert f"/lab/tree/{lab.START}?" in server
-    assert "jupyter-config-data" in fetch(server, f"/lab/tree/{lab.START}")
-
-
-def test_server_trusts_the_notebooks_though_no_signature_can_be_kept(server):
-    cells = json.loads(fetch(server, f"/api/contents/{lab.START}"))["content"]["cells"]
-    code = [cell for cell in cells if cell["cell_type"] == "code"]
-    assert code and all(cell["metadata"]["trusted"] for cell in code)
-
-
-def test_server_gives_the_stylesheet_of_the_course(server):
-    assert "/custom/custom.css" in fetch(server, "/lab")
+def test_server_gives_the_stylesheet_and_the_kernel_of_the_course(server):
+    """Not a kernel that the user registered under the same name, which may be another Python's."""
+    assert "/custom/custom.css" in server("/lab")
     own = (lab.CONFIG / "custom" / "custom.css").read_text(encoding="utf-8")
-    assert fetch(server, "/custom/custom.css") == own
-
-
-def test_server_starts_the_kernel_of_the_course(server):
-    """Not one that the user registered under the same name, which may be another Python's."""
-    spec = json.loads(fetch(server, "/api/kernelspecs"))["kernelspecs"]["python3"]["spec"]
+    assert server("/custom/custom.css") == own
+    spec = json.loads(server("/api/kernelspecs"))["kernelspecs"]["python3"]["spec"]
     own = json.loads((lab.CONFIG / "kernels" / "python3" / "kernel.json").read_text())
     assert spec["argv"][1:] == own["argv"][1:]
 
 
 def test_server_has_the_overrides_as_defaults(server):
-    path = lab.CONFIG / "labconfig" / "default_setting_overrides.json"
-    for plugin, settings in json.loads(path.read_text(encoding="utf-8")).items():
-        properties = setting(server, plugin)["schema"]["properties"]
+    for plugin, settings in OVERRIDES.items():
+        properties = json.loads(server(f"/lab/api/settings/{plugin}"))["schema"]["properties"]
         assert {key: properties[key]["default"] for key in settings} == settings
 
 
 def test_server_asks_the_network_for_nothing(server):
-    assert json.loads(fetch(server, "/lab/api/news")) == {"news": []}
-    assert json.loads(fetch(server, "/lab/api/update")) == {"notification": None}
-    page = fetch(server, "/lab")
+    assert json.loads(server("/lab/api/news")) == {"news": []}
+    assert json.loads(server("/lab/api/update")) == {"notification": None}
+    page = server("/lab")
     assert '"extensionManager": {"name": "read-only"' in page or '"can_install": false' in page
 
 
@@ -268,15 +224,8 @@ def test_the_server_sends_each_message_to_the_browser_at_once(monkeypatch):
     assert issubclass(made, ZMQChannelsWebsocketConnection)
 
     done = []
-
-    class Handler:
-        def set_nodelay(self, on):
-            done.append(("nodelay", on))
-
-    monkeypatch.setattr(
-        ZMQChannelsWebsocketConnection, "connect", lambda self: done.append("connected")
-    )
-    connection = made.__new__(made)
-    monkeypatch.setattr(made, "websocket_handler", Handler(), raising=False)
-    made.connect(connection)
-    assert done == [("nodelay", True), "connected"]
+    monkeypatch.setattr(ZMQChannelsWebsocketConnection, "connect", lambda _: done.append("connect"))
+    handler = SimpleNamespace(set_nodelay=lambda on: done.append(("nodelay", on)))
+    monkeypatch.setattr(made, "websocket_handler", handler, raising=False)
+    made.connect(made.__new__(made))
+    assert done == [("nodelay", True), "connect"]

@@ -33,9 +33,7 @@ from tools.measured import claims, problem, settled
 )
 def test_a_value_within_the_stored_spread_agrees(stored, new, agrees):
     assert (settled(new, stored) == stored) is agrees
-    outputs = [
-        [{"text": text}, {"data": {"text/html": f"<b>{text}</b>"}}] for text in (new, stored)
-    ]
+    outputs = [[{"text": t}, {"data": {"text/html": f"<b>{t}</b>"}}] for t in (new, stored)]
     assert (settled(*outputs) == outputs[1]) is agrees
 
 

@@ -31,16 +31,10 @@ def test_matplotlib_gets_a_folder_where_it_has_none(environment, moved, tmp_path
     assert not moved or Path(environment["MPLCONFIGDIR"]).is_dir()
 
 
-def test_a_lessons_first_cell_is_silent_and_its_kernel_is_this_pythons(tmp_path):
-    """Without a home matplotlib would speak on stderr; the user's own "python3" does not start."""
-    spec = tmp_path / "jupyter" / "kernels" / "python3" / "kernel.json"
-    spec.parent.mkdir(parents=True)
-    spec.write_text('{"argv": ["/no/such/python"], "display_name": "Other", "language": "python"}')
-    code = f"""
+CODE = """
 import os, sys
-sys.path.insert(0, {str(ROOT)!r})
-os.environ.update(HOME={str(tmp_path)!r}, MPLCONFIGDIR="/dev/null/x",
-                  JUPYTER_DATA_DIR={str(tmp_path / "jupyter")!r},
+sys.path.insert(0, {root!r})
+os.environ.update(HOME={home!r}, JUPYTER_DATA_DIR={home!r}, MPLCONFIGDIR="/dev/null/x",
                   JUPYTER_PREFER_ENV_PATH="0")
 from tools.surroundings import set_right
 set_right()
@@ -49,6 +43,14 @@ assert KernelSpecManager().get_kernel_spec("python3").argv[0] != "/no/such/pytho
 import matplotlib.pyplot, signal
 assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 """
+
+
+def test_a_lessons_first_cell_is_silent_and_its_kernel_is_this_pythons(tmp_path):
+    """Without a home matplotlib would speak on stderr; the user's own "python3" does not start."""
+    spec = tmp_path / "kernels" / "python3" / "kernel.json"
+    spec.parent.mkdir(parents=True)
+    spec.write_text('{"argv": ["/no/such/python"], "display_name": "Other", "language": "python"}')
+    code = CODE.format(root=str(ROOT), home=str(tmp_path))
     command = f"trap '' INT; exec {sys.executable} -c \"$0\""
     done = subprocess.run(["bash", "-c", command, code], capture_output=True, text=True)
     assert done.returncode == 0 and done.stderr == ""

@@ -11,13 +11,7 @@ REPEATS = 21
 GOAL = 20  # ms
 
 MODULES = ("course_utils", "course_utils.geometry", "course_utils.drawing.style")
-HEAVY = (
-    "data_files",
-    "ops",
-    "figures.svg",
-    "quiz",
-    "exercises.checking",
-)
+HEAVY = ("datasets", "ops", "drawing.svg", "quiz", "exercises", "explorer")
 
 
 def start(code: str) -> float:

@@ -26,7 +26,6 @@ def random_side(rng):
 
 MAP_SIDE = Exercise(
     id="08.map-side",
-    title="Count the windows in a row, rounded down or up",
     solution=map_side,
     fixed=(  # n, kernel, stride, padding, round_up
         (227, 11, 4, 0, False),
@@ -42,16 +41,15 @@ MAP_SIDE = Exercise(
     random_case=random_side,
     wrong_ideas={
         "You round down in every case. With `round_up` a part of a window that is left over "
-        "makes one more window.": lambda n, k, s, p, up: (n + 2 * p - k) // s + 1,
+        "makes one more window.": lambda n, k, s, p, up: map_side(n, k, s, p, False),
         "You round up in every case. Without `round_up` a window that does not fit completely "
         "is left out.": lambda n, k, s, p, up: map_side(n, k, s, p, True),
         "With `round_up` you add a window in every case. 227 pixels divide evenly: what is "
-        "there to round?": lambda n, k, s, p, up: (n + 2 * p - k) // s + 1 + up,
+        "there to round?": lambda n, k, s, p, up: map_side(n, k, s, p, False) + up,
         "You count the steps from one window to the next. How many windows are there if there "
         "is no step at all?": lambda n, k, s, p, up: map_side(n, k, s, p, up) - 1,
-        "You add the padding once. There are zeros at both ends of the row.": (
-            lambda n, k, s, p, up: map_side(n + p, k, s, 0, up)
-        ),
+        "You add the padding once. There are zeros at both "
+        "ends of the row.": lambda n, k, s, p, up: map_side(n + p, k, s, 0, up),
         "`padding` has no effect in your function. It makes the row longer before the windows "
         "are laid.": lambda n, k, s, p, up: map_side(n, k, s, 0, up),
         "You divide the whole row by the stride. The last window must end inside the row, so "
@@ -77,7 +75,6 @@ def random_convolution(rng):
 
 GROUPED_PARAMETERS = Exercise(
     id="08.grouped-parameters",
-    title="Count the parameters of a grouped convolution",
     solution=grouped_parameters,
     fixed=(  # in_maps, out_maps, kernel, groups
         (3, 96, 11, 1),
@@ -91,13 +88,13 @@ GROUPED_PARAMETERS = Exercise(
     wrong_ideas={
         "In your count every filter reads all maps that come in. With groups, how many of them "
         "does a filter see?": lambda c, m, k, g: m * (c * k * k + 1),
-        "These are the weights. Each map that comes out has a bias as well.": (
-            lambda c, m, k, g: m * (c // g) * k * k
+        "These are the weights. Each map that comes out has a bias as well.": lambda c, m, k, g: (
+            m * (c // g) * k * k
         ),
         "You divide by the groups on both sides. A filter reads fewer maps, but there are as "
         "many filters as before.": lambda c, m, k, g: (m // g) * (c // g) * k * k + m,
-        "That is what one group has. How many groups are there?": (
-            lambda c, m, k, g: (m // g) * ((c // g) * k * k + 1)
+        "That is what one group has. How many groups are there?": lambda c, m, k, g: (
+            grouped_parameters(c, m, k, g) // g
         ),
         "The weights are right. A bias belongs to a map that comes out, and groups do not "
         "change how many come out.": lambda c, m, k, g: m * (c // g) * k * k + m // g,
@@ -128,12 +125,12 @@ def normalise(a, n, k, alpha, beta):
     return result
 
 
-def window(a, i, half):
-    return a[max(0, i - half) : i + half + 1]
-
-
 def squares(values):
     return sum(v**2 for v in values)
+
+
+def window(a, i, half):
+    return a[max(0, i - half) : i + half + 1]
 
 
 def with_strength(strength):
@@ -162,7 +159,6 @@ def random_position(rng):
 
 NORMALISE = Exercise(
     id="08.normalise",
-    title="Write local response normalisation as section 3.3 prints it",
     solution=normalise,
     fixed=(  # a, n, k, alpha, beta
         ([0.0, 0.0, 0.0, 10.0, 0.0, 0.0, 0.0], 5, 2.0, 0.1, 0.75),
@@ -173,39 +169,33 @@ NORMALISE = Exercise(
     random_case=random_position,
     wrong_ideas={
         "You divide alpha by n. The authors' code and PyTorch do so, the printed formula does "
-        "not, and that is what is asked for here.": (
-            lambda a, n, k, alpha, beta: normalise(a, n, k, alpha / n, beta)
-        ),
+        "not, and that is what is asked for "
+        "here.": lambda a, n, k, alpha, beta: normalise(a, n, k, alpha / n, beta),
         "You take the mean of the squares. The formula has their sum.": with_strength(
             lambda a, i, half: squares(window(a, i, half)) / len(window(a, i, half))
         ),
         "You add up the values of the neighbours. The formula has their squares.": with_strength(
-            lambda a, i, half: sum(map(abs, window(a, i, half)))
+            lambda a, i, half: sum(window(a, i, half))
         ),
-        "You add up first and square then. The formula squares each value by itself.": (
-            with_strength(lambda a, i, half: sum(window(a, i, half)) ** 2)
-        ),
+        "You add up first and square then. The formula squares each value by "
+        "itself.": with_strength(lambda a, i, half: sum(window(a, i, half)) ** 2),
         "You leave the map itself out. Look where j runs: is i among the values?": with_strength(
             lambda a, i, half: squares(window(a, i, half)) - a[i] ** 2
         ),
         "You take n neighbours on each side. n is the width of the whole window, with the map "
-        "itself in its middle.": (
-            lambda a, n, k, alpha, beta: normalise(a, 2 * n + 1, k, alpha, beta)
-        ),
+        "itself in its middle.": lambda a, n, *rest: normalise(a, 2 * n + 1, *rest),
         "At the first and the last maps you go on at the other end. There the window is cut "
         "off.": with_strength(
             lambda a, i, half: squares(a[j % len(a)] for j in range(i - half, i + half + 1))
         ),
-        "`beta` has no effect in your function. It is a power of the whole bracket.": (
-            lambda a, n, k, alpha, beta: normalise(a, n, k, alpha, 1)
-        ),
+        "`beta` has no effect in your function. It is a power of the whole "
+        "bracket.": lambda a, n, k, alpha, beta: normalise(a, n, k, alpha, 1),
         "You raise only the strength to the power and add k afterwards. Look where the bracket "
         "closes.": with_k_outside,
         "Your window reaches further to the left than to the right. Where does a Python slice "
         "end?": with_strength(lambda a, i, half: squares(a[max(0, i - half) : i + half])),
-        "`k` has no effect in your function. The paper takes 2, some programs take 1.": (
-            lambda a, n, k, alpha, beta: normalise(a, n, 1, alpha, beta)
-        ),
+        "`k` has no effect in your function. The paper takes 2, some programs "
+        "take 1.": lambda a, n, k, *rest: normalise(a, n, 1, *rest),
         "You overwrite the values as you go, so that later maps look at neighbours already "
         "made smaller. All of them look at the values that came in.": overwriting,
     },

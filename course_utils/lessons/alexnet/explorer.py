@@ -10,52 +10,37 @@ from __future__ import annotations
 
 from course_utils.drawing.svg import MINUS, TIMES
 from course_utils.explorer import Choice, Explorer, Slider, View
+from course_utils.lessons.alexnet.exercises import map_side
 from course_utils.lessons.alexnet.figures import edge_and_trail
 
-PAPER_SIDES = (55, 27, 13, 6)
-"""Sides after conv1, pool1, pool2 and pool5 in the paper."""
 
-CONV5_MAPS, HIDDEN_UNITS = 256, 4096
-
-
-def windows(room: int, stride: int, rounding: str) -> int:
-    """Return how many windows there are where the last one can start up to `room` after the first.
-
-    Rounded up, a last window may read past the padded row (cuda-convnet, the authors' code).
-    """
-    return (room // stride if rounding == "down" else -(-room // stride)) + 1
-
-
-def trail(
-    size: int, padding: int, rounding: str, kernel: int, stride: int
-) -> list[tuple[str, int]]:
+def trail(size, padding, rounding, kernel, stride) -> list[tuple[str, int]]:
     """Return (name, side) of conv1, pool1, pool2 and pool5; conv2 to conv5 keep the size."""
-    side = windows(size + 2 * padding - kernel, stride, rounding)
-    stages = [("conv1", side)]
+    up = rounding == "up"
+    stages = [("conv1", map_side(size, kernel, stride, padding, up))]
     for name in ("pool1", "pool2", "pool5"):
+        before, side = stages[-1]
         if side < 3:
-            before = stages[-1][0]
             raise ValueError(
                 f"{size} pixels are too few: the maps behind {before} are {side} {TIMES} {side}, "
                 f"and {name} needs windows of 3 {TIMES} 3. Nothing would be left for the dense "
                 "layers. Choose a larger image, a smaller stride or more padding."
             )
-        side = windows(side - 3, 2, rounding)
-        stages.append((name, side))
+        stages.append((name, map_side(side, 3, 2, 0, up)))
     return stages
 
 
 def view(size: int, padding: int, rounding: str, kernel: int, stride: int) -> View:
     """Draw the edge and the maps, write the division of conv1 out, compare with the paper."""
     stages = trail(size, padding, rounding, kernel, stride)
-    sides = tuple(side for _, side in stages)
-    inputs = CONV5_MAPS * sides[-1] ** 2
-    parameters = (inputs + 1) * HIDDEN_UNITS
+    sides = [side for _, side in stages]
+    inputs = 256 * sides[-1] ** 2  # maps of conv5, times their places
+    parameters = (inputs + 1) * 4096
     room = size + 2 * padding - kernel
     padded = f"{size} + 2\u00b7{padding}" if padding else f"{size}"
     rounded = f" = {room / stride:g}, rounded {rounding}," if room % stride else ""
     compared = f"The sides are {', '.join(map(str, sides))}; the paper has 55, 27, 13, 6:"
-    if sides == PAPER_SIDES:
+    if sides == [55, 27, 13, 6]:
         compared = "The maps have the paper's sides, 55, 27, 13 and 6:"
     says = (
         f"({padded} {MINUS} {kernel}) / {stride}{rounded} + 1 = {sides[0]}. {compared} "

@@ -8,45 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from html import escape
+from itertools import product
 from typing import TYPE_CHECKING
 
-from course_utils.drawing.style import (
-    ACCENT,
-    BAD,
-    GOOD,
-    HIGHLIGHT,
-    INK,
-    INPUT,
-    MUTED,
-    OUTPUT,
-    PAPER,
-    WEIGHT,
-    tint,
-)
-from course_utils.drawing.svg import (
-    ELLIPSIS,
-    TIMES,
-    Diagram,
-    box,
-    circle,
-    frame,
-    line,
-    number,
-    path,
-    rect,
-    text,
-)
+from course_utils.drawing import style, svg
+from course_utils.drawing.style import ACCENT, BAD, GOOD, HIGHLIGHT, INPUT, MUTED, OUTPUT, tint
+from course_utils.drawing.svg import TIMES, Diagram, box, circle, line, number, path, text
 
 if TYPE_CHECKING:
     import numpy as np
     from matplotlib.axes import Axes
 
-# ---------------------------------------------------------------------------------------------
-# The network of fig. 2
-
-_TOWERS = (104, 250)  # height of the middle of each tower
-_LEFT, _RIGHT = 76, 976
-_TALLEST, _SHORTEST = 124, 22
+TOWERS = {"GPU 1": 104, "GPU 2": 250}  # height of the middle of each
 
 
 def two_towers(layers: Sequence[tuple[str, tuple[int, ...], int]]) -> Diagram:
@@ -59,84 +32,59 @@ def two_towers(layers: Sequence[tuple[str, tuple[int, ...], int]]) -> Diagram:
             order. With groups 2 each half reads its own tower; with 1 it reads both. The first
             layer reads the image.
     """
-    pitch = (_RIGHT - _LEFT - 60) / len(layers)
-    largest = max(shape[1] for _, shape, _ in layers if len(shape) == 3)
-    top, bottom = _TOWERS[0] - 40, _TOWERS[1] + 40
-    parts = [box(_LEFT, top, 22, bottom - top, INPUT, stroke_width=2)]
-    parts.append(text(_LEFT + 11, 346, "image", 15, anchor="middle", bold=True))
-    start = _LEFT + 26
-    for k, (name, shape, groups) in enumerate(layers):
-        x = _LEFT + 60 + (k + 0.5) * pitch
-        side = shape[1] if len(shape) == 3 else 1
-        height = _SHORTEST + (_TALLEST - _SHORTEST) * (side / largest) ** 0.5
-        parts += _reading(start, x - 25, both=k > 0 and groups == 1)
-        parts += _halves(x, height, shape)
-        size = f"{side}{TIMES}{side}" if len(shape) == 3 else "units"
+    parts = [box(76, 64, 22, 226, INPUT, stroke_width=2)]
+    parts.append(text(87, 346, "image", 15, anchor="middle", bold=True))
+    largest, start, said = layers[0][1][1], 102, []
+    for k, (name, (count, *sides), groups) in enumerate(layers):
+        x = 136 + (k + 0.5) * 840 / len(layers)
+        both = k > 0 and groups == 1
+        parts += _reading(start, x - 25, both) + _halves(x, count, sides, largest)
+        size, what = "units", f"{count:,} units"
+        if sides:
+            size, what = TIMES.join(map(str, sides)), f"{count} maps of {sides[0]} by {sides[1]}"
         parts.append(text(x, 346, escape(name), 15, anchor="middle", bold=True))
         parts.append(text(x, 370, size, 14, anchor="middle", fill=MUTED))
+        reads = "the image" if k == 0 else "both towers" if both else "its own tower"
+        said.append(f"{name} {what}, reads {reads}")
         start = x + 21
-    for middle, label in zip(_TOWERS, ("GPU 1", "GPU 2"), strict=True):
+    for label, middle in TOWERS.items():
         parts.append(text(12, middle + 5, label, 15, bold=True, fill=MUTED))
-    return frame("".join(parts), height=392, alt=_describe_towers(layers), kind="cnn-alexnet")
+    alt = f"Two towers, one on each GPU: {'; '.join(said)}."
+    return svg.frame("".join(parts), height=392, alt=alt, kind="cnn-alexnet")
 
 
-def _reading(start: float, end: float, *, both: bool) -> list[str]:
+def _reading(start: float, end: float, both: bool) -> list[str]:
     """Lines into a layer: along each tower, and across where it reads both."""
     parts = []
-    for target in _TOWERS:
-        for source in _TOWERS:
-            across = source != target
-            if across and not both:
-                continue
-            colour = HIGHLIGHT if across else MUTED
-            width = 2.6 if across else 2.0
+    for target, source in product(TOWERS.values(), repeat=2):
+        if both or source == target:
+            colour, width = (MUTED, 2.0) if source == target else (HIGHLIGHT, 2.6)
             parts.append(line(start, source, end, target, stroke=colour, stroke_width=width))
             parts.append(circle(end, target, 3.4, fill=colour))
     return parts
 
 
-def _halves(x: float, height: float, shape: tuple[int, ...]) -> list[str]:
-    colour, left, width, sheets = ACCENT, x - 26, 46, (0,)
-    if len(shape) == 3:
-        colour, left, width, sheets = OUTPUT, x - 21, 36, (6, 3, 0)
-    half = f"{shape[0] // 2:,}"
-    parts = []
-    for middle in _TOWERS:
+def _halves(x: float, count: int, sides: Sequence[int], largest: int) -> list[str]:
+    colour, left, width, sheets, side = ACCENT, x - 26, 46, (0,), 1
+    if sides:
+        colour, left, width, sheets, side = OUTPUT, x - 21, 36, (6, 3, 0), sides[0]
+    height, half, parts = 22 + 102 * (side / largest) ** 0.5, f"{count // 2:,}", []
+    size = 13 if len(half) < 5 else 12
+    for middle in TOWERS.values():
         for back in sheets:
-            y = middle - height / 2 - back
-            parts.append(box(left + back, y, width, height, colour, 0.22, rx=2))
-        size = 13 if len(half) < 5 else 12
+            top = middle - height / 2 - back
+            parts.append(box(left + back, top, width, height, colour, 0.22, rx=2))
         parts.append(text(x - 3, middle + 5, half, size, anchor="middle"))
     return parts
-
-
-def _describe_towers(layers) -> str:
-    parts = []
-    for place, (name, shape, groups) in enumerate(layers):
-        what = f"{shape[0]:,} units"
-        if len(shape) == 3:
-            what = f"{shape[0]} maps of {shape[1]} by {shape[2]}"
-        reads = "its own tower" if groups == 2 else "both towers"
-        parts.append(f"{name} {what}, reads {'the image' if place == 0 else reads}")
-    return f"Two towers, one on each GPU: {'; '.join(parts)}."
 
 
 # ---------------------------------------------------------------------------------------------
 # The first convolution at the right edge, and what follows
 
-_STRIP = (96, 968)  # where the pixels are drawn
-_PIXELS = 30  # how many at most
-_TOP = 146  # their upper edge
+_LEFT, _TOP = 96, 146  # upper left corner of the row of pixels
 
 
-def edge_and_trail(
-    size: int,
-    kernel: int,
-    stride: int,
-    padding: int,
-    trail: Sequence[tuple[str, int]],
-    fc6: tuple[int, int],
-) -> Diagram:
+def edge_and_trail(size, kernel, stride, padding, trail, fc6) -> Diagram:
     """Draw the last windows of a first convolution, and the sides of the maps that follow.
 
     Args:
@@ -150,20 +98,24 @@ def edge_and_trail(
     past = last - (size + padding - 1)
     edge, colour = _edge_words(past, padding)
     end = max(last, size + padding - 1)
-    first = max(end - _PIXELS + 1, -padding)
-    pitch = min((_STRIP[1] - _STRIP[0]) / (end - first + 1), 29)
-    xs = {pixel: _STRIP[0] + (pixel - first) * pitch for pixel in range(first, end + 1)}
-    under, border = _TOP + pitch + 23, xs[size - 1] + pitch - 1.5
+    first = max(end - 29, -padding)  # 30 pixels at most
+    pitch = min(872 / (end - first + 1), 29)
+    xs = {pixel: _LEFT + (pixel - first) * pitch for pixel in range(first, end + 1)}
+    low, border = _TOP + pitch, xs[size - 1] + pitch - 1.5
     parts = [text(14, 26, "Right edge of a row of pixels, and the last windows on it", 15)]
     if first > -padding:
-        parts.append(text(_STRIP[0] - 16, _TOP + 17, ELLIPSIS, 18, anchor="end", fill=MUTED))
+        parts.append(text(_LEFT - 16, _TOP + 17, svg.ELLIPSIS, 18, anchor="end", fill=MUTED))
     parts += _pixels(xs, pitch - 3, size, padding, last)
-    for back in range(min(3, windows)):
+    for back in range(min(3, windows)):  # a bracket over the pixels of each of the last windows
         left, right = xs[last - kernel + 1 - back * stride], xs[last - back * stride] + pitch - 3
-        parts += _window(left, right, back, windows - back, over=past > back * stride)
-    parts.append(line(border, _TOP - 6, border, _TOP + pitch + 3, stroke=INK, stroke_width=3))
-    parts.append(text(border, under, f"pixel {size}", 14, anchor="middle", fill=MUTED))
-    parts.append(text(14, under, edge, 15, bold=True, fill=colour))
+        y, width = 116 - 26 * back, 2 if back else 3
+        data = f"M{number(left)} {y + 10}V{y}H{number(right)}V{y + 10}"
+        look = BAD if past > back * stride else OUTPUT
+        parts.append(path(data, stroke=look, stroke_width=width))
+        parts.append(text(left - 8, y + 8, f"{windows - back}", 14, anchor="end", bold=True))
+    parts.append(line(border, _TOP - 6, border, low + 3, stroke=style.INK, stroke_width=3))
+    parts.append(text(border, low + 23, f"pixel {size}", 14, anchor="middle", fill=MUTED))
+    parts.append(text(14, low + 23, edge, 15, bold=True, fill=colour))
     parts += _trail([("image", size), *trail], fc6)
     sides = ", ".join(f"{name} {side}" for name, side in trail)
     alt = (
@@ -171,7 +123,7 @@ def edge_and_trail(
         f"{edge}. Sides of the maps: {sides}. The first dense layer has {fc6[0]:,} inputs and "
         f"{fc6[1]:,} parameters."
     )
-    return frame("".join(parts), height=360, alt=alt, kind="cnn-trail")
+    return svg.frame("".join(parts), height=360, alt=alt, kind="cnn-trail")
 
 
 def _edge_words(past: int, padding: int) -> tuple[str, str]:
@@ -182,57 +134,41 @@ def _edge_words(past: int, padding: int) -> tuple[str, str]:
         return "the last window ends exactly at the edge", GOOD
     if -past <= padding:
         return "all pixels are read; some padding is not", GOOD
-    count = -past - padding
-    noun = "column of the image is" if count == 1 else "columns of the image are"
-    return f"{count} {noun} never read", HIGHLIGHT
+    columns = "column of the image is" if -past - padding == 1 else "columns of the image are"
+    return f"{-past - padding} {columns} never read", HIGHLIGHT
 
 
 def _pixels(xs: Mapping[int, float], side: float, size: int, padding: int, last: int) -> list[str]:
     """The pixels of the image, the zeros of the padding, and places that nobody filled."""
     parts = []
     for pixel, x in xs.items():
-        inside, padded = 0 <= pixel < size, -padding <= pixel < size + padding
-        fill = tint(INPUT, 0.45) if inside else PAPER
-        if pixel > last and padded:  # never read
-            fill = tint(ACCENT, 0.7)
-        stroke = INPUT if inside else MUTED if padded else BAD
-        dashes = None if inside else "3 3"
-        look = dict(rx=2, fill=fill, stroke=stroke, stroke_width=1.6, stroke_dasharray=dashes)
-        parts.append(rect(x, _TOP, side, side, **look))
-        if not inside:
-            middle, sign = (x + side / 2, _TOP + side / 2 + 5), "0" if padded else "?"
+        padded = -padding <= pixel < size + padding
+        sign, stroke, fill, dashes = ("0", MUTED, 0, "3 3") if padded else ("?", BAD, 0, "3 3")
+        if 0 <= pixel < size:
+            sign, stroke, fill, dashes = "", INPUT, 0.45, None
+        ground = tint(ACCENT, 0.7) if padded and pixel > last else tint(INPUT, fill)  # never read
+        look = dict(rx=2, stroke=stroke, stroke_width=1.6, stroke_dasharray=dashes)
+        parts.append(svg.rect(x, _TOP, side, side, fill=ground, **look))
+        if sign:
+            middle = (x + side / 2, _TOP + side / 2 + 5)
             parts.append(text(*middle, sign, 14, anchor="middle", fill=MUTED))
     return parts
-
-
-def _window(left: float, right: float, back: int, place: int, *, over: bool) -> list[str]:
-    """A bracket over the pixels of one of the last windows, `back` before the very last."""
-    y = 116 - 26 * back
-    data = f"M{number(left)} {y + 10}V{y}H{number(right)}V{y + 10}"
-    colour, width = BAD if over else OUTPUT, 2 if back else 3
-    return [
-        path(data, stroke=colour, stroke_width=width),
-        text(left - 8, y + 8, f"{place}", 14, anchor="end", bold=True),
-    ]
 
 
 def _trail(stages: Sequence[tuple[str, int]], fc6: tuple[int, int]) -> list[str]:
     """A square for the maps of each stage, its area as their side, and what fc6 gets."""
     pitch, middle, size = 760 / len(stages), 270, stages[0][1]
-    widths = [max(92 * (side / size) ** 0.5, 8) for _, side in stages]
+    halves = [max(46 * (side / size) ** 0.5, 4) for _, side in stages]
     parts = []
-    for k, ((name, side), width) in enumerate(zip(stages, widths, strict=True)):
-        x = 24 + (k + 0.5) * pitch
-        left, colour = x - width / 2, OUTPUT if k else INPUT
-        look = dict(rx=2, stroke_width=1.8)
-        parts.append(box(left, middle - width / 2, width, width, colour, 0.25, **look))
+    for k, ((name, side), half) in enumerate(zip(stages, halves, strict=True)):
+        x, colour = 24 + (k + 0.5) * pitch, OUTPUT if k else INPUT
+        square = (x - half, middle - half, 2 * half, 2 * half)
+        parts.append(box(*square, colour, 0.25, rx=2, stroke_width=1.8))
         parts.append(text(x, 345, f"{name}: {side}", 15, anchor="middle", bold=True))
-        start, end = x + width / 2 + 8, x + pitch - 8
-        if k + 1 < len(stages):
-            end -= widths[k + 1] / 2
-        shaft = f"M{number(start)} {middle}H{number(end)}m-6 -5l6 5l-6 5"
+        end = x + pitch - 8 - sum(halves[k + 1 : k + 2])
+        shaft = f"M{number(x + half + 8)} {middle}H{number(end)}m-6 -5l6 5l-6 5"
         parts.append(path(shaft, stroke=MUTED, stroke_width=2))
-    parts.append(box(790, middle - 46, 196, 92, WEIGHT, 0.16, rx=8, stroke_width=2))
+    parts.append(box(790, middle - 46, 196, 92, style.WEIGHT, 0.16, rx=8, stroke_width=2))
     for k, words in enumerate(("fc6 gets", f"{fc6[0]:,} numbers", f"{fc6[1]:,} parameters")):
         parts.append(text(888, middle - 20 + 26 * k, words, 14, anchor="middle", bold=k == 1))
     return parts
@@ -251,10 +187,8 @@ def colour_share(filters) -> np.ndarray:
     import numpy as np
 
     filters = np.asarray(filters, dtype=float)
-    grey = filters.mean(axis=1, keepdims=True)
-    total = (filters**2).sum(axis=(1, 2, 3))
-    rest = ((filters - grey) ** 2).sum(axis=(1, 2, 3))
-    return np.divide(rest, total, out=np.zeros_like(rest), where=total > 0)
+    rest = filters - filters.mean(axis=1, keepdims=True)
+    return (rest**2).sum(axis=(1, 2, 3)) / (filters**2).sum(axis=(1, 2, 3))
 
 
 def draw_filters(groups: Mapping[str, object]) -> Axes:

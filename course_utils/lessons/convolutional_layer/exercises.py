@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections import namedtuple
-
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
@@ -47,14 +45,18 @@ def _random_convolution(rng):
     return x, w, rng.randint(1, 3), rng.randint(0, 3)
 
 
-def _channels_kept_apart(x, w, stride, padding):
-    maps = [conv2d(x[c : c + 1], w[:, c : c + 1], stride, padding) for c in range(len(x))]
-    return np.concatenate(maps)
+def _padded(x, before, behind, **how):
+    """Pad the rows and columns of x (C, H, W)."""
+    return np.pad(x, ((0, 0), (before, behind), (before, behind)), **how)
 
 
-def _right_size_without_strides(x, w, stride, padding):
-    _, rows, columns = conv2d(x, w, stride, padding).shape
-    return conv2d(x, w, 1, padding)[:, :rows, :columns]
+def _channels_kept_apart(x, w, s, p):
+    return np.concatenate([conv2d(x[[c]], w[:, [c]], s, p) for c in range(len(x))])
+
+
+def _right_size_without_strides(x, w, s, p):
+    _, rows, columns = conv2d(x, w, s, p).shape
+    return conv2d(x, w, 1, p)[:, :rows, :columns]
 
 
 _EDGE = np.array([[[[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]]]])
@@ -64,7 +66,6 @@ _TWO_FILTERS = np.array(
 
 CONV2D = Exercise(
     id="05.conv2d",
-    title="Write a convolution with loops",
     solution=conv2d,
     fixed=(
         (_counted(1, 3, 3), np.ones((1, 1, 2, 2), dtype=int), 1, 0),
@@ -80,9 +81,8 @@ CONV2D = Exercise(
         "this course, as in PyTorch, the upper left weight meets the upper left "
         "pixel.": lambda x, w, s, p: conv2d(x, w[:, :, ::-1, ::-1], s, p),
         "With one channel you are right. A filter has a slice for every channel of the input: "
-        "what happens to the products of the others?": lambda x, w, s, p: conv2d(
-            x[:1], w[:, :1], s, p
-        ),
+        "what happens to the products of the "
+        "others?": lambda x, w, s, p: conv2d(x[:1], w[:, :1], s, p),
         "You return a map for every filter *and* channel. One filter gives one matrix: the "
         "products of all channels go into the same sum.": _channels_kept_apart,
         "Your numbers are too small by a constant factor. Which one, and how does it depend on "
@@ -92,17 +92,11 @@ CONV2D = Exercise(
         "Your output is that of a layer without padding. Put the image into a larger array of "
         "zeros first.": lambda x, w, s, p: conv2d(x, w, s, 0),
         "You have zeros above and to the left. Look at the lower right corner: how far does "
-        "the filter reach there?": lambda x, w, s, p: conv2d(
-            np.pad(x, ((0, 0), (p, 0), (p, 0))), w, s, 0
-        ),
+        "the filter reach there?": lambda x, w, s, p: conv2d(_padded(x, p, 0), w, s, 0),
         "You have zeros below and to the right. Look at the upper left corner: where does the "
-        "first window begin?": lambda x, w, s, p: conv2d(
-            np.pad(x, ((0, 0), (0, p), (0, p))), w, s, 0
-        ),
+        "first window begin?": lambda x, w, s, p: conv2d(_padded(x, 0, p), w, s, 0),
         "Around the image you repeat its outermost pixels. Zero padding puts a fixed number "
-        "there.": lambda x, w, s, p: conv2d(
-            np.pad(x, ((0, 0), (p, p), (p, p)), mode="edge"), w, s, 0
-        ),
+        "there.": lambda x, w, s, p: conv2d(_padded(x, p, p, mode="edge"), w, s, 0),
         "Your window moves one pixel at a time, whatever `stride` is. Both the number of "
         "outputs and the place of each window depend on it.": lambda x, w, s, p: conv2d(x, w, 1, p),
         "The shape is right. But where does the second window begin, if the stride is "
@@ -112,9 +106,8 @@ CONV2D = Exercise(
         "From column to column your window makes steps of `stride`. And from row to "
         "row?": lambda x, w, s, p: conv2d(x, w, 1, p)[:, :, ::s],
         "Your output lacks its last row and column. A filter as large as the image cannot move "
-        "at all: how many outputs are there then?": lambda x, w, s, p: conv2d(x, w, s, p)[
-            :, :-1, :-1
-        ],
+        "at all: how many outputs are there "
+        "then?": lambda x, w, s, p: conv2d(x, w, s, p)[:, :-1, :-1],
         "Rows and columns of your output are exchanged. The picture is a wide one if the image "
         "is.": lambda x, w, s, p: conv2d(x, w, s, p).transpose(0, 2, 1),
     },
@@ -151,19 +144,14 @@ def _windows(x, k, s):
     return windows.reshape(*windows.shape[:3], k * k)
 
 
-def _largest_size(x, kernel, stride):
-    windows = _windows(x, kernel, stride)
-    best = abs(windows).argmax(axis=-1)
-    return np.take_along_axis(windows, best[..., None], axis=-1)[..., 0]
-
-
-def _one_maximum_for_all_channels(x, kernel, stride):
-    return np.repeat(max_pool2d(x, kernel, stride).max(axis=0, keepdims=True), len(x), axis=0)
+def _largest_size(x, k, s):
+    windows = _windows(x, k, s)
+    best = abs(windows).argmax(axis=-1, keepdims=True)
+    return np.take_along_axis(windows, best, axis=-1)[..., 0]
 
 
 MAX_POOL = Exercise(
     id="05.max-pool-2d",
-    title="Write max pooling with loops",
     solution=max_pool2d,
     fixed=(
         (_counted(1, 4, 4) * 3 % 7, 2, 2),
@@ -175,12 +163,11 @@ MAX_POOL = Exercise(
     ),
     random_case=_random_pooling,
     wrong_ideas={
-        "Your output has lost its channels. Pooling treats every channel by itself: a map "
-        "for edges and a map for dots are not compared.": lambda x, k, s: max_pool2d(x, k, s).max(
-            axis=0
-        ),
+        "Your output has lost its channels. Pooling treats every channel by itself: a map for "
+        "edges and a map for dots are not "
+        "compared.": lambda x, k, s: max_pool2d(x, k, s).max(axis=0),
         "All your channels are the same. Compare values of one channel only with values of "
-        "that channel.": _one_maximum_for_all_channels,
+        "that channel.": lambda x, k, s: max_pool2d(x * 0 + x.max(axis=0), k, s),
         "Your output has one channel. As many channels come out of a pooling as go "
         "in.": lambda x, k, s: max_pool2d(x[:1], k, s),
         "You take the mean of each window: that is average pooling.": lambda x, k, s: _windows(
@@ -198,9 +185,7 @@ MAX_POOL = Exercise(
             x, k, 1
         ),
         "You also pool windows that hang over the border. A window counts only if all of it "
-        "lies on the map.": lambda x, k, s: max_pool2d(
-            np.pad(x, ((0, 0), (0, s - 1), (0, s - 1)), "edge"), k, s
-        ),
+        "lies on the map.": lambda x, k, s: max_pool2d(_padded(x, 0, s - 1, mode="edge"), k, s),
         "Your output lacks its last row and column. How many outputs has a map that is as "
         "large as the window?": lambda x, k, s: max_pool2d(x, k, s)[:, :-1, :-1],
         "Rows and columns of your output are exchanged. A wide map stays wide.": lambda x, k, s: (
@@ -226,17 +211,21 @@ def _random_cost(rng):
     return n, rng.randint(1, 16), rng.randint(1, 32), kernel, stride, padding
 
 
-_Layer = namedtuple("_Layer", "n channels filters kernel stride padding")
+def _counted_as(three):
+    """The idea whose size, parameters and MACs are `three(n, m, k, o, w)`.
 
+    n, o: side of input and output. m: filters, of side k. w: weights of them all.
+    """
 
-def _from_right(change):
-    """The idea that makes `change(layer, size, parameters, macs)` of the right three numbers."""
-    return lambda *layer: change(_Layer(*layer), *layer_cost(*layer))
+    def idea(n, channels, m, k, stride, padding):
+        o, parameters, _ = layer_cost(n, channels, m, k, stride, padding)
+        return three(n, m, k, o, parameters - m)
+
+    return idea
 
 
 LAYER_COST = Exercise(
     id="05.layer-cost",
-    title="Compute output size, parameters and multiply-adds of a layer",
     solution=layer_cost,
     fixed=(
         (8, 1, 1, 3, 1, 0),
@@ -250,49 +239,32 @@ LAYER_COST = Exercise(
     random_case=_random_cost,
     wrong_ideas={
         "Size and MACs are right. The layer has a few more parameters: one more number for "
-        "each filter.": _from_right(
-            lambda layer, size, parameters, macs: (size, parameters - layer.filters, macs)
-        ),
-        "You count one bias. Each filter has its own.": _from_right(
-            lambda layer, size, parameters, macs: (size, parameters - layer.filters + 1, macs)
+        "each filter.": _counted_as(lambda n, m, k, o, w: (o, w, o**2 * w)),
+        "You count one bias. Each filter has its own.": _counted_as(
+            lambda n, m, k, o, w: (o, w + 1, o**2 * w)
         ),
         "Your filters are matrices. A filter reads all channels of the input, so it is a "
-        "tensor: what is its third dimension?": lambda n, c, m, k, s, p: layer_cost(
-            n, 1, m, k, s, p
-        ),
+        "tensor: what is its third "
+        "dimension?": lambda n, c, m, k, s, p: layer_cost(n, 1, m, k, s, p),
         "This is the cost of a single filter. Every channel of the output has its "
         "own.": lambda n, c, m, k, s, p: layer_cost(n, c, 1, k, s, p),
         "Parameters and size are right. At how many places is the filter applied: as many as "
-        "the input has pixels, or as many as there are outputs?": _from_right(
-            lambda layer, size, parameters, macs: (
-                size,
-                parameters,
-                macs // size**2 * layer.n**2,
-            )
-        ),
+        "the input has pixels, or as many as there are "
+        "outputs?": _counted_as(lambda n, m, k, o, w: (o, w + m, n**2 * w)),
         "Parameters and size are right. The filter moves over rows *and* columns: how many "
-        "positions is that?": _from_right(
-            lambda layer, size, parameters, macs: (size, parameters, macs // size)
-        ),
-        "Your filter has `kernel` weights per channel. It is a square.": _from_right(
-            lambda layer, size, parameters, macs: (
-                size,
-                (parameters - layer.filters) // layer.kernel + layer.filters,
-                macs // layer.kernel,
-            )
+        "positions is that?": _counted_as(lambda n, m, k, o, w: (o, w + m, o * w)),
+        "Your filter has `kernel` weights per channel. It is a square.": _counted_as(
+            lambda n, m, k, o, w: (o, w // k + m, o**2 * w // k)
         ),
         "Your MACs include the biases. The convention of this course counts one multiply-add "
-        "for each weight that is used; a bias multiplies nothing.": _from_right(
-            lambda layer, size, parameters, macs: (size, parameters, size**2 * parameters)
-        ),
+        "for each weight that is used; a bias multiplies "
+        "nothing.": _counted_as(lambda n, m, k, o, w: (o, w + m, o**2 * (w + m))),
         "You count each multiplication and each addition: these are FLOPs. A MAC is a "
-        "multiplication together with its addition.": _from_right(
-            lambda layer, size, parameters, macs: (size, parameters, 2 * macs)
-        ),
+        "multiplication together with its "
+        "addition.": _counted_as(lambda n, m, k, o, w: (o, w + m, 2 * o**2 * w)),
         "Size and MACs are right. The parameters are shared: the same filter is used at every "
-        "position, and counted once.": _from_right(
-            lambda layer, size, parameters, macs: (size, size**2 * parameters, macs)
-        ),
+        "position, and counted "
+        "once.": _counted_as(lambda n, m, k, o, w: (o, o**2 * (w + m), o**2 * w)),
         "Your image grows by `padding` once. Zeros stand on both sides of each "
         "row.": lambda n, c, m, k, s, p: layer_cost(n + p, c, m, k, s, 0),
         "Your layer has no padding. With padding the window stands in more "

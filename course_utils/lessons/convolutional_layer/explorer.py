@@ -2,23 +2,14 @@
 
 from __future__ import annotations
 
-import io
-from functools import lru_cache
-from typing import TYPE_CHECKING
+from functools import cache
 
+from course_utils.datasets.files import scans
 from course_utils.drawing.svg import TIMES
 from course_utils.explorer import Choice, Explorer, Slider, View
 from course_utils.geometry import output_size
-from course_utils.lessons.convolutional_layer.figures import STAGES, Layer, draw_layer
-from course_utils.lessons.convolutional_layer.resolution import (
-    CLASSES,
-    SIZES,
-    cost,
-    resolution_diagram,
-)
-
-if TYPE_CHECKING:
-    import numpy as np
+from course_utils.lessons.convolutional_layer import figures, resolution
+from course_utils.lessons.convolutional_layer.resolution import CLASSES, SIZES, cost
 
 # ---------------------------------------------------------------------------------------------
 # One layer
@@ -33,26 +24,14 @@ FILTERS: dict[str, tuple[tuple[int, int, int], ...]] = {
 }
 """Name -> 3 x 3 integer filter. The edge filters compare one side with the other (Prewitt)."""
 
-SIDE = 8
+SIDE = 8  # of a scan
+_scans = cache(scans)
 
 
-@lru_cache(maxsize=10)
-def scan(digit: int) -> np.ndarray:
+def scan(digit: int):
     """Return the first scan of a digit in the data: (8, 8) integers, 0 paper to 16 ink."""
-    import numpy as np
-
-    from course_utils.datasets.files import read_verified
-
-    with np.load(io.BytesIO(read_verified("digits.npz")), allow_pickle=False) as arrays:
-        image = arrays["images"][np.argmax(arrays["labels"] == digit)].astype(int)
-    image.flags.writeable = False  # one array for all who ask
-    return image
-
-
-def units(padding: int, stride: int, pool: int, stage: str) -> int:
-    """Return how many rows a stage has; 0 where the pooling window is larger than its map."""
-    side = output_size(SIDE, 3, stride, padding)
-    return side // pool if stage == "pooling" else side
+    images, labels = _scans()
+    return images[(labels == digit).argmax()].astype(int)
 
 
 def _middle(largest: int) -> int:
@@ -69,20 +48,19 @@ class ConvolutionalLayer(Explorer):
         Slider("padding", "Padding", 0, 1, start=0),
         Slider("stride", "Stride", 1, 3, start=1),
         Slider("pool", "Pool", 1, 4, start=2),
-        Choice("stage", "Pick in", {n.capitalize(): n for n in STAGES}, start="pooling"),
+        Choice("stage", "Pick in", {n.capitalize(): n for n in figures.STAGES}, start="pooling"),
         Slider("row", "Row", 1, SIDE, start=_middle),
         Slider("column", "Column", 1, SIDE, start=_middle),
     )
 
     @staticmethod
     def limits(padding: int, stride: int, pool: int, stage: str, **_: object) -> dict[str, int]:
-        """Return the last row and column of the stage; nothing where it has none."""
-        there = units(padding, stride, pool, stage)
-        return {"row": there, "column": there} if there else {}
+        side = output_size(SIDE, 3, stride, padding)
+        there = side // pool if stage == "pooling" else side
+        return {"row": there, "column": there} if there else {}  # refused where there is none
 
     @staticmethod
     def view(digit: int, filter: str, stage: str, row: int, column: int, **how: int) -> View:
-        """Draw one state and write out the chosen unit."""
         side, pool = output_size(SIDE, 3, how["stride"], how["padding"]), how["pool"]
         if pool > side:
             raise ValueError(
@@ -90,18 +68,14 @@ class ConvolutionalLayer(Explorer):
                 f"{pool} {TIMES} {pool} does not fit into it. Choose a smaller window, a smaller "
                 "stride or more padding."
             )
-        layer = Layer(scan(digit), FILTERS[filter], **how)
-        diagram = draw_layer(layer, stage, row, column)
-        says = f"{layer.sentence(stage, row, column)} {_left_out(side % pool)}".strip()
+        layer = figures.Layer(scan(digit), FILTERS[filter], **how)
+        diagram = figures.draw_layer(layer, stage, row, column)
+        says, rest = layer.sentence(stage, row, column), side % pool
+        if rest:
+            lines = f"{rest} rows and the last {rest} columns"
+            lines = lines if rest > 1 else "row and the last column"
+            says += f" The last {lines} of the detector fill no window: they are left out."
         return View(diagram.svg, says, diagram.alt)
-
-
-def _left_out(rest: int) -> str:
-    """Say what the pooling leaves out at the right and lower border."""
-    if not rest:
-        return ""
-    lines = "row and the last column" if rest == 1 else f"{rest} rows and the last {rest} columns"
-    return f"The last {lines} of the detector fill no window: they are left out."
 
 
 # ---------------------------------------------------------------------------------------------
@@ -127,24 +101,19 @@ class InputResolution(Explorer):
 
     @staticmethod
     def view(size: int, head: str, built: int) -> View:
-        """Draw one state and say what the size changes."""
-        if head == "dense" and cost(size, head).features != cost(built, head).features:
-            raise ValueError(refusal(size, built))
-        diagram = resolution_diagram(size, head)
+        here, planned = cost(size, head), cost(built, "dense").features
+        if head == "dense" and here.features != planned:
+            side, channels = here.maps[-1]
+            raise ValueError(
+                f"The dense head was built for {built} {TIMES} {built} pixels: it has weights for "
+                f"{planned:,} numbers. From {size} {TIMES} {size} pixels it gets {channels} "
+                f"{TIMES} {side} {TIMES} {side} = {here.features:,}. PyTorch says: \u201cmat1 and "
+                f"mat2 shapes cannot be multiplied (1x{here.features} and "
+                f"{planned}x{CLASSES})\u201d. Go back to about {built} pixels, or choose the "
+                "pooled head."
+            )
+        diagram = resolution.resolution_diagram(size, head)
         return View(diagram.svg, explain(size, head, built), diagram.alt)
-
-
-def refusal(size: int, built: int) -> str:
-    """Say why a dense head that was built for another size cannot take this one."""
-    here, planned = cost(size, "dense"), cost(built, "dense").features
-    side, channels = here.maps[-1]
-    return (
-        f"The dense head was built for {built} {TIMES} {built} pixels: it has weights for "
-        f"{planned:,} numbers. From {size} {TIMES} {size} pixels it gets "
-        f"{channels} {TIMES} {side} {TIMES} {side} = {here.features:,}. PyTorch says: \u201cmat1 "
-        f"and mat2 shapes cannot be multiplied (1x{here.features} and {planned}x{CLASSES})\u201d. "
-        f"Go back to about {built} pixels, or choose the pooled head."
-    )
 
 
 def explain(size: int, head: str, built: int) -> str:

@@ -7,33 +7,12 @@ works in an exported page, where no kernel runs.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import cache
+from itertools import product
 
-from course_utils.drawing.style import (
-    ACCENT,
-    FAINT,
-    HIGHLIGHT,
-    INK,
-    INPUT,
-    MUTED,
-    OUTPUT,
-    PAPER,
-    WEIGHT,
-    tint,
-)
-from course_utils.drawing.svg import (
-    MINUS,
-    TIMES,
-    WIDTH,
-    Diagram,
-    arrow,
-    box,
-    frame,
-    path,
-    rect,
-    text,
-)
-from course_utils.geometry import output_size
+from course_utils.drawing import style, svg
+from course_utils.drawing.style import FAINT, INK, INPUT, MUTED, OUTPUT, WEIGHT, tint
+from course_utils.drawing.svg import TIMES, WIDTH, Diagram, arrow, box, frame, path, rect, text
 
 STAGES = ("convolution", "detector", "pooling")
 Grid = Sequence[Sequence[int]]
@@ -45,11 +24,11 @@ Grid = Sequence[Sequence[int]]
 class Layer:
     """One 3 x 3 filter on one channel, in three stages; all numbers are integers.
 
-    image: (H, W) pixels >= 0. kernel: (3, 3). bias: added to every sum. stride: of the filter.
+    image: (n, n) pixels >= 0. kernel: (3, 3). bias: added to every sum. stride: of the filter.
     padding: zeros on each side. pool: side of the pooling window, which moves by its own side; a
     rest at the right or lower border is left out.
 
-    padded, convolution, detector, pooled: the maps, as lists of rows.
+    padded, convolution, detector, pooled: the maps, as lists of rows. Units count from 0.
     """
 
     def __init__(
@@ -61,21 +40,20 @@ class Layer:
         padding: int = 0,
         pool: int = 2,
     ) -> None:
+        import numpy as np
+
+        from course_utils import ops  # the panel of two heads does without NumPy
+
         self.bias, self.stride, self.padding, self.pool = bias, stride, padding, pool
-        image, self.kernel = ([[int(v) for v in row] for row in grid] for grid in (image, kernel))
-        side, ring = [0] * padding, [[0] * (len(image[0]) + 2 * padding)] * padding
-        self.padded = [*ring, *([*side, *row, *side] for row in image), *ring]
-        rows, columns = (output_size(n, 3, stride, padding) for n in (len(image), len(image[0])))
-        self.convolution = [
-            [bias + sum(map(sum, self.products(i, j))) for j in range(columns)] for i in range(rows)
-        ]
-        self.detector = [[max(0, z) for z in row] for row in self.convolution]
-        self.pooled = [
-            [max(self.window(i, j)) for j in range(columns // pool)] for i in range(rows // pool)
-        ]
+        x, w = np.array(image), np.array(kernel)
+        z = ops.conv2d(x[None], w[None, None], stride=stride, padding=padding) + bias
+        a = z.clip(0)
+        maps = w, np.pad(x, padding), z[0], a[0], ops.max_pool2d(a, pool)[0]
+        self.kernel, *self.maps = [values.tolist() for values in maps]
+        self.padded, self.convolution, self.detector, self.pooled = self.maps
 
     def patch(self, i: int, j: int) -> list[list[int]]:
-        """Return what lies under the filter at unit (i, j), counted from 0."""
+        """Return what lies under the filter at unit (i, j)."""
         s = self.stride
         return [row[j * s : j * s + 3] for row in self.padded[i * s : i * s + 3]]
 
@@ -84,16 +62,15 @@ class Layer:
         rows = zip(self.patch(i, j), self.kernel, strict=True)
         return [[x * w for x, w in zip(*row, strict=True)] for row in rows]
 
-    def window(self, i: int, j: int) -> list[int]:
-        """Return what the pooling unit (i, j) looks at."""
-        k = self.pool
-        return [v for row in self.detector[i * k : i * k + k] for v in row[j * k : j * k + k]]
+    def window(self, i: int, j: int) -> dict[tuple[int, int], int]:
+        """Return the detector units that the pooling unit (i, j) looks at, with their values."""
+        rows, columns = (range(k * self.pool, (k + 1) * self.pool) for k in (i, j))
+        return {(a, b): self.detector[a][b] for a in rows for b in columns}
 
     def winner(self, i: int, j: int) -> tuple[int, int]:
         """Return the detector unit that is the first largest of a window."""
-        values = self.window(i, j)
-        a, b = divmod(values.index(max(values)), self.pool)
-        return i * self.pool + a, j * self.pool + b
+        window = self.window(i, j)
+        return max(window, key=window.get)
 
     def sentence(self, stage: str, row: int, column: int) -> str:
         """Write out one unit: `"(3×1 + 0×0 + …) = 23, + bias 2 = 25"`, and what follows from it.
@@ -101,26 +78,24 @@ class Layer:
         row, column: counted from 1, on the map of `stage`.
         """
         i, j = row - 1, column - 1
-        head = f"{stage.capitalize()} unit (row {row}, column {column})"
+        says = f"{stage.capitalize()} unit (row {row}, column {column})"
         if stage == "pooling":
-            values = self.window(i, j)
+            says += f" = {self.largest(i, j)}"
             i, j = self.winner(i, j)
-            head += (
-                f" = max({_listed(values)}) = {max(values)}. The largest is detector unit "
-                f"(row {i + 1}, column {j + 1}). There"
-            )
+            says += f". The largest is detector unit (row {i + 1}, column {j + 1}). There"
         pairs = zip(sum(self.patch(i, j), []), sum(self.kernel, []), strict=True)
         terms = [f"{x}{TIMES}{f'({_signed(w)})' if w < 0 else w}" for x, w in pairs if w]
         z = self.convolution[i][j]
-        words = f"{head}: {' + '.join(terms)} = {_signed(z - self.bias)}, {self.biased(z)}."
-        if stage != "convolution":
-            words += f" {_relu(z)}."
-        return words
+        says += f": {' + '.join(terms)} = {_signed(z - self.bias)}, {self.biased(z)}."
+        return says if stage == "convolution" else f"{says} {_relu(z)}."
 
     def biased(self, z: int) -> str:
         """Write the last step to the sum `z`."""
-        sign = MINUS if self.bias < 0 else "+"
-        return f"{sign} {abs(self.bias)} (bias) = {_signed(z)}"
+        return f"{svg.MINUS if self.bias < 0 else '+'} {abs(self.bias)} (bias) = {_signed(z)}"
+
+    def largest(self, i: int, j: int) -> str:
+        """Write what the pooling unit (i, j) makes of its window."""
+        return f"max({', '.join(map(str, self.window(i, j).values()))}) = {self.pooled[i][j]}"
 
 
 def _relu(z: int) -> str:
@@ -128,44 +103,32 @@ def _relu(z: int) -> str:
 
 
 def _signed(value: int) -> str:
-    return f"{MINUS}{-value}" if value < 0 else str(value)
-
-
-def _listed(values: Sequence[int]) -> str:
-    return ", ".join(map(_signed, values))
-
-
-def _by(grid: Grid) -> str:
-    return f"{len(grid)} {TIMES} {len(grid[0])}"
+    return f"{svg.MINUS}{-value}" if value < 0 else str(value)
 
 
 _MAP_TOP, _MAP_SIDE, _GAP = 38, 206, 47  # the four maps stand side by side
 _MAP_LEFT = (WIDTH - 4 * _MAP_SIDE - 3 * _GAP) / 2
 _STRIP = 260  # top of the written-out arithmetic
-_GRIDS = (22, 174, 326)  # left edges of patch, filter, products
-_GRID_CELL = (38, 28)
-_PLACE = _GRID_CELL[0] / 4  # width of one character in a cell
+_GRIDS = (22, 174, 326)  # left edges of patch, filter, products; a cell of them is 38 x 28
 _LINES = 470  # left edge of the sums
-_NARROW = "Helvetica,Arial,'Liberation Sans',sans-serif"
-_ROOT = ".cnn-layer"
-_CSS = "".join(
-    [
-        f"{_ROOT} text{{pointer-events:none}}",
-        # Not laid out while it is hidden: there are a hundred of these.
-        f"{_ROOT} .v,{_ROOT} .r{{display:none;pointer-events:none}}",
-        # A unit under the pointer shows its sum; a unit of the detector its ReLU as well.
-        f"{_ROOT} .u:hover .v,{_ROOT} .d:hover~.r,{_ROOT} .p:hover .r{{display:inline}}",
-        # The chosen unit speaks while nothing is pointed at.
-        f"{_ROOT}:not(:has(.u:hover)) .on .v{{display:inline}}",
-        f"{_ROOT}:not(:has(.u:hover)) .more .r{{display:inline}}",
-        f"{_ROOT} .m{{fill:none;stroke:{HIGHLIGHT};stroke-width:3px}}",
-        f"{_ROOT} .w{{fill:none;stroke:{HIGHLIGHT};stroke-width:2.4px;stroke-dasharray:5 4}}",
-        # Arial is narrow: three places must fit into the cell of an 8 x 8 map.
-        f"{_ROOT} .g{{text-anchor:middle;font:13.8px {_NARROW}}}",
-        f"{_ROOT} .n{{white-space:pre;font:15.5px 'DejaVu Sans Mono',Menlo,Consolas,monospace}}",
-        f"{_ROOT} .u rect{{cursor:default}}",
-    ]
-)
+_MARK, _WINDOW = 'class="m"', 'class="w"'
+# What is hidden is not laid out: there are a hundred such groups. A unit under the pointer shows
+# its sum, one of the detector its ReLU as well; the chosen unit speaks while nothing is pointed at.
+# Arial is narrow: three places must fit into the cell of an 8 x 8 map. The fonts of the strip have
+# places of 0.6 of their size: four of them fill a cell.
+_CSS = f"""
+.cnn-layer text {{pointer-events:none}}
+.cnn-layer .v,.cnn-layer .r {{display:none;pointer-events:none}}
+.cnn-layer .u:hover .v,.cnn-layer .d:hover~.r,.cnn-layer .p:hover .r {{display:inline}}
+.cnn-layer:not(:has(.u:hover)) .on .v {{display:inline}}
+.cnn-layer:not(:has(.u:hover)) .more .r {{display:inline}}
+.cnn-layer .m {{fill:none;stroke:{style.HIGHLIGHT};stroke-width:3px}}
+.cnn-layer .w {{fill:none;stroke:{style.HIGHLIGHT};stroke-width:2.4px;stroke-dasharray:5 4}}
+.cnn-layer .g {{text-anchor:middle;font:13.8px Helvetica,Arial,'Liberation Sans',sans-serif}}
+.cnn-layer .n {{white-space:pre;
+  font:15.8px 'DejaVu Sans Mono',Menlo,'Lucida Console','Courier New',monospace}}
+.cnn-layer .u rect {{cursor:default}}
+"""
 
 
 def layer_diagram(
@@ -186,72 +149,69 @@ def layer_diagram(
 
 def draw_layer(layer: Layer, stage: str, row: int, column: int) -> Diagram:
     """Draw a layer, as `layer_diagram`."""
-    draw, p = _LayerPicture(layer), layer.padding
-    image = f"{len(layer.padded) - 2 * p} {TIMES} {len(layer.padded[0]) - 2 * p}"
-    maps = [layer.convolution, layer.detector, layer.pooled]
-    sizes = [f"{name} {_by(grid)}" for name, grid in zip(STAGES, maps, strict=True)]
+    draw, p = _LayerPicture(layer, stage, row, column), layer.padding
+    sides = [len(layer.padded) - 2 * p, *map(len, layer.maps[1:])]
+    names = zip(("input", *STAGES), sides, strict=True)
+    image, *sizes = [f"{name} {n} {TIMES} {n}" for name, n in names]
     body = [
-        _headings([f"input {image}" + (" + zeros" if p else ""), *sizes]),
+        *_headings([image + (" + zeros" if p else ""), *sizes]),
         *draw.input(),
-        _arithmetic(layer),
-        *draw.single_units(stage, row - 1, column - 1),
-        *draw.pooling_units(stage, row - 1, column - 1),
+        *_arithmetic(layer.kernel),
+        *(draw.single(i, j) for i, j in product(range(sides[1]), repeat=2)),
+        *(draw.pooling(i, j) for i, j in product(range(sides[3]), repeat=2)),
     ]
     ring = f" with {p} ring of zeros" if p else ""
     alt = (
-        f"A layer in three stages: input {image}{ring}, {', '.join(sizes)}. "
+        f"A layer in three stages: {image}{ring}, {', '.join(sizes)}. "
         f"{layer.sentence(stage, row, column)}"
     )
     return frame("".join(body), height=372, alt=alt, kind="cnn-layer", css=_CSS)
 
 
-def _headings(names: Sequence[str]) -> str:
+def _headings(names: Sequence[str]) -> list[str]:
     parts = []
-    for k, name in enumerate(names):
+    for k, (name, step) in enumerate(zip(names, ("", "filter", "ReLU", "max"), strict=True)):
         left = _MAP_LEFT + k * (_MAP_SIDE + _GAP)
         parts.append(text(left + _MAP_SIDE / 2, 25, name, 16, anchor="middle", bold=True))
-        if k:
+        if step:
             x, y = left - _GAP / 2, _MAP_TOP + _MAP_SIDE / 2
-            step = ("filter", "ReLU", "max")[k - 1]
             parts.append(path(arrow(x - 15, y, x + 15, y, 8), stroke=MUTED, stroke_width=2))
             parts.append(text(x, y - 11, step, 14, anchor="middle", fill=MUTED))
-    return "".join(parts)
+    return parts
 
 
-def _arithmetic(layer: Layer) -> str:
+def _arithmetic(kernel: Grid) -> list[str]:
     """Draw the three empty grids of the strip, the signs between them, and the filter."""
-    wide, tall = _GRID_CELL
     parts = []
     columns = (("patch", INPUT, 0.1), ("filter", WEIGHT, 0.16), ("products", OUTPUT, 0.1))
     for left, (name, colour, share) in zip(_GRIDS, columns, strict=True):
         parts.append(text(left + 57, _STRIP + 14, name, 14, anchor="middle", fill=MUTED))
         look = {"fill": tint(colour, share), "stroke": tint(colour, 0.5)}
-        cells = [(left + b * wide, _STRIP + 24 + a * tall) for a in range(3) for b in range(3)]
-        parts += [rect(x, y, wide, tall, **look) for x, y in cells]
-    parts += _rows(_GRIDS[1], _texts(layer.kernel))
+        cells = [(left + b * 38, _STRIP + 24 + a * 28) for a in range(3) for b in range(3)]
+        parts += [rect(x, y, 38, 28, **look) for x, y in cells]
+    parts.append(_rows(_GRIDS[1], _written(kernel)))
     for left, sign in zip(_GRIDS[1:], (TIMES, "="), strict=True):
         parts.append(text(left - 19, _STRIP + 73, sign, 20, anchor="middle", fill=MUTED))
-    return "".join(parts)
+    return parts
 
 
-def _texts(values: Grid) -> list[str]:
+def _written(values: Grid) -> list[str]:
     """Four places of a fixed width for every number."""
     return ["".join(f"{_signed(v):>3} "[:4] for v in row) for row in values]
 
 
-def _rows(left: float, lines: Sequence[str]) -> list[str]:
+def _rows(left: float, lines: Sequence[str]) -> str:
     """Write three rows of the strip: one element each, for there are hundreds in a picture."""
-    return [
-        f'<text class="n" x="{left}" y="{_STRIP + 43 + a * _GRID_CELL[1]}" '
-        f'textLength="{len(line) * _PLACE:g}">{line}</text>'
+    return "".join(
+        f'<text class="n" x="{left}" y="{_STRIP + 43 + 28 * a}">{line}</text>'
         for a, line in enumerate(lines)
-    ]
+    )
 
 
-@lru_cache(maxsize=64)
+@cache
 def _shade(positive: bool, strength: int) -> str:
     """Return the colour of a unit, in 20 steps: green above zero, orange below."""
-    return tint(OUTPUT if positive else ACCENT, 0.08 + 0.031 * strength)
+    return tint(OUTPUT if positive else style.ACCENT, 0.08 + 0.031 * strength)
 
 
 class _LayerPicture:
@@ -260,108 +220,93 @@ class _LayerPicture:
     The elements are written as strings: there are a thousand, drawn anew with every slider move.
     """
 
-    def __init__(self, layer: Layer) -> None:
+    def __init__(self, layer: Layer, stage: str, row: int, column: int) -> None:
         self.layer = layer
-        self.grids = (layer.padded, layer.convolution, layer.detector, layer.pooled)
+        self.chosen = stage == "pooling", row - 1, column - 1
+        self.speaks = " on" if stage == "convolution" else " on more"
         self.most = max(1, *(abs(z) for row in layer.convolution for z in row))
         self.places = []  # of each map: its left and upper edge, the side of a cell
-        for k, grid in enumerate(self.grids):
-            rows, columns = len(grid), len(grid[0])
-            cell = min(_MAP_SIDE / max(rows, columns), 40)
-            left = _MAP_LEFT + k * (_MAP_SIDE + _GAP) + (_MAP_SIDE - cell * columns) / 2
-            self.places.append((left, _MAP_TOP + (_MAP_SIDE - cell * rows) / 2, cell))
+        for k, n in enumerate(map(len, layer.maps)):
+            cell = min(_MAP_SIDE / n, 40)
+            edge = (_MAP_SIDE - cell * n) / 2
+            left = _MAP_LEFT + k * (_MAP_SIDE + _GAP)
+            self.places.append((left + edge, _MAP_TOP + edge, cell))
 
-    def block(self, k: int, i: int, j: int, side: int = 1, inset: float = 0) -> str:
-        """Return place and size of a block of cells of map `k`, as attributes of a `<rect>`."""
+    def block(self, k: int, i: int, j: int, look: str, side: int = 1, inset: float = 0) -> str:
+        """Draw a block of cells of map `k`; `look` are further attributes."""
         left, top, cell = self.places[k]
         size = f"{side * cell - 2 * inset:.1f}"
         return (
-            f'x="{left + j * cell + inset:.1f}" y="{top + i * cell + inset:.1f}" '
-            f'width="{size}" height="{size}"'
+            f'<rect x="{left + j * cell + inset:.1f}" y="{top + i * cell + inset:.1f}" '
+            f'width="{size}" height="{size}" {look}/>'
         )
 
-    def value(self, k: int, i: int, j: int, ink: str) -> str:
+    def cell(self, k: int, i: int, j: int, look: str, ink: str = INK) -> str:
         left, top, cell = self.places[k]
         x, y = left + (j + 0.5) * cell, top + (i + 0.5) * cell + 5
-        written = _signed(self.grids[k][i][j])
-        return f'<text class="g" x="{x:.1f}" y="{y:.1f}" fill="{ink}">{written}</text>'
+        written = _signed(self.layer.maps[k][i][j])
+        value = f'<text class="g" x="{x:.1f}" y="{y:.1f}" fill="{ink}">{written}</text>'
+        return self.block(k, i, j, look) + value
 
     def input(self) -> list[str]:
         p, grid, parts = self.layer.padding, self.layer.padded, []
-        dark = max(1, *(v for row in grid for v in row))
+        dark, inside = max(1, *map(max, grid)), range(p, len(grid) - p)
+        zero = f'fill="{style.PAPER}" stroke="{tint(FAINT, 0.7)}" stroke-dasharray="2 2"'
         for i, row in enumerate(grid):
             for j, value in enumerate(row):
-                inside = p <= i < len(grid) - p and p <= j < len(row) - p
                 grey = 255 - round(200 * value / dark)
-                fill = f"#{grey:02X}{grey:02X}{grey:02X}" if inside else PAPER
-                edge = f'"{FAINT}"' if inside else f'"{tint(FAINT, 0.7)}" stroke-dasharray="2 2"'
-                ink = (PAPER if grey < 140 else INK) if inside else MUTED
-                parts.append(f'<rect {self.block(0, i, j)} fill="{fill}" stroke={edge}/>')
-                parts.append(self.value(0, i, j, ink))
+                pixel = f'fill="#{f"{grey:02X}" * 3}" stroke="{FAINT}"'
+                drawn = (pixel, style.PAPER if grey < 140 else INK)
+                if i not in inside or j not in inside:
+                    drawn = (zero, MUTED)
+                parts.append(self.cell(0, i, j, *drawn))
         return parts
 
     def unit(self, k: int, i: int, j: int) -> str:
-        value = self.grids[k][i][j]
+        value = self.layer.maps[k][i][j]
         fill = _shade(value > 0, round(20 * abs(value) / self.most)) if value else "#F3F4F6"
-        return (
-            f'<rect class="{" cdq"[k]}" {self.block(k, i, j)} fill="{fill}" stroke="{PAPER}"/>'
-            + self.value(k, i, j, INK)
-        )
+        return self.cell(k, i, j, f'class="{" cdq"[k]}" fill="{fill}" stroke="{style.PAPER}"')
 
-    def single_units(self, stage: str, row: int, column: int) -> list[str]:
-        """Draw the units of convolution and detector, with what shows when one is pointed at."""
-        on = {"convolution": " on", "detector": " on more", "pooling": ""}[stage]
-        return [
-            f'<g class="u{on if (i, j) == (row, column) else ""}">{self.unit(1, i, j)}'
-            f'{self.unit(2, i, j)}<g class="v">{self.sum_of(i, j)}</g>'
-            f'<g class="r">{self.relu_of(i, j)}</g></g>'
-            for i, values in enumerate(self.layer.convolution)
-            for j in range(len(values))
-        ]
+    def on(self, *unit: int) -> str:
+        return self.speaks if unit == self.chosen else ""
 
-    def pooling_units(self, stage: str, row: int, column: int) -> list[str]:
-        parts = []
-        for i, values in enumerate(self.layer.pooled):
-            for j in range(len(values)):
-                on = " on more" if (stage, i, j) == ("pooling", row, column) else ""
-                best = self.layer.winner(i, j)
-                parts.append(
-                    f'<g class="u p{on}">{self.unit(3, i, j)}'
-                    f'<g class="v">{self.sum_of(*best)}{self.pool_of(i, j)}</g>'
-                    f'<g class="r">{self.relu_of(*best)}</g></g>'
-                )
-        return parts
+    def single(self, i: int, j: int) -> str:
+        """Draw a unit of the convolution and that of the detector, which share a sum."""
+        cells = self.unit(1, i, j) + self.unit(2, i, j)
+        return self.sums(f"u{self.on(False, i, j)}", cells, i, j)
 
-    def sum_of(self, i: int, j: int) -> str:
-        """Outline unit (i, j) and its patch; write patch, products, sum and bias."""
-        layer = self.layer
-        z = layer.convolution[i][j]
-        apart = " " * round((_GRIDS[2] - _GRIDS[0]) / _PLACE - 12)
-        pairs = zip(_texts(layer.patch(i, j)), _texts(layer.products(i, j)), strict=True)
-        return (
-            f'<rect class="m" {self.block(0, i * layer.stride, j * layer.stride, 3)}/>'
-            f'<rect class="m" {self.block(1, i, j, inset=1.5)}/>'
-            + "".join(_rows(_GRIDS[0], [apart.join(pair) for pair in pairs]))
-            + text(_LINES, _STRIP + 32, f"sum of the products = {_signed(z - layer.bias)}", 17)
-            + text(_LINES, _STRIP + 56, layer.biased(z), 17)
-        )
-
-    def relu_of(self, i: int, j: int) -> str:
-        words = text(_LINES, _STRIP + 80, _relu(self.layer.convolution[i][j]), 17)
-        return f'<rect class="m" {self.block(2, i, j, inset=1.5)}/>{words}'
-
-    def pool_of(self, i: int, j: int) -> str:
-        """Outline a pooling unit, its window, and all of the input that reaches it."""
+    def pooling(self, i: int, j: int) -> str:
+        """Draw a pooling unit; outline its window, and all of the input that reaches it."""
         k, s = self.layer.pool, self.layer.stride
-        values = self.layer.window(i, j)
-        words = f"pooling: max({_listed(values)}) = {max(values)}"
+        words = f"pooling: {self.layer.largest(i, j)}"
         size = min(17, (WIDTH - _LINES - 16) / (0.6 * len(words)))
-        return (
-            f'<rect class="m" {self.block(3, i, j, inset=1.5)}/>'
-            f'<rect class="w" {self.block(2, i * k, j * k, k)}/>'
-            f'<rect class="w" {self.block(1, i * k, j * k, k)}/>'
-            f'<rect class="w" {self.block(0, i * k * s, j * k * s, (k - 1) * s + 3)}/>'
+        shown = (
+            self.block(3, i, j, _MARK, inset=1.5)
+            + self.block(2, i * k, j * k, _WINDOW, k)
+            + self.block(1, i * k, j * k, _WINDOW, k)
+            + self.block(0, i * k * s, j * k * s, _WINDOW, (k - 1) * s + 3)
             + text(_LINES, _STRIP + 104, words, size)
+        )
+        winner, look = self.layer.winner(i, j), f"u p{self.on(True, i, j)}"
+        return self.sums(look, self.unit(3, i, j), *winner, shown)
+
+    def sums(self, look: str, cells: str, i: int, j: int, pooling: str = "") -> str:
+        """Draw cells with the arithmetic of the detector unit (i, j), and outline what it reads."""
+        layer, s, z = self.layer, self.layer.stride, self.layer.convolution[i][j]
+        pairs = zip(_written(layer.patch(i, j)), _written(layer.products(i, j)), strict=True)
+        return "".join(
+            [
+                f'<g class="{look}">{cells}<g class="v">',
+                self.block(0, i * s, j * s, _MARK, 3),
+                self.block(1, i, j, _MARK, inset=1.5),
+                _rows(_GRIDS[0], [(" " * 20).join(pair) for pair in pairs]),
+                text(_LINES, _STRIP + 32, f"sum of the products = {_signed(z - layer.bias)}", 17),
+                text(_LINES, _STRIP + 56, layer.biased(z), 17),
+                f'{pooling}</g><g class="r">',
+                self.block(2, i, j, _MARK, inset=1.5),
+                text(_LINES, _STRIP + 80, _relu(z), 17),
+                "</g></g>",
+            ]
         )
 
 
@@ -381,7 +326,7 @@ def two_vocabularies() -> Diagram:
     )
     lefts, wide, tall = (216, 452, 688), 212, 74
     parts = [
-        box(198, 14, 720, 134, ACCENT, 0.12, rx=12, stroke_width=2.5),
+        box(198, 14, 720, 134, style.ACCENT, 0.12, rx=12, stroke_width=2.5),
         text(lefts[0], 42, "one convolutional layer, three stages", 17),
     ]
     for y, name, where, kind, end in (
@@ -411,16 +356,15 @@ def two_vocabularies() -> Diagram:
 def filter_diagram(side: int, channels: int, filters: int) -> Diagram:
     """Draw `filters` filters of 3 x 3 x C that slide over C channels: as many matrices.
 
-    side: of the input; the output is 2 smaller. There is room for 6 channels and 4 filters.
+    side: of the input; the output is 2 smaller. There is room for 4 channels and 3 filters.
     """
-    out, shrunk = side - 2, 118 / side * 0.4092
-    middle = 136
-    parts = [_sheets(40, middle, 118, channels, INPUT, step=min(14, 60 / channels))]
+    out, middle = side - 2, 136
+    parts = [_sheets(40, middle, 118, channels, INPUT, step=14)]
     for k in range(filters):
-        y = middle + (k - (filters - 1) / 2) * 234 / max(filters, 3)
+        y = middle + (k - (filters - 1) / 2) * 78
         parts += [
-            _sheets(400, y, 32, channels, WEIGHT, step=min(8, 20 / channels)),
-            _sheets(740, y, out * shrunk, 1, OUTPUT, step=0),
+            _sheets(400, y, 32, channels, WEIGHT, step=20 / 3),
+            _sheets(740, y, 45.26, 1, OUTPUT, step=0),
             path(arrow(300, middle, 372, y, 8), stroke=MUTED, stroke_width=2),
             path(arrow(520, y, 706, y, 8), stroke=MUTED, stroke_width=2),
             text(613, y - 10, "sum", 14, anchor="middle", fill=MUTED),

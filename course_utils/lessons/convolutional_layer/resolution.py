@@ -3,23 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
+from functools import cache
+from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
+from course_utils.drawing import svg
 from course_utils.drawing.style import ACCENT, FAINT, HIGHLIGHT, INPUT, MUTED, OUTPUT, WEIGHT
-from course_utils.drawing.svg import (
-    TIMES,
-    Diagram,
-    arrow,
-    box,
-    circle,
-    element,
-    frame,
-    number,
-    path,
-    rect,
-    text,
-)
+from course_utils.drawing.svg import TIMES, Diagram, arrow, box, circle, frame, path, rect, text
 from course_utils.geometry import output_size
 
 if TYPE_CHECKING:
@@ -47,7 +37,7 @@ class Cost(NamedTuple):
     macs: int
 
 
-@lru_cache(maxsize=2 * len(SIZES))
+@cache
 def cost(size: int, head: str) -> Cost:
     """Count the network on `size` x `size` pixels.
 
@@ -55,8 +45,7 @@ def cost(size: int, head: str) -> Cost:
     map first).
     """
     side, maps, parameters, macs = size, [(size, WIDTHS[0])], 0, 0
-    for k, (below, above) in enumerate(zip(WIDTHS, WIDTHS[1:], strict=False)):
-        side = output_size(side, 3, padding=1)
+    for k, (below, above) in enumerate(pairwise(WIDTHS)):
         parameters += 9 * below * above + above
         macs += side**2 * 9 * below * above
         if k < POOLED:
@@ -84,100 +73,90 @@ def resolution_diagram(size: int, head: str) -> Diagram:
         f"{chain}, then the {head} head with {here.features:,} inputs and {CLASSES} outputs. "
         f"Parameters: {listed}. {here.macs:,} MACs."
     )
-    body = _chain(here.maps) + _head(head, here.features) + _curve(size, head) + _bars(bars)
-    return frame(body, height=376, alt=alt, kind="cnn-resolution")
+    body = [*_chain(here.maps), *_head(head, here.features), *_curve(size, head), *_bars(bars)]
+    return frame("".join(body), height=376, alt=alt, kind="cnn-resolution")
 
 
-def _side(n: int) -> float:
-    """How large a map is drawn: by the root of its size, for 8 and 256 must both be seen."""
-    return 128 * (n / SIZES[-1]) ** 0.5
-
-
-def _chain(maps: Sequence[tuple[int, int]]) -> str:
-    parts = []
+def _chain(maps: Sequence[tuple[int, int]]) -> list[str]:
+    # By the root of the size, for 8 and 256 must both be seen.
+    parts, sides = [], [128 * (n / SIZES[-1]) ** 0.5 for n, _ in maps]
     for k, (n, channels) in enumerate(maps):
-        side, x = _side(n), 16 + (k + 0.5) * _PITCH
-        place, colour = (x - side / 2, _MIDDLE - side / 2), OUTPUT if k else INPUT
-        for sheet in (8, 4, 0) if channels > 1 else (0,):
-            sheet_place = (place[0] + sheet, place[1] - sheet)
-            parts.append(box(*sheet_place, side, side, colour, rx=2, stroke_width=1.8))
+        side, x = sides[k], 16 + (k + 0.5) * _PITCH
+        for sheet in (8, 4, 0) if k else (0,):
+            place = (x - side / 2 + sheet, _MIDDLE - side / 2 - sheet)
+            parts.append(box(*place, side, side, OUTPUT if k else INPUT, rx=2, stroke_width=1.8))
         label = f"{n}{TIMES}{n}{TIMES}{channels}"
         parts.append(text(x, 182, label, 15, anchor="middle", bold=not k))
-        behind = x + side / 2 + (14 if channels > 1 else 6)
-        ahead = x + _PITCH / 2 + 4  # the head, or the next map
+        behind, ahead = x + side / 2 + (14 if k else 6), x + _PITCH / 2 + 4  # there is the head
         if k + 1 < len(maps):
-            ahead = x + _PITCH - 6 - _side(maps[k + 1][0]) / 2
+            ahead = x + _PITCH - 6 - sides[k + 1] / 2
         if ahead - behind > 8:
             parts.append(_arrow(behind, ahead))
-    return "".join(parts)
+    return parts
 
 
-def _head(head: str, features: int) -> str:
+def _head(head: str, features: int) -> list[str]:
     left = 30 + len(WIDTHS) * _PITCH
-    name = "flatten" if head == "dense" else "average each map"
     lines = (
-        (_MIDDLE - 20, name, False),
+        (_MIDDLE - 20, "flatten" if head == "dense" else "average each map", False),
         (_MIDDLE + 6, f"{features:,} numbers", True),
         (_MIDDLE + 32, f"dense layer {TIMES} {CLASSES}", False),
         (182, f"{head} head", True),
     )
-    return "".join(
-        [
-            box(left, _MIDDLE - 46, 176, 92, WEIGHT, 0.16, rx=8, stroke_width=2),
-            *(text(left + 88, y, said, 15, anchor="middle", bold=bold) for y, said, bold in lines),
-            _arrow(left + 180, left + 202),
-        ]
-    )
+    return [
+        box(left, _MIDDLE - 46, 176, 92, WEIGHT, 0.16, rx=8, stroke_width=2),
+        *(text(left + 88, y, said, 15, anchor="middle", bold=bold) for y, said, bold in lines),
+        _arrow(left + 180, left + 202),
+    ]
 
 
 def _arrow(start: float, end: float) -> str:
     return path(arrow(start, _MIDDLE, end, _MIDDLE, 7), stroke=MUTED, stroke_width=2)
 
 
-def _curve(size: int, head: str) -> str:
+def _curve(size: int, head: str) -> list[str]:
     """Draw the multiply-adds against the size, with a dot at this one."""
     left, right, top, bottom = 70, 466, 222, 344
-    most = cost(SIZES[-1], head).macs
+    here, most = (cost(n, head).macs for n in (size, SIZES[-1]))
 
     def place(n, macs):
         return left + (right - left) * n / SIZES[-1], bottom - (bottom - top) * macs / most
 
-    parts = [path(f"M{left} {top - 6}V{bottom}H{right}", stroke=FAINT, stroke_width=1.5)]
-    points = [place(n, cost(n, head).macs) for n in SIZES]
-    corners = " ".join(f"{number(x)},{number(y)}" for x, y in points)
-    parts.append(element("polyline", points=corners, fill="none", stroke=INPUT, stroke_width=2.5))
+    corners = " ".join("{:.1f},{:.1f}".format(*place(n, cost(n, head).macs)) for n in SIZES)
+    parts = [
+        path(f"M{left} {top - 6}V{bottom}H{right}", stroke=FAINT, stroke_width=1.5),
+        svg.element("polyline", points=corners, fill="none", stroke=INPUT, stroke_width=2.5),
+    ]
     for n in range(64, SIZES[-1] + 1, 64):
         x, _ = place(n, 0)
-        parts.append(path(f"M{number(x)} {bottom}v5", stroke=MUTED))
+        parts.append(path(f"M{x:.1f} {bottom}v5", stroke=MUTED))
         parts.append(text(x, bottom + 20, str(n), 14, anchor="middle", fill=MUTED))
     for macs in range(0, most + 1, 2 * 10 ** (len(str(most)) - 1)):
         _, y = place(0, macs)
-        parts.append(path(f"M{left} {number(y)}h-5", stroke=MUTED))
+        parts.append(path(f"M{left} {y:.1f}h-5", stroke=MUTED))
         parts.append(text(left - 9, y + 5, f"{macs / 1e6:g}", 14, anchor="end", fill=MUTED))
-    here = cost(size, head).macs
     x, y = place(size, here)
-    parts.append(circle(x, y, 6.5, fill=HIGHLIGHT))
     # The number stands left of the dot in the right half, where the curve is steep.
     dx, dy, anchor = (-12, 9, "end") if size > 0.6 * SIZES[-1] else (4, 16, "start")
-    parts += [
+    return parts + [
+        circle(x, y, 6.5, fill=HIGHLIGHT),
         text(x + dx, y - dy, f"{here:,}", 16, anchor=anchor, bold=True),
         text(20, top - 14, "million MACs", 14, fill=MUTED),
         text(right + 26, bottom + 20, "pixels", 14, fill=MUTED),
     ]
-    return "".join(parts)
 
 
-def _bars(counts: Mapping[str, int]) -> str:
-    left, right, most = 640, 980, max(counts.values())
+def _bars(counts: Mapping[str, int]) -> list[str]:
+    left, most = 640, max(counts.values())
     parts = [text(left - 12, 222, "Parameters", 16, anchor="end", bold=True)]
     for k, (label, count) in enumerate(counts.items()):
-        y, wide = 246 + 36 * k, max((right - left - 96) * count / most, 1.5)
+        y, wide = 246 + 36 * k, max(244 * count / most, 1.5)
         parts += [
             text(left - 12, y + 14, label, 14, anchor="end"),
             rect(left, y, wide, 20, rx=2, fill=(OUTPUT, WEIGHT, ACCENT)[k]),
             text(left + wide + 8, y + 15, f"{count:,}", 14, bold=True),
         ]
-    return "".join(parts)
+    return parts
 
 
 def draw_accuracy(sizes: Sequence[int], curves: Mapping[str, Sequence[float]]) -> Axes:

@@ -32,7 +32,6 @@ def _random_picture(rng):
 
 SHIFT = Exercise(
     id="03.shift",
-    title="Shift a picture by its indices, with what leaves at one side coming in at the other",
     solution=shift,
     fixed=(  # x, dx, dy: of either sign, once around and beyond
         (np.array([[3, 1, 4, 1, 5]]), 1, 0),
@@ -92,27 +91,11 @@ def _random_strides(rng):
 
 BREAKS = Exercise(
     id="03.breaking-shift",
-    title="Find the shifts that break a stack of strided layers",
     solution=breaks,
     fixed=(
-        ([2], 1),
-        ([2], 2),
-        ([1], 1),
-        ([2], 3),
-        ([2], 4),
-        ([3], 3),
-        ([3], 2),
-        ([2], 0),
-        ([2, 2], 2),
-        ([2, 2], 4),
-        ([2, 3], 6),
-        ([2, 3], 3),
-        ([3, 2], 5),
-        ([4, 1], 2),
-        ([1, 4], 2),
-        ([2, 3], 5),
-        ([2, 2], -6),
-        ([2, 4], 4),
+        *(([2], 1), ([2], 2), ([1], 1), ([2], 3), ([2], 4), ([3], 3), ([3], 2), ([2], 0)),
+        *(([2, 2], 2), ([2, 2], 4), ([2, 3], 6), ([2, 3], 3), ([3, 2], 5), ([4, 1], 2)),
+        *(([1, 4], 2), ([2, 3], 5), ([2, 2], -6), ([2, 4], 4)),
     ),
     random_case=_random_strides,
     wrong_ideas={
@@ -168,7 +151,6 @@ def _random_kernel(rng):
 
 TURNED_KERNELS = Exercise(
     id="03.turned-kernels",
-    title="Turn a kernel by 0, 90, 180 and 270 degrees",
     solution=turned_kernels,
     fixed=(
         (np.array([[1, 2], [3, 4]]),),

@@ -1,79 +1,60 @@
 """The two paths of a shift and a layer, the table of the equivariance meter, maps side by side.
 
-Maps are drawn cell by cell. A picture goes from paper to ink; a feature map is green where it is
-positive and purple where it is negative, paper where it is zero; a difference is vermillion, and
-whatever is not zero in it is dark enough to be seen.
+A picture goes from paper to ink; a feature map is green where it is positive and purple where it is
+negative, paper where it is zero; a difference is vermillion, and whatever is not zero in it is dark
+enough to be seen.
 """
 
-from __future__ import annotations
-
-from collections.abc import Mapping, Sequence
 from html import escape
+from itertools import groupby
 
 import numpy as np
 
 from course_utils.drawing.style import BAD, FAINT, GOOD, INK, MUTED, OUTPUT, PAPER, WEIGHT, tint
-from course_utils.drawing.svg import (
-    TIMES,
-    WIDTH,
-    Diagram,
-    arrow,
-    frame,
-    group,
-    number,
-    path,
-    rect,
-    text,
-)
-from course_utils.lessons.equivariance.layers import Paths
+from course_utils.drawing.svg import TIMES, WIDTH, arrow, frame, group, number, path, rect, text
+from course_utils.lessons.equivariance.layers import LAYERS
 
 ZERO = 1e-5
 """Below this relative error the meter reads zero: rounding in 32 bits stays well below it."""
 
+_COLOURS = {"ink": (INK, INK), "signed": (OUTPUT, WEIGHT), "difference": (BAD, BAD)}
 _LEVELS = 12  # shades between paper and the full colour
 _FAINTEST = 4  # of them, the first one that a difference may have
-_ARROW = "#76808F"
 
 _SIDE = 146  # of a map
 _LEFT, _SHIFTED, _MAPPED, _GAP = 14, 296, 578, 840  # left edges of the four columns
 _TOP, _BOTTOM = 36, 224  # upper edges of the two paths
 _MIDDLE = (_TOP + _BOTTOM) / 2
 _UPPER, _LOWER = _TOP + _SIDE / 2, _BOTTOM + _SIDE / 2  # where their arrows run
+_HIGH, _LOW = _MIDDLE + 40, _MIDDLE + _SIDE - 40  # where they leave the picture and end
 
 
-def two_paths(paths: Paths, *, dx: int, dy: int, layer: Sequence[str]) -> Diagram:
-    """Draw both paths from the picture to the output, and their difference.
-
-    Args:
-        paths: from `layers.both_paths`.
-        dx, dy: the shift in columns to the right and rows down, as given to it.
-        layer: one or two short lines that name the layer, as in `("conv 3×3", "zero padding")`.
-    """
+def two_paths(paths):
+    """Draw both paths, a `layers.Paths`, from the picture to the output, and their difference."""
     largest = max(np.abs(paths.there).max(), np.abs(paths.here).max())
-    moved, moved_out = directions(dx, dy), directions(*paths.moved)
-    out = "T" if paths.moved == (dx, dy) else "T\u2032"
-    gap = paths.there - paths.here
+    moved, moved_out = directions(paths.dx, paths.dy), directions(*paths.moved)
+    out = "T" if paths.moved == (paths.dx, paths.dy) else "T\u2032"
+    layer = [line.format(paths.kernel) for line in LAYERS[paths.layer][2:]]
+    count, cells = int(paths.differ.sum()), paths.differ.size
     parts = [
         _named("x", paths.x, _LEFT, _MIDDLE, "ink"),
         _named("T x", paths.shifted, _SHIFTED, _TOP, "ink"),
-        _seam(_SHIFTED, _TOP, len(paths.x), dx, dy),
+        _seam(_SHIFTED, _TOP, len(paths.x), paths.dx, paths.dy),
         _named("f(x)", paths.mapped, _SHIFTED, _BOTTOM, "signed", largest),
         _named("f(T x)", paths.there, _MAPPED, _TOP, "signed", largest),
         _named(f"{out} f(x)", paths.here, _MAPPED, _BOTTOM, "signed", largest),
         _seam(_MAPPED, _BOTTOM, len(paths.here), *paths.moved),
-        _map(gap, _GAP, _MIDDLE, _SIDE, "difference", largest),
+        _map(paths.there - paths.here, _GAP, _MIDDLE, _SIDE, "difference", largest),
         text(_GAP, _MIDDLE - 8, "difference", 17, bold=True),
-        _step(_LEFT, _MIDDLE + 40, _SHIFTED, _UPPER, "shift T", moved),
-        _step(_LEFT, _MIDDLE + _SIDE - 40, _SHIFTED, _LOWER, "layer f", layer),
+        _step(_LEFT, _HIGH, _SHIFTED, _UPPER, "shift T", moved),
+        _step(_LEFT, _LOW, _SHIFTED, _LOWER, "layer f", layer),
         _step(_SHIFTED, _UPPER, _MAPPED, _UPPER, "layer f", layer),
         _step(_SHIFTED, _LOWER, _MAPPED, _LOWER, f"shift {out}", moved_out),
-        _verdict(paths),
+        _verdict(paths.error),
     ]
-    count, cells = int(paths.differ.sum()), paths.differ.size
+    said = f"agree in all {cells} cells, relative error 0"
     if count:
         said = f"differ in {count} of {cells} cells, relative error {paths.error:.3f}"
-    else:
-        said = f"agree in all {cells} cells, relative error 0"
     alt = (
         f"Two paths through a layer ({', '.join(layer)}): the input shifted {', '.join(moved)} "
         f"and then the layer; the layer and then the output shifted {', '.join(moved_out)}. "
@@ -82,24 +63,24 @@ def two_paths(paths: Paths, *, dx: int, dy: int, layer: Sequence[str]) -> Diagra
     return frame("".join(parts), height=384, alt=alt, kind="cnn-paths")
 
 
-def directions(dx: int, dy: int) -> tuple[str, ...]:
+def directions(dx, dy):
     """Say a shift in words, one per axis that moves: `("3 right", "2 down")`; `("by 0",)`."""
     across = [f"{abs(dx)} {'right' if dx > 0 else 'left'}"] if dx else []
     down = [f"{abs(dy)} {'down' if dy > 0 else 'up'}"] if dy else []
     return tuple(across + down) or ("by 0",)
 
 
-def reading(error: float, digits: int = 3, spread: str = "") -> str:
+def reading(error, digits=3, spread=""):
     """Write an error as the meter shows it: `"0"` below `ZERO`, else that many decimals.
 
-    `spread` is what a measured error may vary by, as in `"0.1"`: it is written behind a ±.
+    spread: what a measured error may vary by, as in `"0.1"`; it is written behind a ±.
     """
     if error < ZERO:
         return "0"
     return f"{error:.{digits}f}" + (f" \u00b1 {spread}" if spread else "")
 
 
-def _named(name, values, x, y, ramp, largest=None) -> str:
+def _named(name, values, x, y, ramp, largest=None):
     grid = f"{len(values)} {TIMES} {len(values)}"
     return (
         text(x, y - 8, name, 17, bold=True)
@@ -108,39 +89,34 @@ def _named(name, values, x, y, ramp, largest=None) -> str:
     )
 
 
-def _step(left, y1, right, y2, name, lines) -> str:
+def _step(left, y1, right, y2, name, lines):
     """Draw the arrow from a map to the next, with its name and, below, what it does."""
     x1, x2 = left + _SIDE + 8, right - 8
     middle, height, slope = (x1 + x2) / 2, (y1 + y2) / 2, abs(y2 - y1) / 2
     above, below = height - 9 - slope, height + 19 + slope * 0.55
     if y2 > y1:  # slanting down: both stand below, where nothing else is
         above, below = height + 22 + slope, height + 41 + slope
-    parts = [
-        path(arrow(x1, y1, x2, y2, 9), stroke=_ARROW, stroke_width=2.2, stroke_linecap="round"),
-        text(middle, above, name, 15, anchor="middle", bold=True),
-    ]
+    look = {"stroke": "#76808F", "stroke_width": 2.2, "stroke_linecap": "round"}
+    drawn = path(arrow(x1, y1, x2, y2, 9), **look)
+    drawn += text(middle, above, name, 15, anchor="middle", bold=True)
     for i, line in enumerate(lines):
-        y = below + i * 18
-        parts.append(text(middle, y, escape(line), 14, anchor="middle", fill=MUTED))
-    return "".join(parts)
+        drawn += text(middle, below + i * 18, line, 14, anchor="middle", fill=MUTED)
+    return drawn
 
 
-def _verdict(paths: Paths) -> str:
+def _verdict(error):
     """Draw = or ≠ between the ends of both paths, and the error."""
-    sign, colour = ("\u2260", BAD) if paths.differ.any() else ("=", GOOD)
-    start, middle = _MAPPED + _SIDE + 6, (_MAPPED + _SIDE + _GAP) / 2
-    look = {"stroke": colour, "stroke_width": 2.2, "stroke_linecap": "round"}
-    centre = {"anchor": "middle", "bold": True}
-    error, below = f"error {reading(paths.error)}", _MIDDLE + _SIDE + 28
-    return (
-        path(f"M{start} {_UPPER:g}L{middle - 14:g} {_MIDDLE + 40:g}", **look)
-        + path(f"M{start} {_LOWER:g}L{middle - 14:g} {_MIDDLE + _SIDE - 40:g}", **look)
-        + text(middle, _MIDDLE + _SIDE / 2 + 13, sign, 40, fill=colour, **centre)
-        + text(_GAP + _SIDE / 2, below, error, 19, **centre)
-    )
+    sign, colour = ("\u2260", BAD) if error else ("=", GOOD)
+    middle, drawn = (_MAPPED + _SIDE + _GAP) / 2, ""
+    for start, end in ((_UPPER, _HIGH), (_LOWER, _LOW)):
+        data = f"M{_MAPPED + _SIDE + 6} {start:g}L{middle - 14:g} {end:g}"
+        drawn += path(data, stroke=colour, stroke_width=2.2, stroke_linecap="round")
+    below, look = _MIDDLE + _SIDE + 28, {"anchor": "middle", "bold": True}
+    drawn += text(middle, _MIDDLE + _SIDE / 2 + 13, sign, 40, fill=colour, **look)
+    return drawn + text(_GAP + _SIDE / 2, below, f"error {reading(error)}", 19, **look)
 
 
-def _seam(x, y, n, dx, dy) -> str:
+def _seam(x, y, n, dx, dy):
     """Draw dashed lines where the border of the unshifted picture has gone."""
     across, down = dx % n, dy % n
     lines = f"M{number(x + across * _SIDE / n)} {number(y)}v{_SIDE}" if across else ""
@@ -149,9 +125,9 @@ def _seam(x, y, n, dx, dy) -> str:
     return path(lines, class_="seam", **look) if lines else ""
 
 
-def _map(values, x, y, side, ramp, largest=None) -> str:
+def _map(values, x, y, side, ramp, largest=None):
     """Draw an array (n, n) as cells; cells of one shade form one path, so that it stays light."""
-    values, n = np.asarray(values), len(values)  # a tensor is welcome, too
+    values = np.asarray(values)  # a tensor is welcome, too
     largest = (np.abs(values).max() if largest is None else largest) or 1
     # From the middle of a step on, the next shade; half steps go away from zero.
     shades = np.floor(np.abs(values) / largest * _LEVELS + 0.5).astype(int)
@@ -159,37 +135,32 @@ def _map(values, x, y, side, ramp, largest=None) -> str:
         shades = np.where(values == 0, 0, np.clip(shades, _FAINTEST, _LEVELS))
     elif ramp == "signed":
         shades = np.where(values < 0, -shades, shades)
-    places: dict[int, list[str]] = {}
+    places = {}  # shade -> path data
     for row, line in enumerate(shades.tolist()):
-        start = 0
-        for column in range(1, n + 1):
-            if column == n or line[column] != line[start]:
-                if line[start]:
-                    run = column - start
-                    places.setdefault(line[start], []).append(f"M{start} {row}h{run}v1h-{run}z")
-                start = column
-    colours = {"ink": (INK, INK), "signed": (OUTPUT, WEIGHT), "difference": (BAD, BAD)}[ramp]
+        column = 0
+        for shade, run in groupby(line):
+            wide = len(list(run))
+            if shade:
+                data = f"M{column} {row}h{wide}v1h-{wide}z"
+                places[shade] = places.get(shade, "") + data
+            column += wide
     cells = "".join(
-        f'<path fill="{tint(colours[shade < 0], abs(shade) / _LEVELS)}" d="{"".join(runs)}"/>'
-        for shade, runs in sorted(places.items())
+        f'<path fill="{tint(_COLOURS[ramp][shade < 0], abs(shade) / _LEVELS)}" d="{data}"/>'
+        for shade, data in sorted(places.items())
     )
     parts = (
-        group(cells, transform=f"scale({side / n:.4f})", shape_rendering="crispEdges"),
+        group(cells, transform=f"scale({side / len(values):.4f})", shape_rendering="crispEdges"),
         rect(0, 0, side, side, fill="none", stroke=MUTED, stroke_width=1.2),
     )
     return group(parts, class_="map", transform=f"translate({number(x)} {number(y)})")
 
 
-def meter_table(
-    columns: Sequence[str], rows: Mapping[str, Sequence[float | None]], *, spread: str
-) -> Diagram:
+def meter_table(columns, rows, *, spread):
     """Draw the readings of the equivariance meter, with one decimal.
 
-    Args:
-        columns: names of the transformations.
-        rows: name of a layer -> its relative errors, one per transformation; None is drawn as a
-            question mark, a reading that is still to come.
-        spread: what every reading but the zeros may vary by, as in `"0.1"`.
+    columns: names of the transformations. rows: name of a layer -> its relative errors, one per
+    transformation; None is drawn as a question mark, a reading that is still to come. spread: what
+    every reading but the zeros may vary by, as in `"0.1"`.
     """
     left, top, tall = 350, 46, min(44.0, 330 / len(rows))
     wide, size = (WIDTH - 16 - left) / len(columns), min(17, 0.5 * tall)
@@ -198,36 +169,27 @@ def meter_table(
         across = left + (c + 0.5) * wide
         parts.append(text(across, top - 16, escape(column), 17, anchor="middle", bold=True))
     for r, (name, errors) in enumerate(rows.items()):
-        y = top + r * tall
-        shown = ["?" if error is None else reading(error, 1, spread) for error in errors]
-        parts.append(text(20, y + tall / 2 + size * 0.35, escape(name), size))
-        for c, content in enumerate(shown):
-            parts.append(_reading_cell(left + c * wide, y, wide, tall, content, size))
-        pairs = zip(columns, shown, strict=True)
-        said.append(f"{name}: " + ", ".join(f"{column} {content}" for column, content in pairs))
+        y, shown = top + r * tall, []
+        low = y + tall / 2 + size * 0.35
+        parts.append(text(20, low, escape(name), size))
+        for c, error in enumerate(errors):
+            content, x = "?" if error is None else reading(error, 1, spread), left + c * wide
+            fill = {"?": PAPER, "0": tint(GOOD, 0.22)}.get(content, tint(BAD, 0.2))
+            look = {"fill": fill, "stroke": FAINT, "stroke_width": int(content == "?"), "rx": 5}
+            parts.append(rect(x + 3, y + 3, wide - 6, tall - 6, **look))
+            look = {"bold": content == "0", "fill": MUTED if content == "?" else INK}
+            parts.append(text(x + wide / 2, low, content, size, anchor="middle", **look))
+            shown.append(f"{columns[c]} {content}")
+        said.append(f"{name}: {', '.join(shown)}")
     alt = f"Relative error of equivariance. {'; '.join(said)}."
     return frame("".join(parts), height=top + len(rows) * tall + 14, alt=alt, kind="cnn-meter")
 
 
-def _reading_cell(x, y, wide, tall, content, size) -> str:
-    open_, zero = content == "?", content == "0"
-    fill = PAPER if open_ else tint(GOOD, 0.22) if zero else tint(BAD, 0.2)
-    look = {"anchor": "middle", "bold": zero, "fill": MUTED if open_ else INK}
-    cell = rect(
-        x + 3, y + 3, wide - 6, tall - 6, rx=5, fill=fill, stroke=FAINT, stroke_width=int(open_)
-    )
-    return cell + text(x + wide / 2, y + tall / 2 + size * 0.35, content, size, **look)
-
-
-def map_rows(
-    rows: Mapping[str, tuple[np.ndarray, np.ndarray]], *, names: Sequence[str], alt: str
-) -> Diagram:
+def map_rows(rows, *, names, alt):
     """Draw pictures, each with the feature maps that it gives, one picture a row.
 
-    Args:
-        rows: label -> (picture (n, n), maps (k, m, m)). All maps share one scale of colours.
-        names: over the columns, k of them, the maps'.
-        alt: what the drawing shows, with its numbers.
+    rows: label -> (picture (n, n), maps (k, m, m)); all maps share one scale of colours. names:
+    over the columns of the maps, k of them. alt: what the drawing shows, with its numbers.
     """
     side = min(150.0, (WIDTH - 130) / (len(names) + 1) - 16)
     left, top, pitch = 116, 44, side + 22

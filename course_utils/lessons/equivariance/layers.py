@@ -11,20 +11,21 @@ Source of the definition: I. Goodfellow, Y. Bengio, A. Courville, "Deep Learning
 9.2; T. Cohen and M. Welling, "Group Equivariant Convolutional Networks", ICML 2016, section 2.
 """
 
-import io
 from functools import cache
-from typing import NamedTuple
 
 import numpy as np
 
-from course_utils.datasets.files import read_verified
+from course_utils.datasets.files import scans
 from course_utils.ops import max_pool2d
 
-SIZE = 16
-"""Rows and columns of the pictures."""
-
-STRIDES = {"circular": 1, "zeros": 1, "strided": 2, "pooled": 2, "dense": 1}
-"""Layer -> its stride."""
+LAYERS = {
+    "circular": ("Convolution, circular", 1, "conv {0}\u00d7{0}", "circular"),
+    "zeros": ("Convolution, zero padding", 1, "conv {0}\u00d7{0}", "zero padding"),
+    "strided": ("Convolution, stride 2", 2, "conv {0}\u00d7{0}", "stride 2"),
+    "pooled": ("Max-pooling 2\u00d72", 2, "max-pool 2\u00d72", "stride 2"),
+    "dense": ("Dense", 1, "dense"),
+}
+"""Layer -> its name in the panel, its stride, one or two lines for its arrow ({0}: the kernel)."""
 
 _SCAN = 27  # a seven: its strokes run in several directions, and no turn of it looks like itself
 
@@ -49,27 +50,32 @@ _GULL = """
 """
 
 
-class Paths(NamedTuple):
-    """Both paths of one layer and one shift.
+class Paths:
+    """Both paths of a picture x (n, n) through one layer, as `apply_layer` names it, and one shift.
 
-    x: the picture (n, n). shifted: T x. mapped: f(x), (m, m). there: f(T x), shift first. here:
-    T' f(x), layer first. moved: by how many (columns, rows) T' moves. exact: whether these are the
-    shift divided by the stride without a rest. error: |there - here| / |mapped|, Euclidean norms.
+    shifted: T x. mapped: f(x), (m, m). there: f(T x), shift first. here: T' f(x), layer first.
+    moved: by how many (columns, rows) T' moves, the shift divided by the stride and rounded down;
+    exact: whether that leaves no rest. differ: where the two paths differ, booleans (m, m).
+    error: |there - here| / |mapped|, Euclidean norms.
     """
 
-    x: np.ndarray
-    shifted: np.ndarray
-    mapped: np.ndarray
-    there: np.ndarray
-    here: np.ndarray
-    moved: tuple[int, int]
-    exact: bool
-    error: float
+    def __init__(self, x, layer, kernel, dx, dy):
+        self.layer, self.kernel, self.dx, self.dy = layer, kernel, dx, dy
+        self.stride = step = LAYERS[layer][1]
+        self.moved, self.exact = (dx // step, dy // step), dx % step == dy % step == 0
+        self.x, self.shifted = x, shift(x, dx, dy)
+        self.mapped, self.there = (apply_layer(z, layer, kernel) for z in (x, self.shifted))
+        self.here = shift(self.mapped, *self.moved)
+        self.differ = self.there != self.here
+        self.error = _norm(self.there - self.here) / _norm(self.mapped)
 
-    @property
-    def differ(self) -> np.ndarray:
-        """Where the two paths differ, booleans (m, m)."""
-        return self.there != self.here
+    def best_error(self):
+        """The smallest error that any whole shift of the output gives, over all m * m of them."""
+        m = len(self.mapped)
+        rows, columns = np.indices((m, m)).reshape(2, -1)
+        back = (rows - rows[:, None]) % m, (columns - columns[:, None]) % m
+        gaps = self.there.ravel() - self.mapped[back]  # (m * m shifts, m * m cells)
+        return float(np.sqrt((gaps**2).sum(axis=1).min())) / _norm(self.mapped)
 
 
 def shift(x, dx, dy):
@@ -107,9 +113,7 @@ def picture(name):
     if name == "gull":
         cells = np.array([[int(cell) for cell in line] for line in _GULL.split()])
     else:
-        with np.load(io.BytesIO(read_verified("digits.npz")), allow_pickle=False) as arrays:
-            scan = arrays["images"][_SCAN].astype(np.int64)
-        cells = np.pad(scan, (SIZE - len(scan)) // 2)
+        cells = np.pad(scans()[0][_SCAN].astype(np.int64), 4)
     cells.setflags(write=False)  # the same array is given to all
     return cells
 
@@ -142,40 +146,15 @@ def apply_layer(x, layer, kernel):
         return (_dense_weights(x.size) @ x.ravel()).reshape(x.shape)
     padded = np.pad(x, kernel // 2, mode="constant" if layer == "zeros" else "wrap")
     windows = np.lib.stride_tricks.sliding_window_view(padded, (kernel, kernel))
-    step = STRIDES[layer]
+    step = LAYERS[layer][1]
     return np.einsum("ijtu,tu->ij", windows[::step, ::step], edge_kernel(kernel))
-
-
-def both_paths(x, layer, kernel, dx, dy):
-    """Go both ways, shift then layer and layer then shift: `Paths`.
-
-    The output is shifted by dx / stride columns and dy / stride rows, rounded down where this is
-    no whole number.
-    """
-    step = STRIDES[layer]
-    moved, exact = (dx // step, dy // step), dx % step == dy % step == 0
-    shifted, mapped = shift(x, dx, dy), apply_layer(x, layer, kernel)
-    there, here = apply_layer(shifted, layer, kernel), shift(mapped, *moved)
-    error = _norm(there - here) / _norm(mapped)
-    return Paths(x, shifted, mapped, there, here, moved, exact, error)
-
-
-def best_error(paths):
-    """The smallest error that any whole shift of the output gives, over all m * m of them."""
-    m = len(paths.mapped)
-    rows, columns = np.indices((m, m)).reshape(2, -1)
-    back = (rows - rows[:, None]) % m, (columns - columns[:, None]) % m
-    gaps = paths.there.ravel() - paths.mapped[back]  # (m * m shifts, m * m cells)
-    return float(np.sqrt((gaps**2).sum(axis=1).min())) / _norm(paths.mapped)
 
 
 def rim(shift, kernel):
     """How many columns (or rows) zero padding can spoil: 2r + min(|shift|, 2r), r = kernel // 2.
 
-    A window that reaches over the border sees zeros. There are r such windows at either end, and
-    the shifted output carries its own 2r along. Without a shift both coincide and nothing differs:
-    0. A shift by one spoils 2r + 1 columns, as many as the kernel is wide. Holds as long as the
-    input is wide enough, 2r + |shift| columns or more, |shift| the shorter way round.
+    r windows at either end reach over the border, and the shifted output carries its own 2r along;
+    without a shift both coincide: 0. The input must be wide enough, 2r + |shift| columns or more.
     """
     reach = 2 * (kernel // 2)
     return reach + min(abs(shift), reach) if shift else 0

@@ -1,18 +1,18 @@
 """The board of the capstone: designs, their order, and the file in which they survive.
 
 A name has one place on it. The order: more right answers, then fewer multiply-adds, then fewer
-parameters. Scores of different recipes cannot be compared: only designs of one recipe have places,
-and the others stand at the end. The file is `capstone/board.json` in the state folder; how it is
-kept safe: `course_utils.state`.
+parameters. Scores of different recipes cannot be compared: only designs of the present recipe have
+places, and the others stand at the end. How the file is kept safe: `course_utils.state`.
 """
 
 from __future__ import annotations
 
 import html
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from course_utils.drawing.style import FAINT, GOOD, INK, PAPER, tint
+from course_utils.lessons.imagenet_winners import design_check
+from course_utils.lessons.imagenet_winners.design_check import Entry
 from course_utils.state import StateFile
 
 _VERSION = 2
@@ -25,54 +25,26 @@ def percent(right: int, asked: int) -> str:
     return f"{100 * right / asked:.1f} %"
 
 
-class Entry(NamedTuple):
-    """A design on the board.
-
-    right, asked: answers of all its trainings on the test part. recipe: how it was trained, as a
-    text that is equal for designs that can be compared.
-    """
-
-    name: str
-    parameters: int
-    macs: int
-    right: int
-    asked: int
-    recipe: str = ""
-
-    @property
-    def key(self) -> tuple:
-        """What the board is ordered by: more right answers, then fewer MACs, then parameters."""
-        return (-self.right / self.asked, self.macs, self.parameters)
-
-
-def in_order(entries: Sequence[Entry]) -> list[Entry]:
-    """Return the entries, the best first; equal ones by name."""
+def _in_order(entries: Sequence[Entry]) -> list[Entry]:
     return sorted(entries, key=lambda one: (*one.key, one.name))
 
 
 class Board:
     """The designs so far, the best first. As the last expression of a cell it is shown as a table.
 
-    entries: the designs of the board's recipe, in their order; `len` counts these. others: the
-    designs of another recipe, by name; they have no place. references: networks of the course, by
-    the board's recipe; they have no place either. notice: what to say about the file, empty as a
-    rule. trained: how the designs were trained, in a sentence for the caption.
+    entries: the designs of the present recipe, in their order; `len` counts these. others: the
+    designs of another recipe, by name. references: networks of the course; no places either.
+    notice: what to say about the file, empty as a rule.
     """
 
     def __init__(
-        self,
-        entries: Sequence[Entry],
-        references: Sequence[Entry] = (),
-        notice: str = "",
-        trained: str = "",
-        recipe: str = "",
+        self, designs: Sequence[Entry], references: Sequence[Entry] = (), notice: str = ""
     ) -> None:
-        """`recipe`: that of the designs which are ranked, as in `Entry.recipe`."""
-        self.entries = tuple(in_order([one for one in entries if one.recipe == recipe]))
-        others = [one for one in entries if one.recipe != recipe]
-        self.others = tuple(sorted(others, key=lambda one: one.name))
-        self.references = tuple(in_order(references))
-        self.notice, self.trained = notice, trained
+        recipe = design_check.BUDGET.recipe
+        self.entries = _in_order([one for one in designs if one.recipe == recipe])
+        others = [one for one in designs if one.recipe != recipe]
+        self.others = sorted(others, key=lambda one: one.name)
+        self.references, self.notice = references, notice
 
     def __len__(self) -> int:
         return len(self.entries)
@@ -80,7 +52,7 @@ class Board:
     def _rows(self) -> list[tuple[str, ...]]:
         """The texts of each row: designs and references in one order, then the other recipes."""
         lines = [(f"{place}", one) for place, one in enumerate(self.entries, 1)]
-        lines += [("course", one) for one in self.references]
+        lines += [("course", one) for one in _in_order(self.references)]
         lines.sort(key=lambda line: line[1].key)
         lines += [(_OTHER, one) for one in self.others]
         return [
@@ -112,12 +84,12 @@ class Board:
             f'<th scope="col" style="{cell}{"left" if i < 2 else "right"}">{head}</th>'
             for i, head in enumerate(_HEADS)
         )
-        rows = []
+        rows = ""
         for row in self._rows():
             place, name, *numbers = map(html.escape, row)
             ground = "none" if place in ("course", _OTHER) else tint(GOOD, 0.1)
             data = "".join(f'<td style="{right}">{number}</td>' for number in numbers)
-            rows.append(
+            rows += (
                 f'<tr style="background:{ground}"><td style="{cell}left">{place}</td>'
                 f'<th scope="row" style="{cell}left">{name}</th>{data}</tr>'
             )
@@ -125,20 +97,13 @@ class Board:
         return (
             '<div class="cnn-board"><table style="border-collapse:collapse;font-size:1em;'
             f'background:{PAPER}"><caption style="text-align:left;color:{INK}">{self._caption()} '
-            f"{html.escape(self.trained)}</caption><thead><tr>{heads}</tr></thead>"
-            f"<tbody>{''.join(rows)}</tbody></table>{notice}</div>"
+            f"{design_check.BUDGET.sentence}</caption><thead><tr>{heads}</tr></thead>"
+            f"<tbody>{rows}</tbody></table>{notice}</div>"
         )
 
 
-class BoardContent(NamedTuple):
-    """What the file holds: designs, each name once, and networks of the course."""
-
-    designs: list[Entry]
-    references: list[Entry]
-
-
-class BoardFile(StateFile[BoardContent]):
-    """The file of the board."""
+class BoardFile(StateFile):
+    """The file of the board: its designs, each name once, and networks of the course."""
 
     CANNOT_READ = "The board cannot be read: {reason}"
     DAMAGED = "The board could not be read ({reason}). It is kept as {kept}."
@@ -147,37 +112,26 @@ class BoardFile(StateFile[BoardContent]):
     def __init__(self) -> None:
         super().__init__("capstone", "board.json")
 
-    def empty(self) -> BoardContent:
-        """Neither designs nor references."""
-        return BoardContent([], [])
+    def empty(self) -> dict[str, list[Entry]]:
+        return {"designs": [], "references": []}
 
-    def decode(self, data: object) -> BoardContent:
-        """Return what the file holds; ValueError says what is wrong with it."""
+    def decode(self, data: object) -> dict[str, list[Entry]]:
         if not isinstance(data, dict) or data.get("version") != _VERSION:
             raise ValueError(f"it is no board of version {_VERSION}")
-        content = BoardContent(_entries(data.get("designs")), _entries(data.get("references")))
-        if len({one.name for one in content.designs}) < len(content.designs):
-            raise ValueError("a name stands there twice")
+        try:
+            content = {key: [Entry(**one) for one in data[key]] for key in self.empty()}
+            whole = all(map(_is_whole, sum(content.values(), [])))
+        except (KeyError, TypeError):
+            whole = False
+        if not whole:
+            raise ValueError("a design is damaged")
         return content
 
-    def encode(self, content: BoardContent) -> dict:
-        """Return version, designs and references."""
-        lists = {key: [one._asdict() for one in value] for key, value in content._asdict().items()}
+    def encode(self, content: dict[str, list[Entry]]) -> dict:
+        lists = {key: [one._asdict() for one in entries] for key, entries in content.items()}
         return {"version": _VERSION, **lists}
 
 
-def _entries(records: object) -> list[Entry]:
-    if not isinstance(records, list):
-        raise ValueError("it holds no list of designs")
-    found = []
-    for record in records:
-        if not isinstance(record, dict) or record.keys() != set(Entry._fields):
-            raise ValueError("a design is damaged")
-        one = Entry(**record)
-        numbers = (one.parameters, one.macs, one.right, one.asked)
-        whole = all(type(number) is int and number >= 0 for number in numbers)
-        texts = isinstance(one.name, str) and isinstance(one.recipe, str)
-        if not (whole and texts and one.right <= one.asked > 0):
-            raise ValueError("a design is damaged")
-        found.append(one)
-    return found
+def _is_whole(one: Entry) -> bool:
+    kinds = [type(value) for value in one] == [str, int, int, int, int, str]
+    return kinds and 0 <= one.right <= one.asked > 0

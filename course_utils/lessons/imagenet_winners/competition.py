@@ -1,91 +1,57 @@
 """The ImageNet competition, from `data/papers/winners.toml`: no number without a source.
 
-    winners()            the entries of 2010 to 2017 and the human comparison
-    single_models()      one network each, all tested in the same way
-    with_counts(...)     fills in what the course counts itself: parameters and multiply-adds
-
-The file holds `[[entry]]` tables:
-
-    [[entry]]
-    id = "alexnet-2012"            # words joined by hyphens
-    year = 2012
-    team = "SuperVision"
-    name = "AlexNet"
-    place = "winner"               # winner | second | human
-    model = "AlexNet"              # optional: a network that the course builds
-    network = true                 # optional: whether it is a neural network; if not given, it is
-    note = "what to know before comparing"
-    depth = { value = 8, source = "..." }          # or { unknown = "why" }
-    parameters = { counted = true }                # or as depth; counted needs a model
-    macs = { unknown = "not published" }
-    [[entry.error]]                # one or more, the lowest first
-    value = 15.315                 # top-5 error on the test images, percent
-    images = "extra"               # "supplied" ones only, "extra" ones too; people: "practice"
-    networks = 7                   # optional: how many are averaged
-    source = "..."
-
-and `[[single]]` tables with `model`, `error` (top-5, validation images of 2012, ten crops) and
-`source`. It is checked by the tests of lesson 12, and trusted here.
+The tables of that file have the fields of the tuples below: `[[entry]]` those of `Entry`, with
+its errors as `[[entry.error]]`, and `[[single]]` those of `Single`. A quantity is
+`{ value = 8, source = "..." }`, `{ unknown = "why" }`, or `{ counted = true }`: `with_counts` fills
+that in. The tests of lesson 12 check the file; here it is trusted.
 """
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from course_utils.datasets.files import DATA
+from course_utils.datasets.papers import read_tables
 
 COUNTED = "counted by this course, for one network and one image"
 
 
 class Quantity(NamedTuple):
-    """A number and where it comes from, or why nobody knows it.
-
-    source: where it was printed, or `COUNTED`. unknown: why there is no number.
-    """
+    """A number and where it comes from, or why nobody knows it."""
 
     value: float | None = None
-    source: str = ""
+    source: str = ""  # where it was printed, or `COUNTED`
     unknown: str = ""
 
 
 NOT_YET = Quantity(unknown="not counted yet: see with_counts")
 
 
-class TestError(NamedTuple):
-    """One top-5 error on the test images. value: percent. networks: how many, None if unknown."""
+class ErrorRate(NamedTuple):
+    """One top-5 error on the test images, in percent."""
 
     value: float
-    images: str
+    images: str  # "supplied" ones only, "extra" ones too; people: "practice"
     source: str
-    networks: int | None = None
-
-    __test__ = False  # no test of pytest, whatever its name
+    networks: int | None = None  # how many are averaged, None if unknown
 
 
 class Entry(NamedTuple):
-    """One entry of the competition, or a person doing the same task.
+    """One entry of the competition, or a person doing the same task."""
 
-    errors: the lowest first. depth: layers with weights, as its paper counts them. parameters,
-    macs: of one network on one image. single: top-5 error of one network, validation images, ten
-    crops, percent. model: its key in `single_models` and in the ledgers; "" if not built here.
-    network: whether it is a neural network, and neither features made by hand nor a person.
-    """
-
-    id: str
+    id: str  # words joined by hyphens
     year: int
     team: str
     name: str
-    place: str
-    note: str
-    errors: tuple[TestError, ...]
-    depth: Quantity
-    parameters: Quantity
-    macs: Quantity
-    single: Quantity
-    model: str = ""
-    network: bool = True
+    place: str  # "winner", "second" or "human"
+    note: str  # what to know before comparing
+    errors: tuple[ErrorRate, ...]  # the lowest first
+    depth: Quantity  # layers with weights, as its paper counts them
+    parameters: Quantity  # of one network, as the multiply-adds
+    macs: Quantity  # on one image
+    single: Quantity  # what `Single` says of one of its networks
+    model: str = ""  # its key in `single_models` and in the ledgers; "" if not built here
+    network: bool = True  # and neither features made by hand nor a person
 
     @property
     def error(self) -> float:
@@ -94,51 +60,74 @@ class Entry(NamedTuple):
 
 
 class Single(NamedTuple):
-    """One network, tested on ten crops of each validation image of 2012; error: top-5, percent."""
+    """One network, tested on ten crops of each validation image of 2012."""
 
     model: str
-    error: float
+    error: float  # top-5, percent
     source: str
 
 
-def _tables(kind: str) -> list[dict]:
-    return tomllib.loads((DATA / "papers" / "winners.toml").read_text(encoding="utf-8"))[kind]
-
-
 def winners() -> tuple[Entry, ...]:
-    """Return the entries of the competition by year, and after them the people."""
-    singles = single_models()
-    entries = []
-    for table in _tables("entry"):
-        errors = tuple(TestError(**error) for error in table.pop("error"))
+    """Return the entries of 2010 to 2017 by year, and after them the people."""
+    singles, entries = single_models(), []
+    nothing = Quantity(unknown="no error of one of its networks under this protocol")
+    for table in read_tables("winners")["entry"]:
+        errors = tuple(ErrorRate(**error) for error in table.pop("error"))
         alone = singles.get(table.get("model"))
-        table["single"] = Quantity(unknown="no error of one of its networks under this protocol")
-        if alone:
-            table["single"] = Quantity(alone.error, alone.source)
+        single = Quantity(alone.error, alone.source) if alone else nothing
         for name in ("depth", "parameters", "macs"):
             table[name] = NOT_YET if "counted" in table[name] else Quantity(**table[name])
-        entries.append(Entry(**table, errors=errors))
+        entries.append(Entry(**table, errors=errors, single=single))
     return tuple(entries)
 
 
 def single_models() -> dict[str, Single]:
     """Return what one network alone reaches, by model, in the file's order."""
-    return {table["model"]: Single(**table) for table in _tables("single")}
+    return {table["model"]: Single(**table) for table in read_tables("winners")["single"]}
 
 
 def with_counts(entries: Iterable[Entry], ledgers: Mapping[str, object]) -> tuple[Entry, ...]:
-    """Return the entries with what the course counts itself filled in.
+    """Return the entries with what the course counts itself: ledgers holds one for every model."""
 
-    Args:
-        ledgers: model -> what `course_utils.ledger.ledger` returns, for every model of the entries.
-    """
-    return tuple(
-        entry._replace(
-            **{
-                name: Quantity(getattr(ledgers[entry.model], name), COUNTED)
-                for name in ("parameters", "macs")
-                if getattr(entry, name) == NOT_YET
-            }
-        )
-        for entry in entries
+    def counted(entry: Entry) -> Entry:
+        missing = [name for name in ("parameters", "macs") if getattr(entry, name) == NOT_YET]
+        found = {name: getattr(ledgers[entry.model], name) for name in missing}
+        return entry._replace(**{name: Quantity(n, COUNTED) for name, n in found.items()})
+
+    return tuple(map(counted, entries))
+
+
+def facts(entry: Entry) -> list[tuple[str, str, str]]:
+    """Return (what, number or "unknown", source or reason) for all that is known of an entry."""
+    images = {"extra": ", with extra images", "supplied": "", "practice": ""}
+    if len(entry.errors) > 1:
+        images["supplied"] = ", supplied images only"
+    rows = []
+    for error in entry.errors:
+        many = f", {error.networks} networks" if error.networks else ""
+        what = f"top-5 error{many}{images[error.images]}"
+        rows.append((what, f"{error.value:g} %", error.source))
+    of_one = (
+        ("one network alone", entry.single, "{:g} %"),
+        ("layers with weights", entry.depth, "{:,}"),
+        ("parameters", entry.parameters, "{:,}"),
+        ("multiply-adds", entry.macs, "{:,}"),
     )
+    for what, (value, source, unknown), form in of_one if entry.place != "human" else ():
+        shown = "unknown" if value is None else form.format(value)
+        rows.append((what, shown, source or unknown))
+    return rows
+
+
+def heading(entry: Entry) -> str:
+    """Return name, year, team and place of an entry in one line."""
+    if entry.place == "human":
+        return entry.name
+    place = "winner" if entry.place == "winner" else "second place"
+    return f"{entry.name}, {entry.year} ({entry.team}, {place})"
+
+
+def hover(entry: Entry) -> str:
+    """Return all that is known of an entry, a line for each fact."""
+    lines = [f"{what}: {value} [{source}]" for what, value, source in facts(entry)]
+    return "\n".join([heading(entry), *lines, entry.note])

@@ -1,4 +1,4 @@
-"""What a design of the capstone may be: the rules with their reasons, and the training.
+"""What a design of the capstone may be: the budget, the rules with their reasons, the training.
 
     measure(model, name)     its entry for the board, or `Refused` with why and what to change
 
@@ -9,70 +9,109 @@ reads the test part itself would not be found.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator
+import math
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
+from torch.nn.modules import module as every_module
 from torch.nn.parameter import UninitializedTensorMixin
 
 from course_utils.datasets import digits
-from course_utils.ledger import HOW_TO_OWN, hooks_of
-from course_utils.lessons.imagenet_winners.board import Entry
-from course_utils.lessons.imagenet_winners.budget import (
-    BUDGET,
-    HOW_TO_SAVE,
-    Refused,
-    check_stored,
-    count,
-    one_line,
-    over,
-    refusing,
-    some_of,
-)
+from course_utils.ledger import HOW_TO_OWN, ledger
 from course_utils.training import TrainingDiverged, evaluate, fit
 
-_PROBE = 8  # images on which a design is tried before it is trained
+
+class Budget(NamedTuple):
+    """What a design may cost, and the recipe by which every design is trained."""
+
+    parameters: int = 25_000  # trainable or not
+    macs: int = 1_000_000  # multiply-adds for one image
+    stored: int = 5_000  # other numbers: buffers, plain tensors; running statistics are free
+    input_shape: tuple[int, int, int] = (1, 16, 16)
+    classes: int = 10
+    epochs: int = 4
+    batch_size: int = 64
+    steps: int = 88  # 4 epochs of ceil(1,347 / 64)
+    lr: float = 3e-3  # of Adam
+    seeds: tuple[int, ...] = (0, 1)  # a training for each: order of the scans, dropout
+
+    @property
+    def sentence(self) -> str:
+        """The training and the score, in a sentence."""
+        return (
+            f"Every design is trained {len(self.seeds)} times for {self.steps} steps of "
+            f"{self.batch_size} scans (Adam, lr {self.lr:g}), each time from its own start "
+            "weights; the score is the share of right answers on the test part."
+        )
+
+    @property
+    def recipe(self) -> str:
+        """What scores depend on besides the design: the budget with its training, and torch."""
+        return f"{tuple(self)} torch {torch.__version__}"
 
 
-def measure(model: object, name: str) -> tuple[Entry, list[str]]:
-    """Check a design and train copies of it: the entry for the board, and notes.
+BUDGET = Budget()
+"""A LeNet-5 for 16 x 16 and a ResNet-8 fit. 88 steps are few: a network that learns easily wins."""
 
-    Raises:
-        Refused: for what does not fit the rules or the budget.
+HOW_TO_SAVE = {
+    "parameters": "Fewer maps; a smaller map before the dense layers, or global average pooling; "
+    "two 3×3 convolutions for one 5×5.",
+    "macs": "Make the maps smaller earlier (stride, pooling), use fewer maps where they are large, "
+    "or a 1×1 convolution before a large kernel.",
+}
+
+
+class Entry(NamedTuple):
+    """A trained design; `right` of `asked` answers on the test part, over all its trainings.
+
+    recipe: how it was trained; designs can be compared if these texts are equal.
     """
-    train, test = digits(BUDGET.input_shape[-1])
-    with (
-        one_thread(),
-        refusing(
-            "The check does not get through this network: {error}",
-            "Give methods of your own names that nn.Module does not have (train, eval and "
-            "parameters are taken), return an ordinary tensor, and keep only layers, tensors and "
-            "numbers in the attributes.",
-        ),
-    ):
-        own = _copied(model)
-        _check_forward(own, train[0][:_PROBE])
-        counts, notes = count(own)
-        check_stored(own)
-        try:
-            _check_gradient(own, train[0][:64], train[1][:64])
-            right, trained = _train(own, train, test)
-        except Refused as refused:
-            refused.counts = counts
-            raise
-        after = dict(trained.named_parameters())
-        still = [
-            n
-            for n, p in own.named_parameters()
-            if p.requires_grad and n in after and torch.equal(p, after[n])
-        ]
-        if still:
-            why = "their gradient was 0 all the time."
-            notes.append(f"The training did not move {some_of(still)}: {why}")
-    asked = len(test[1]) * len(BUDGET.seeds)
-    return Entry(name, **counts, right=right, asked=asked, recipe=BUDGET.recipe), notes
+
+    name: str
+    parameters: int
+    macs: int
+    right: int
+    asked: int
+    recipe: str
+
+    @property
+    def key(self) -> tuple:
+        """What the board is ordered by: more right answers, then fewer MACs, then parameters."""
+        return (-self.right / self.asked, self.macs, self.parameters)
+
+
+class Refused(Exception):
+    """A design cannot be ranked: why, what to change, and its counts as far as they are known."""
+
+    def __init__(self, why: str, advice: str, **counts: int) -> None:
+        super().__init__(why)
+        self.advice, self.counts = advice, counts
+
+
+@contextmanager
+def _refusing(why: str, advice: str) -> Iterator[None]:
+    """Turn whatever a design raises into `Refused`; `{error}` in `why` stands for its text."""
+    try:
+        yield
+    except Refused:
+        raise
+    except Exception as error:
+        raise Refused(why.replace("{error}", _one_line(error)), advice) from error
+
+
+def _one_line(error: Exception) -> str:
+    text = " ".join(f"{type(error).__name__}: {error}".split())
+    return text if len(text) <= 220 else text[:219] + "…"
+
+
+def _some_of(names: Sequence[str]) -> str:
+    more = f" and {len(names) - 4} more" if len(names) > 4 else ""
+    return ", ".join(names[:4]) + more
 
 
 @contextmanager
@@ -88,27 +127,44 @@ def one_thread() -> Iterator[None]:
         torch.set_num_threads(threads)
 
 
-# ---------------------------------------------------------------------------------------------
-# Before anything runs
+def measure(model: object, name: str) -> tuple[Entry, list[str]]:
+    """Check a design and train copies of it: the entry for the board, and notes; or `Refused`."""
+    train, test = digits(BUDGET.input_shape[-1])
+    advice = (
+        "Begin each __init__ with super().__init__(); give methods of your own names that "
+        "nn.Module does not have (train, eval and parameters are taken); return an ordinary "
+        "tensor; keep only layers, tensors and numbers in the attributes."
+    )
+    with one_thread(), _refusing("The check does not get through this network: {error}", advice):
+        own = _copied(model)
+        _check_forward(own, train[0][:8])
+        counts, notes = _count(own)
+        _check_stored(own)
+        try:
+            _check_gradient(copy.deepcopy(own), train[0][:64], train[1][:64])
+            right, moved = _train(own, train, test)
+        except Refused as refused:
+            refused.counts = counts
+            raise
+    if still := [n for n, p in own.named_parameters() if p.requires_grad and n not in moved]:
+        why = "their gradient was 0 all the time."
+        notes.append(f"The training did not move {_some_of(still)}: {why}")
+    asked = len(test[1]) * len(BUDGET.seeds)
+    return Entry(name, **counts, right=right, asked=asked, recipe=BUDGET.recipe), notes
 
 
 def _copied(model: object) -> nn.Module:
-    """A copy on the CPU, in evaluation mode."""
+    """A copy on the CPU, in evaluation mode, of a network with weights to train."""
     if not isinstance(model, nn.Module):
         what, advice = type(model).__name__, "Build an nn.Module and hand it over."
-        if isinstance(model, type):
-            what, advice = f"the class {model.__name__}", f"Call it: {model.__name__}()."
-        elif callable(model):
-            called = getattr(model, "__name__", "it")
-            what = f"a function, {called}"
-            advice = f"Hand over the network that it returns: check_design({called}())."
+        if callable(model):
+            kind = "class" if isinstance(model, type) else "function"
+            what, advice = f"the {kind} {model.__name__}", f"Call it: {model.__name__}()."
         raise Refused(f"A network is an instance of nn.Module; this is {what}.", advice)
-    for path, module in model.named_modules():  # a module comes before its parts are looked up
-        _check_module(path, module)
     held = [*model.named_parameters(), *model.named_buffers()]
     if lazy := [n for n, value in held if isinstance(value, UninitializedTensorMixin)]:
         raise Refused(
-            f"It has lazy layers, whose weights or statistics have no shape yet: {some_of(lazy)}.",
+            f"It has lazy layers, whose weights or statistics have no shape yet: {_some_of(lazy)}.",
             f"Run it once, model(torch.zeros{(1, *BUDGET.input_shape)}), or give the layers their "
             "sizes.",
         )
@@ -117,76 +173,40 @@ def _copied(model: object) -> nn.Module:
             "Its weights are on the meta device and hold no numbers.",
             'Build it without `with torch.device("meta")`.',
         )
-    _check_parameters(model)
-    own = _copy(model)
+    sizes = {name: p.numel() for name, p in model.named_parameters()}
+    if not any(p.requires_grad for p in model.parameters()):
+        found = "has frozen all its parameters" if sizes else "has no parameters"
+        raise Refused(
+            f"The network {found}: there is nothing to train.",
+            f"Give it a layer with weights, and leave requires_grad as it is. {HOW_TO_OWN}",
+        )
+    total = sum(sizes.values())
+    if total > 20 * BUDGET.parameters:  # too much to copy and run
+        raise _over("parameters", total, sizes, parameters=total)
+    with _refusing(
+        "The network cannot be copied ({error}).",
+        "Keep no intermediate results (or detach() them) and no open files in its attributes.",
+    ):
+        own = copy.deepcopy(model)
     own.cpu()
     own.eval()
     return own
 
 
-def _copy(module: nn.Module) -> nn.Module:
-    with refusing(
-        "The network cannot be copied ({error}).",
-        "Keep no intermediate results (or detach() them) and no open files in its attributes.",
-    ):
-        return copy.deepcopy(module)
-
-
-def _check_module(path: str, module: nn.Module) -> None:
-    """Is it complete, and can its layers be followed?"""
-    kind = type(module).__name__
-    what = f"Its part {path} ({kind})" if path else f"The network ({kind})"
-    wrapped = "_orig_mod" in vars(module).get("_modules", ())  # by torch.compile
-    if wrapped or isinstance(module, torch.jit.ScriptModule):
-        raise Refused(
-            f"{what} is compiled: its layers cannot be followed and counted.",
-            "Hand over the network as it was before torch.jit.script, torch.jit.trace or "
-            "torch.compile.",
-        )
-    if "_parameters" not in vars(module):
-        raise Refused(
-            f"{what} is not set up: its __init__ does not call that of nn.Module.",
-            f"Begin the __init__ of the class {kind} with super().__init__().",
-        )
-    if hooks_of(module):
-        raise Refused(
-            f"{what} has forward hooks, and what a hook computes cannot be counted.",
-            "Compute in forward. A hook that only looks comes off by its handle.remove().",
-        )
-
-
-def _check_parameters(model: nn.Module) -> None:
-    """Is there something to train, and not far too much to copy and run?"""
-    parameters = list(model.parameters())
-    if not any(p.requires_grad for p in parameters):
-        found = "has no parameters" if not parameters else "has frozen all its parameters"
-        raise Refused(
-            f"The network {found}: there is nothing to train.",
-            f"Give it a layer with weights, and leave requires_grad as it is. {HOW_TO_OWN}",
-        )
-    total = sum(p.numel() for p in parameters)
-    if total > 20 * BUDGET.parameters:
-        sizes = sorted(((p.numel(), n) for n, p in model.named_parameters()), reverse=True)[:3]
-        largest = ", ".join(f"{name} {size:,}" for size, name in sizes)
-        why = f"{over('parameters', total, BUDGET.parameters)} The largest: {largest}."
-        raise Refused(why, HOW_TO_SAVE["parameters"], parameters=total)
-
-
-# ---------------------------------------------------------------------------------------------
-# The forward and the backward pass
+def _over(what: str, total: int, sizes: dict[str, int], **counts: int) -> Refused:
+    most, words = getattr(BUDGET, what), what.replace("macs", "multiply-adds")
+    largest = sorted(sizes, key=sizes.get, reverse=True)[:3]
+    named = ", ".join(f"{name} {sizes[name]:,}" for name in largest if sizes[name] * 20 >= total)
+    why = f"It has {total:,} {words}, {total - most:,} more than the {most:,} allowed."
+    return Refused(f"{why} Most of them: {named}." if named else why, HOW_TO_SAVE[what], **counts)
 
 
 def _check_forward(own: nn.Module, images: Tensor) -> None:
-    """Run a few images, together and one by one, in both modes."""
-    before = {name for name, _ in own.named_parameters()}
+    """Run a few images, together, again, and one by one."""
     given = images.clone()
-    scores = _scores(own, given)
-    if made := [name for name, _ in own.named_parameters() if name not in before]:
-        raise Refused(
-            f"Its forward pass creates weights: {some_of(made)}.",
-            "Create all layers in __init__; forward only uses them.",
-        )
-    if not bool(scores.isfinite().all()):
+    scores, again = _scores(own, given), _scores(own, images.clone())
+    alone = torch.cat([_scores(own, one.clone()) for one in images.split(1)])
+    if not scores.isfinite().all():
         raise Refused(
             "Its scores are not all finite: there is a NaN or an infinity.",
             "Look for a logarithm of 0, a division by 0, or start weights that are too large.",
@@ -196,79 +216,125 @@ def _check_forward(own: nn.Module, images: Tensor) -> None:
             "Its forward pass changes the images that it is given.",
             "Leave out operations in place on x, such as x *= 2 or nn.ReLU(inplace=True) on it.",
         )
-    if not torch.equal(scores, _scores(own, images.clone())):
+    if not torch.equal(scores, again):
         raise Refused(
             "In evaluation mode it gives two different answers to the same images.",
-            "Draw random numbers in training only, as nn.Dropout does (self.training).",
+            "Draw random numbers in training only, as nn.Dropout does (self.training), and create "
+            "all layers in __init__; forward only uses them.",
         )
-    alone = torch.cat([_scores(own, one.clone()) for one in images.split(1)])
     if not torch.allclose(alone, scores, rtol=1e-3, atol=1e-3):
         raise Refused(
             "The scores of an image depend on the other images that are shown with it.",
             "Work on each image by itself: keep dimension 0, and take no mean or norm along it.",
         )
-    own.train()
-    _scores(own, images.clone())
-    own.eval()
 
 
 def _scores(own: nn.Module, images: Tensor, *, grad: bool = False) -> Tensor:
     """Run images `(N, 1, 16, 16)`; return scores `(N, 10)`."""
-    given, wanted = tuple(images.shape), (len(images), BUDGET.classes)
-    with _located(own) as where, torch.set_grad_enabled(grad):
-        try:
-            scores = own(images)
-        except (Exception, SystemExit) as error:
-            raise Refused(
-                f"The forward pass raises an error{where()}: {one_line(error)}",
-                f"Follow the shapes: images are {given}, scores ({len(images)}, "
-                f"{BUDGET.classes}). See the ledger of a part of it.",
-            ) from None
-    if not isinstance(scores, Tensor):
-        raise Refused(
-            f"For images {given} it returns {type(scores).__name__}, not a tensor.",
-            "Return the scores alone.",
-        )
-    if tuple(scores.shape) != wanted:
+    scores, wanted = _run(own, images, grad), (len(images), BUDGET.classes)
+    found = tuple(scores.shape) if isinstance(scores, Tensor) else type(scores).__name__
+    if found != wanted:
         advice = f"End with nn.Flatten() and nn.Linear(..., {BUDGET.classes})."
-        if scores.ndim == 4 and scores.shape[1] == BUDGET.classes:
+        if isinstance(found, str):
+            advice = "Return the scores alone, a tensor."
+        elif found[1:2] == wanted[1:]:
             advice = "Average over the positions, nn.AdaptiveAvgPool2d(1), then nn.Flatten()."
-        elif scores.ndim == 2:
-            advice = f"End with nn.Linear(..., {BUDGET.classes})."
         raise Refused(
-            f"For images {given} it returns {tuple(scores.shape)}; it should be {wanted}: a score "
+            f"For images {tuple(images.shape)} it returns {found}; it should be {wanted}: a score "
             f"for each of the {BUDGET.classes} digits.",
             advice,
-        )
-    if not scores.is_floating_point():
-        raise Refused(
-            f"Its scores are of type {scores.dtype}.", "Return the scores, not the chosen digit."
         )
     return scores
 
 
-@contextmanager
-def _located(own: nn.Module) -> Iterator[Callable[[], str]]:
-    """Follow which module is at work; the value says where an error arose."""
-    stack: list[str] = []
-    paths = {module: path for path, module in own.named_modules()}
+def _run(own: nn.Module, images: Tensor, grad: bool) -> object:
+    """Run the forward pass; an error is told with the layer in which it arose."""
+    at_work = []  # modules that have begun and not ended, and what each was given
 
-    def enter(module, arguments):
-        shapes = ", ".join(f"{tuple(a.shape)}" for a in arguments if isinstance(a, Tensor))
-        kind = type(module).__name__
-        path = f"layer {paths[module]} ({kind})" if paths[module] else f"{kind}.forward"
-        stack.append(f" in {path}, which was given {shapes or 'no tensor'}")
+    def leave(module, given, result):
+        at_work.pop()
 
-    def leave(module, arguments, output):
-        stack.pop()
-
-    hooks = [module.register_forward_pre_hook(enter) for module in paths]
-    hooks += [module.register_forward_hook(leave) for module in paths]
+    begin = every_module.register_module_forward_pre_hook(lambda *call: at_work.append(call))
+    end = every_module.register_module_forward_hook(leave)
     try:
-        yield lambda: stack[-1] if stack else ""
+        with torch.set_grad_enabled(grad):
+            return own(images)
+    except Exception as error:
+        module, given = at_work[-1]
+        path, kind = {m: n for n, m in own.named_modules()}.get(module), type(module).__name__
+        where = f"layer {path} ({kind})" if path else f"{kind}.forward"
+        shapes = ", ".join(f"{tuple(a.shape)}" for a in given if isinstance(a, Tensor))
+        raise Refused(
+            f"The forward pass raises an error in {where}, which was given "
+            f"{shapes or 'no tensor'}: {_one_line(error)}",
+            f"Follow the shapes: images are {tuple(images.shape)}, scores ({len(images)}, "
+            f"{BUDGET.classes}). See the ledger of a part of it.",
+        ) from None
     finally:
-        for hook in hooks:
-            hook.remove()
+        begin.remove()
+        end.remove()
+
+
+def _count(own: nn.Module) -> tuple[dict[str, int], list[str]]:
+    """Return parameters and the multiply-adds that are charged, and notes."""
+    with _refusing(
+        "Its multiply-adds cannot be counted: {error}",
+        "Let the path through the network depend on shapes only, not on the numbers (.item(), "
+        "an if on a tensor, NumPy), and use no compiled modules.",
+    ):
+        book = ledger(own, BUDGET.input_shape)
+    if book.unowned:
+        raise Refused(f"The network does not own all its weights: {book.unowned}.", HOW_TO_OWN)
+    scaled = [  # with weights, and no products that the ledger counts
+        row
+        for row in book.rows
+        if row.parameters and not row.macs and row.output_shape is not None
+        if row.category not in ("normalisation", "activation")
+    ]
+    for row in scaled:
+        if row.parameters > row.activations:
+            raise Refused(
+                f"Layer {row.label} ({row.kind}) uses {row.parameters:,} weights for "
+                f"{row.activations:,} outputs, and the ledger cannot count its multiply-adds: it "
+                "could not be compared.",
+                "Use convolutions and dense layers, or torch.matmul.",
+                parameters=book.parameters,
+            )
+    charged = sum(row.activations for row in scaled)
+    counts = {"parameters": book.parameters, "macs": book.macs + charged}
+    for what, total in counts.items():
+        if total > getattr(BUDGET, what):
+            sizes = {f"layer {row.label} ({row.kind})": getattr(row, what) for row in book.rows}
+            raise _over(what, total, sizes, **counts)
+    said = f"{charged:,} of the multiply-adds are charged for elementwise operations with weights: "
+    return counts, [f"{said}{_some_of([row.label for row in scaled])}."] if charged else []
+
+
+def _check_stored(own: nn.Module) -> None:
+    """Numbers that are no parameters: a template for every scan would be a stored answer."""
+    sizes: dict[str, int] = {}
+    for path, module in own.named_modules():
+        if not isinstance(module, nn.modules.batchnorm._NormBase):
+            for key, value in (vars(module) | module._buffers).items():
+                if key not in ("_parameters", "_buffers", "_modules"):
+                    sizes[f"{path}.{key}".lstrip(".")] = _numbers(value)
+    total = sum(sizes.values())
+    if total > BUDGET.stored:
+        largest = [key for key in sorted(sizes, key=sizes.get, reverse=True) if sizes[key]]
+        raise Refused(
+            f"It stores {total:,} numbers that are no parameters ({_some_of(largest)}); "
+            f"{BUDGET.stored:,} are allowed. A design answers from the image and its weights.",
+            "Compute them from the image, or make them parameters, which count.",
+        )
+
+
+def _numbers(value: object) -> int:
+    """How many numbers are in tensors and arrays, in whatever lists and dicts."""
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, list | tuple):
+        return sum(map(_numbers, value))
+    return math.prod(value.shape) if isinstance(value, Tensor | np.ndarray) else 0
 
 
 def _check_gradient(own: nn.Module, images: Tensor, labels: Tensor) -> None:
@@ -280,7 +346,7 @@ def _check_gradient(own: nn.Module, images: Tensor, labels: Tensor) -> None:
             "No gradient comes back from its scores.",
             "Leave out detach(), torch.no_grad(), .data and argmax in the forward pass.",
         )
-    with refusing(
+    with _refusing(
         "The backward pass raises an error: {error}",
         "Look for operations in place (x += ..., inplace=True) on a tensor used twice.",
     ):
@@ -288,32 +354,27 @@ def _check_gradient(own: nn.Module, images: Tensor, labels: Tensor) -> None:
     missed = [n for n, p in own.named_parameters() if p.requires_grad and p.grad is None]
     if missed:
         raise Refused(
-            f"No gradient reaches {some_of(missed)}: they count and would never learn.",
+            f"No gradient reaches {_some_of(missed)}: they count and would never learn.",
             "Use them in forward, remove them, or freeze them: requires_grad_(False).",
         )
-    own.zero_grad(set_to_none=True)
-    own.eval()
 
 
-def _train(own: nn.Module, train, test) -> tuple[int, nn.Module]:
-    """Train a copy for each seed. Return the right answers of all, and the last copy."""
-    right, trained = 0, own
+def _train(own: nn.Module, train, test) -> tuple[int, set[str]]:
+    """Train a copy for each seed. Return the right answers of all, and the weights that moved."""
+    right, moved = 0, set()
     recipe = {"epochs": BUDGET.epochs, "lr": BUDGET.lr, "batch_size": BUDGET.batch_size}
     for seed in BUDGET.seeds:
-        trained = _copy(own)
-        with refusing(
-            "In training it raises an error: {error}",
-            "Let forward work for any number of images: batches hold 64, the last one 3.",
-        ):
-            try:
-                history = fit(trained, train, **recipe, seed=seed, live=False)
-            except TrainingDiverged:
-                raise Refused(
-                    f"In training its loss became infinite or no number (lr {BUDGET.lr:g} for "
-                    "all).",
-                    "Add batch normalisation, use smaller start weights, or avoid logarithms.",
-                ) from None
-            if history.interrupted:
-                raise KeyboardInterrupt
-            right += round(evaluate(trained, test).accuracy * len(test[1]))
-    return right, trained
+        trained = copy.deepcopy(own)
+        try:
+            history = fit(trained, train, **recipe, seed=seed, live=False)
+        except TrainingDiverged:
+            raise Refused(
+                f"In training its loss became infinite or no number (lr {BUDGET.lr:g} for all).",
+                "Add batch normalisation, use smaller start weights, or avoid logarithms.",
+            ) from None
+        if history.interrupted:
+            raise KeyboardInterrupt
+        right += round(evaluate(trained, test).accuracy * len(test[1]))
+        pairs = zip(own.named_parameters(), trained.parameters(), strict=True)
+        moved |= {name for (name, before), after in pairs if not torch.equal(before, after)}
+    return right, moved

@@ -29,7 +29,6 @@ def _random_scores(rng):
 
 TOP_K_ERROR = Exercise(
     id="12.top-k-error",
-    title="Compute the top-k error from scores and labels",
     solution=top_k_error,
     fixed=(  # a row of scores per image, the right class per image, guesses
         ([[5, 1, 3, 2]], [2], 1),
@@ -72,33 +71,29 @@ def count_layers(layers):
     return paper, lecture
 
 
-def _main(kinds):
-    return [(kind, "main") for kind in kinds]
+def _layers(words):
+    """The layers named in a line; + marks those beside the main path."""
+    return [(word.strip("+"), "beside" if word[0] == "+" else "main") for word in words.split()]
 
 
 def _random_layers(rng):
-    layers = [("conv", "main")]
+    words = ["conv"]
     for _ in range(rng.randint(1, 9)):
-        layers.append((rng.choice(("conv", "conv", "pool", "norm")), "main"))
-        if rng.random() < 0.3:
-            layers.append(("conv", "beside"))
-    return (layers + _main(["fc"] * rng.randint(0, 3)),)
+        words.append(rng.choice(("conv", "conv", "pool", "norm")))
+        words += ["+conv"] * (rng.random() < 0.3)
+    return (_layers(" ".join(words + ["fc"] * rng.randint(0, 3))),)
 
 
 COUNT_LAYERS = Exercise(
     id="12.count-layers",
-    title="Count layers as the papers do, and as the lecture does",
     solution=count_layers,
     fixed=(
-        (_main(["conv", "pool"] * 2 + ["conv", "fc", "fc"]),),  # LeNet-5, AlexNet
-        (_main(["conv", "pool"] * 2 + ["conv"] * 3 + ["pool", "fc", "fc", "fc"]),),
-        (_main(["conv", "norm", "conv", "norm", "fc"]),),
-        (
-            _main(["conv", "norm", "pool", "conv", "norm", "conv", "norm"])
-            + [("conv", "beside"), ("norm", "beside"), ("pool", "main"), ("fc", "main")],
-        ),
-        (_main(["conv", "pool"] * 3),),  # no dense layer: the last maps give the scores
-        ([("conv", "main"), ("conv", "beside"), ("conv", "main")],),
+        (_layers("conv pool conv pool conv fc fc"),),  # LeNet-5, AlexNet
+        (_layers("conv pool conv pool conv conv conv pool fc fc fc"),),
+        (_layers("conv norm conv norm fc"),),
+        (_layers("conv norm pool conv norm conv norm +conv +norm pool fc"),),
+        (_layers("conv pool conv pool conv pool"),),  # the last maps give the scores
+        (_layers("conv +conv conv"),),
     ),
     random_case=_random_layers,
     wrong_ideas={
@@ -138,20 +133,8 @@ def pareto_front(costs, errors):
     return result
 
 
-def _front_where(beats):
-    """Return the front by another rule: `beats(a, b)` of two pairs (cost, error)."""
-
-    def front(costs, errors):
-        points = list(zip(costs, errors, strict=True))
-        return [not any(beats(other, one) for other in points) for one in points]
-
-    return front
-
-
-def _twins_beat_each_other(costs, errors):
-    points = list(zip(costs, errors, strict=True))
-    on_front = zip(points, pareto_front(costs, errors), strict=True)
-    return [on and points.count(one) == 1 for one, on in on_front]
+def _pairs(costs, errors):
+    return list(zip(costs, errors, strict=True))
 
 
 def _random_points(rng):
@@ -161,7 +144,6 @@ def _random_points(rng):
 
 PARETO_FRONT = Exercise(
     id="12.pareto-front",
-    title="Find the networks that no other one beats",
     solution=pareto_front,
     fixed=(  # costs, errors
         ([1], [5]),
@@ -176,20 +158,25 @@ PARETO_FRONT = Exercise(
     random_case=_random_points,
     wrong_ideas={
         "You demand fewer errors *and* a lower cost. A network that costs the same and errs less "
-        "beats as well.": _front_where(lambda a, b: a[0] < b[0] and a[1] < b[1]),
+        "beats as well.": lambda c, e: [
+            not any(x < a and y < b for x, y in _pairs(c, e)) for a, b in _pairs(c, e)
+        ],
         "Two networks with equal cost and equal error remove each other in your front. Is either "
-        "of them better than the other?": _twins_beat_each_other,
+        "of them better than the other?": lambda c, e: [
+            on and _pairs(c, e).count((x, y)) == 1
+            for x, y, on in zip(c, e, pareto_front(c, e), strict=True)
+        ],
         "For you a network is beaten as soon as another is cheaper *or* better. Then only one "
-        "that is best in everything could stay.": _front_where(
-            lambda a, b: a[0] < b[0] or a[1] < b[1]
-        ),
+        "that is best in everything could stay.": lambda c, e: [
+            not any(x < a or y < b for x, y in _pairs(c, e)) for a, b in _pairs(c, e)
+        ],
         "You keep the cheapest and the most accurate. What about one in between that nobody "
-        "beats?": lambda c, e: [x == min(c) or y == min(e) for x, y in zip(c, e, strict=True)],
+        "beats?": lambda c, e: [x == min(c) or y == min(e) for x, y in _pairs(c, e)],
         "You go through the list and keep each new lowest error. That is right only if the costs "
         "rise along the list.": lambda c, e: [y < min(e[:i], default=9e9) for i, y in enumerate(e)],
         "You compare with a mean. On the front, networks are compared with each "
         "other.": lambda c, e: [
-            x <= sum(c) / len(c) or y <= sum(e) / len(e) for x, y in zip(c, e, strict=True)
+            x <= sum(c) / len(c) or y <= sum(e) / len(e) for x, y in _pairs(c, e)
         ],
         "Your answer is turned round: `True` is for the networks that lie *on* the "
         "front.": lambda c, e: [not on for on in pareto_front(c, e)],

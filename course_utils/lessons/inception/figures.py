@@ -9,21 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from course_utils.drawing import style
 from course_utils.drawing.plots import lines, new_axes
-from course_utils.drawing.style import (
-    BAD,
-    CYCLE,
-    FAINT,
-    GOOD,
-    INK,
-    INPUT,
-    MUTED,
-    OUTPUT,
-    PALETTE,
-    PAPER,
-    tint,
-)
-from course_utils.drawing.svg import TIMES, Diagram, box, circle, frame, number, path, rect, text
+from course_utils.drawing.svg import Diagram, box, circle, frame, path, plural, rect, text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -33,62 +21,40 @@ VARIANTS = ("naive", "reduced")
 
 
 class Layer(NamedTuple):
-    """A layer of a branch; one without weights is the max-pooling.
-
-    kernel: rows of its filter. maps: what it puts out. weights: without biases.
-    """
+    """A layer of a branch; the 3x3 max-pooling has the kernel 0, as it has no weights."""
 
     kernel: int
     maps: int
-    weights: int
+    macs: int
 
 
-class Module(NamedTuple):
-    """A module counted by hand: its input (in_maps x side x side), its four branches.
+class Module:
+    """A module counted by hand, on maps of side x side pixels; all its layers keep that size.
 
-    branches: 1x1, 3x3, 5x5, pooling; each one layer, or two of which the second reads the first.
+    filters: the six numbers of a row of Table 1: 1x1, 3x3 reduce, 3x3, 5x5 reduce, 5x5, pool proj.
+    The naive module has neither reductions nor projection and does not use theirs. channels: what
+    each of the four branches puts out. weights: without biases. macs: one per weight and position.
     """
 
-    in_maps: int
-    side: int
-    branches: tuple[tuple[Layer, ...], ...]
+    def __init__(self, in_maps: int, side: int, filters: Sequence[int], variant: str) -> None:
+        n1x1, reduce3x3, n3x3, reduce5x5, n5x5, projection = filters
 
-    @property
-    def weights(self) -> int:
-        """Weights without biases."""
-        return sum(layer.weights for branch in self.branches for layer in branch)
+        def layer(kernel: int, inputs: int, maps: int) -> Layer:
+            return Layer(kernel, maps, kernel**2 * inputs * maps * side**2)
 
-    @property
-    def macs(self) -> int:
-        """Multiply-adds of one image: one per weight and position."""
-        return self.weights * self.side**2
-
-    @property
-    def channels(self) -> list[int]:
-        """What each branch puts out."""
-        return [branch[-1].maps for branch in self.branches]
-
-
-def count_module(in_maps: int, side: int, filters: Sequence[int], variant: str) -> Module:
-    """Count a module on maps of side x side pixels; all its layers keep that size.
-
-    Args:
-        filters: the six numbers of a row of Table 1: 1x1, 3x3 reduce, 3x3, 5x5 reduce, 5x5, pool
-            proj. The naive module has neither reductions nor projection and does not use theirs.
-        variant: "naive" or "reduced".
-    """
-    n1x1, reduce3x3, n3x3, reduce5x5, n5x5, projection = filters
-
-    def convolution(kernel: int, inputs: int, maps: int) -> Layer:
-        return Layer(kernel, maps, kernel**2 * inputs * maps)
-
-    one, pool = convolution(1, in_maps, n1x1), Layer(3, in_maps, 0)
-    if variant == "naive":
-        three, five = convolution(3, in_maps, n3x3), convolution(5, in_maps, n5x5)
-        return Module(in_maps, side, ((one,), (three,), (five,), (pool,)))
-    three = convolution(1, in_maps, reduce3x3), convolution(3, reduce3x3, n3x3)
-    five = convolution(1, in_maps, reduce5x5), convolution(5, reduce5x5, n5x5)
-    return Module(in_maps, side, ((one,), three, five, (pool, convolution(1, in_maps, projection))))
+        one, pool = layer(1, in_maps, n1x1), layer(0, in_maps, in_maps)
+        three, five, last = [layer(3, in_maps, n3x3)], [layer(5, in_maps, n5x5)], []
+        if variant == "reduced":
+            three = [layer(1, in_maps, reduce3x3), layer(3, reduce3x3, n3x3)]
+            five = [layer(1, in_maps, reduce5x5), layer(5, reduce5x5, n5x5)]
+            last = [layer(1, in_maps, projection)]
+        self.branches = [one], three, five, [pool, *last]
+        self.channels = [branch[-1].maps for branch in self.branches]
+        self.macs = sum(layer.macs for branch in self.branches for layer in branch)
+        self.weights = self.macs // side**2
+        self.shape_in, self.shape_out = (
+            f"{maps:,}×{side}×{side}" for maps in (in_maps, sum(self.channels))
+        )
 
 
 def millions(macs: int) -> str:
@@ -103,13 +69,16 @@ def millions(macs: int) -> str:
 # ---------------------------------------------------------------------------------------------
 # The module
 
-_COLOURS = (PALETTE["sky"], PALETTE["green"], PALETTE["orange"], PALETTE["purple"])
+_COLOURS = [style.PALETTE[name] for name in ("sky", "green", "orange", "purple")]
 _ROWS = (46, 112, 178, 244)  # middles of the four branches
-_HEIGHT = 290
-_IN, _FIRST, _SECOND, _OUT = 66, 282, 540, 800  # centres
-_WIDE, _TALL = 190, 50  # a layer
-_TOP, _BOTTOM = 26, 264  # of the stacked output
-_WIRE = {"stroke": MUTED, "stroke_width": 1.8}
+_HEIGHT, _TOP, _TALL, _MIDDLE = 290, 26, 238, 145  # of the picture; of the stacked output
+_PLACES = (282, 540)  # middles of the layers of a branch; a layer is 190 wide and 50 tall
+_LINE = {"stroke": style.MUTED, "stroke_width": 1.8}
+_ALTS = {
+    "naive": "Naive module: four branches side by side, 1x1, 3x3, 5x5 and 3x3 max-pooling",
+    "reduced": "Module with dimension reduction: 1x1 convolutions stand before the 3x3 and the "
+    "5x5 and behind the max-pooling; a fourth branch is 1x1 alone",
+}
 
 
 def module_diagram(
@@ -124,139 +93,105 @@ def module_diagram(
     """Draw a module, input on the left: four branches, and what they put out, stacked.
 
     Args:
-        in_maps, side, filters, variant: as for `count_module`; 3a of GoogLeNet if not given.
+        in_maps, side, filters, variant: as for `Module`; 3a of GoogLeNet if not given.
         costs: whether numbers of filters and multiply-adds are written in.
         budget: multiply-adds. If given, the module is drawn below as a bar of multiply-adds beside
             its naive twin and this limit.
     """
-    module = count_module(in_maps, side, filters, variant)
-    parts = [_input(module), _output(module, costs)]
-    for row, branch, colour in zip(_ROWS, module.branches, _COLOURS, strict=True):
-        parts.append(_branch(row, branch, colour, side, costs))
-    # Without costs two of them stand on one slide, and on one page of its PDF.
-    height, alt = _HEIGHT if costs else _HEIGHT - 8, _describe(module, variant, costs)
+    module, naive = (Module(in_maps, side, filters, v) for v in (variant, "naive"))
+    parts = [
+        box(40, _TOP + 40, 52, _TALL - 80, style.INPUT, 0.16, rx=6, stroke_width=2),
+        text(66, 250, "in", 15, anchor="middle", bold=True, fill=style.INPUT),
+        text(66, 272, module.shape_in, 15, anchor="middle"),
+        text(844, 137, "concatenated", 15, fill=style.MUTED),
+    ]
+    shares, out, y = [1, 1, 1, 1], "along channels", float(_TOP)
+    height = _HEIGHT - 8  # without costs two of them stand on one slide, and on one page of its PDF
+    alt = f"{_ALTS[variant]}; their outputs are concatenated along channels."
+    if costs:
+        shares, out, height = module.channels, module.shape_out, _HEIGHT
+        alt = (
+            f"{_ALTS[variant]}. {module.shape_in} in, {' + '.join(map(str, shares))} = "
+            f"{sum(shares):,} channels out, {module.macs:,} multiply-adds, "
+            f"{module.weights:,} weights."
+        )
+        parts.append(text(844, 185, f"{millions(module.macs)} MACs", 15))
+    parts.append(text(844, 161, out, 16, bold=True, fill=style.OUTPUT))
+    for row, branch, colour, share in zip(_ROWS, module.branches, _COLOURS, shares, strict=True):
+        tall = _TALL * share / sum(shares)
+        parts += _branch(row, branch, colour, costs)
+        parts.append(_wire(_PLACES[1] + 97, row, 710, y + tall / 2, 766))
+        parts.append(_segment(770, y, 60, tall, colour, str(share) * (costs and tall >= 15)))
+        y += tall
     if budget is not None:
-        naive = count_module(in_maps, side, filters, "naive")
-        bars = {"this module": module} | ({"naive": naive} if variant != "naive" else {})
-        scale = 730 / max(budget, *(one.macs for one in bars.values()))
-        parts += [_budget_bars(bars, scale), _budget_line(budget, scale, module.macs > budget)]
+        twin = {"naive": naive} if variant == "reduced" else {}
+        parts += _bars({"this module": module} | twin, budget)
         height += 104
         alt += f" The budget is {budget:,} multiply-adds; naive: {naive.macs:,}."
     return frame("".join(parts), height=height, alt=alt, kind="cnn-inception")
 
 
-def _shape(maps: int, side: int) -> str:
-    return f"{maps:,}{TIMES}{side}{TIMES}{side}"
+def _wire(x1: float, y1: float, bend: float, y2: float, x2: float) -> str:
+    """A line from (x1, y1) to (x2, y2) that leaves the first height at `bend`."""
+    return path(f"M{x1} {y1}C{bend} {y1} {bend} {y2:.1f} {x2} {y2:.1f}", **_LINE)
 
 
-def _input(module: Module) -> str:
-    middle = (_TOP + _BOTTOM) / 2
-    parts = [
-        box(_IN - 26, _TOP + 40, 52, _BOTTOM - _TOP - 80, INPUT, 0.16, rx=6, stroke_width=2),
-        text(_IN, _BOTTOM - 14, "in", 15, anchor="middle", bold=True, fill=INPUT),
-        text(_IN, _BOTTOM + 8, _shape(module.in_maps, module.side), 15, anchor="middle"),
-    ]
-    for row, branch in zip(_ROWS, module.branches, strict=True):
-        end = (_FIRST if len(branch) == 2 else _SECOND) - _WIDE / 2 - 4
-        bend = f"C{_IN + 70} {middle} {_IN + 70} {row} {end} {row}"
-        parts.append(path(f"M{_IN + 26} {middle}{bend}", **_WIRE))
-    return "".join(parts)
+def _segment(x: float, y: float, wide: float, tall: float, colour: str, words: str) -> str:
+    """A part of the stacked output or of a bar, and what is written on it."""
+    look = {"fill": style.tint(colour, 0.55), "stroke": style.INK, "stroke_width": 1}
+    written = text(x + wide / 2, y + tall / 2 + 5, words, 15, anchor="middle") if words else ""
+    return rect(x, y, wide, tall, **look) + written
 
 
-def _branch(row: int, branch: tuple[Layer, ...], colour: str, side: int, costs: bool) -> str:
-    parts = []
-    for x, layer in zip((_FIRST, _SECOND)[-len(branch) :], branch, strict=True):
-        pooling = not layer.weights
-        label = f"{layer.kernel}{TIMES}{layer.kernel}" + " max-pooling" * pooling
-        label += f", {layer.maps}" * (costs and not pooling)
-        added = len(branch) == 2 and layer.kernel == 1  # a reduction or a projection
+def _branch(row: int, branch: Sequence[Layer], colour: str, costs: bool) -> list[str]:
+    """The layers of a branch, the last in the second place, and the wires up to there."""
+    places = _PLACES[-len(branch) :]
+    parts = [_wire(92, _MIDDLE, 136, row, places[0] - 99)]
+    parts += [path(f"M379 {row}H441", **_LINE)] * (len(branch) == 2)
+    for x, (kernel, maps, macs) in zip(places, branch, strict=True):
+        label, cost, tone = f"{kernel}×{kernel}", f"{millions(macs)} MACs", colour
+        label += f", {maps}" * costs
+        if not kernel:
+            label, cost, tone = "3×3 max-pooling", "no weights", style.MUTED
+        added = len(branch) == 2 and kernel == 1  # a reduction or a projection
         look = {"rx": 8, "stroke_width": 2.4, "stroke_dasharray": "7 4" if added else None}
-        place = (x - _WIDE / 2, row - _TALL / 2, _WIDE, _TALL)
-        parts.append(box(*place, MUTED if pooling else colour, 0.16, **look))
+        parts.append(box(x - 95, row - 25, 190, 50, tone, 0.16, **look))
         parts.append(text(x, row + (-3 if costs else 6), label, 16, anchor="middle", bold=True))
         if costs:
-            cost = "no weights" if pooling else f"{millions(layer.weights * side**2)} MACs"
             parts.append(text(x, row + 17, cost, 15, anchor="middle"))
-    if len(branch) == 2:
-        parts.append(path(f"M{_FIRST + _WIDE / 2 + 2} {row}H{_SECOND - _WIDE / 2 - 4}", **_WIRE))
-    return "".join(parts)
+    return parts
 
 
-def _output(module: Module, costs: bool) -> str:
-    """The stacked channels: one segment per branch, as tall as its share."""
-    parts, y = [], float(_TOP)
-    shares, look = module.channels if costs else [1, 1, 1, 1], {"stroke": INK, "stroke_width": 1}
-    start, end = _SECOND + _WIDE / 2 + 2, _OUT - 34
-    for row, share, colour in zip(_ROWS, shares, _COLOURS, strict=True):
-        tall = (_BOTTOM - _TOP) * share / sum(shares)
-        at = number(y + tall / 2)
-        parts.append(path(f"M{start} {row}C{_OUT - 90} {row} {_OUT - 90} {at} {end} {at}", **_WIRE))
-        parts.append(rect(_OUT - 30, y, 60, tall, fill=tint(colour, 0.55), **look))
-        if costs and tall >= 15:
-            parts.append(text(_OUT, y + tall / 2 + 5, f"{share}", 15, anchor="middle"))
-        y += tall
-    middle, left = (_TOP + _BOTTOM) / 2, _OUT + 44
-    out = _shape(sum(module.channels), module.side) if costs else "along channels"
-    parts.append(text(left, middle - 8, "concatenated", 15, fill=MUTED))
-    parts.append(text(left, middle + 16, out, 16, bold=True, fill=OUTPUT))
-    if costs:
-        parts.append(text(left, middle + 40, f"{millions(module.macs)} MACs", 15))
-    return "".join(parts)
-
-
-def _budget_bars(bars: Mapping[str, Module], scale: float) -> str:
-    """Below the module: a bar of multiply-adds for each name, `scale` units for each."""
+def _bars(modules: Mapping[str, Module], budget: int) -> list[str]:
+    """A bar of multiply-adds for each of several modules, and the budget as a line across."""
+    most = max(budget, *(module.macs for module in modules.values()))
     parts, y = [], _HEIGHT + 22
-    for name, module in bars.items():
+    for name, module in modules.items():
         parts.append(text(140, y + 17, name, 15, anchor="end", bold=True))
         x = 150.0
         for branch, colour in zip(module.branches, _COLOURS, strict=True):
-            wide = sum(layer.weights for layer in branch) * module.side**2 * scale
-            if wide:
-                look = {"fill": tint(colour, 0.55), "stroke": INK, "stroke_width": 1}
-                parts.append(rect(x, y, wide, 24, **look))
-            if wide > 44:
-                kernel, pooling = max(layer.kernel for layer in branch), not branch[0].weights
-                kind = "pool" if pooling else f"{kernel}{TIMES}{kernel}"
-                parts.append(text(x + wide / 2, y + 17, kind, 15, anchor="middle"))
+            kernel, wide = branch[-1].kernel, 730 * sum(layer.macs for layer in branch) / most
+            kind = f"{kernel}×{kernel}" if branch[0].kernel else "pool"
+            if wide:  # all but a pooling alone
+                parts.append(_segment(x, y, wide, 24, colour, kind * (wide > 44)))
             x += wide
         parts.append(text(x + 8, y + 17, millions(module.macs), 15))
         y += 34
-    return "".join(parts)
-
-
-def _budget_line(budget: int, scale: float, over: bool) -> str:
-    x = 150 + budget * scale
-    colour = BAD if over else GOOD
-    label = f"budget {millions(budget)}" + ": over" * over
+    x = 150 + 730 * budget / most
+    colour, label = style.GOOD, f"budget {millions(budget)}"
+    if modules["this module"].macs > budget:
+        colour, label = style.BAD, f"{label}: over"
     anchor, ground, start = ("end", x - 176, x - 8) if x > 700 else ("start", x + 4, x + 8)
-    return (
-        path(f"M{number(x)} {_HEIGHT + 6}V{_HEIGHT + 84}", stroke=colour, stroke_width=3)
-        + rect(ground, _HEIGHT - 2, 172, 19, fill=PAPER)
-        + text(start, _HEIGHT + 13, label, 15, anchor=anchor, bold=True, fill=colour)
-    )
-
-
-def _describe(module: Module, variant: str, costs: bool) -> str:
-    names = {
-        "naive": "Naive module: four branches side by side, 1x1, 3x3, 5x5 and 3x3 max-pooling",
-        "reduced": "Module with dimension reduction: 1x1 convolutions stand before the 3x3 and the "
-        "5x5 and behind the max-pooling; a fourth branch is 1x1 alone",
-    }
-    if not costs:
-        return f"{names[variant]}; their outputs are concatenated along channels."
-    each = " + ".join(map(str, module.channels))
-    return (
-        f"{names[variant]}. {_shape(module.in_maps, module.side)} in, {each} = "
-        f"{sum(module.channels):,} channels out, {module.macs:,} multiply-adds, "
-        f"{module.weights:,} weights."
-    )
+    return [
+        *parts,
+        path(f"M{x:.1f} {_HEIGHT + 6}v78", stroke=colour, stroke_width=3),
+        rect(ground, _HEIGHT - 2, 172, 19, fill=style.PAPER),
+        text(start, _HEIGHT + 13, label, 15, anchor=anchor, bold=True, fill=colour),
+    ]
 
 
 # ---------------------------------------------------------------------------------------------
 # The network and its heads
-
-_BASE = 214  # the line that the blocks stand on
 
 
 def heads_diagram(macs: Mapping[str, int], heads: Mapping[str, str], *, last: str) -> Diagram:
@@ -264,42 +199,39 @@ def heads_diagram(macs: Mapping[str, int], heads: Mapping[str, str], *, last: st
 
     Args:
         macs: block -> multiply-adds, input first; the height of a block is its share.
-        heads: block -> what the head on it is called.
+        heads: block -> what the head on it is called, for two of them.
         last: what the loss at the end is called.
     """
-    step = 880 / len(macs)
-    centres = {name: 30 + step * (i + 0.5) for i, name in enumerate(macs)}
-    parts = [path(f"M24 {_BASE}H900", stroke=INK, stroke_width=2)]
-    for name, cost in macs.items():
-        x, tall = centres[name], max(4.0, 96 * cost / max(macs.values()))
+    step, names = 880 / len(macs), list(macs)
+    centres = {name: 30 + step * (i + 0.5) for i, name in enumerate(names)}
+    parts = [path("M24 214H900", stroke=style.INK, stroke_width=2)]
+    for name, x in centres.items():
+        tall = max(4.0, 96 * macs[name] / max(macs.values()))
         parts += [
-            box(x - step / 2 + 6, _BASE - tall, step - 12, tall, INPUT, 0.25),
-            text(x, _BASE + 20, name, 15, anchor="middle", bold=True),
-            text(x, _BASE + 39, millions(cost), 15, anchor="middle", fill=MUTED),
+            box(x - step / 2 + 6, 214 - tall, step - 12, tall, style.INPUT, 0.25),
+            text(x, 234, name, 15, anchor="middle", bold=True),
+            text(x, 253, millions(macs[name]), 15, anchor="middle", fill=style.MUTED),
         ]
-    first = next(iter(macs))
-    ends = [
-        (centres[name], label, CYCLE[3 - 2 * (i % 2)], True)
-        for i, (name, label) in enumerate(heads.items())
-    ]
-    ends.append((940.0, last, OUTPUT, False))
-    height = _BASE + 62 + 21 * len(ends)
-    for place, end in enumerate(ends):
-        parts.append(_way(height - 21 * (place + 1), centres[first], *end))
+    ends = [(centres[name], label) for name, label in heads.items()] + [(940.0, last)]
+    height = 276 + 21 * len(ends)
+    for place, (x, label) in enumerate(ends):
+        way_back = height - 21 * (place + 1), centres[names[0]]
+        parts.append(_loss(x, label, *way_back, (style.ACCENT, style.BAD, style.OUTPUT)[place]))
     alt = (
-        f"{len(macs)} blocks from {first} to {list(macs)[-1]}, their heights the "
-        f"multiply-adds, {sum(macs.values()):,} together; "
+        f"{len(macs)} blocks from {names[0]} to {names[-1]}, their heights the multiply-adds, "
+        f"{sum(macs.values()):,} together; "
         + " and ".join(f"{label} on {name}" for name, label in heads.items())
-        + f"; {last}. From each loss a gradient goes back to {first}."
+        + f"; {last}. From each loss a gradient goes back to {names[0]}."
     )
     return frame("".join(parts), height=height, alt=alt, kind="cnn-heads")
 
 
-def _way(y: float, first: float, x: float, label: str, colour: str, head: bool) -> str:
+def _loss(x: float, label: str, y: float, first: float, colour: str) -> str:
     """A loss above its block at x, and the way of its gradient at height y, back to the first."""
-    dashes = "7 4" if head else None
-    look = {"stroke": colour, "stroke_dasharray": "2 5"} if head else {"stroke": INK}
-    up = f"M{x:.1f} 62V{_BASE - 4}" if head else f"M900 {_BASE}H{x:.1f}V62"
+    up, dashes = f"M{x:.1f} 62V210", "7 4"
+    look = {"stroke": colour, "stroke_dasharray": "2 5"}
+    if x > 900:  # the last, beside the blocks
+        up, dashes, look = f"M900 214H{x:.1f}V62", None, {"stroke": style.INK}
     tip = f"M{first + 9:.1f} {y - 5}L{first:.1f} {y}L{first + 9:.1f} {y + 5}"
     return (
         box(x - 57, 18, 114, 44, colour, 0.16, rx=8, stroke_width=2.2, stroke_dasharray=dashes)
@@ -315,22 +247,19 @@ def _way(y: float, first: float, x: float, label: str, colour: str, head: bool) 
 
 
 def draw_block_gradients(
-    norms: Mapping[str, Sequence[float]], blocks: Sequence[str], *, heads: Sequence[str] = ()
+    norms: Mapping[str, Sequence[float]], blocks: Sequence[str], *, heads: Sequence[str]
 ) -> Axes:
-    """Draw a gradient norm for each block of a network, on a logarithmic axis.
+    """Draw a gradient norm for each block, input first, and a thin line where a head sits.
 
-    Args:
-        norms: name of a line -> one positive number per block. Lines come in pairs (without and
-            with heads): the second of a pair is drawn dashed in the colour of the first.
-        blocks: their names, input first.
-        heads: blocks on which an auxiliary head sits, each marked by a thin line.
+    norms: label -> one number per block. Labels come in pairs (without and with heads): the second
+    of a pair is drawn dashed in the colour of the first.
     """
     ax = new_axes(9.5, 4.1)
     for place, (name, values) in enumerate(norms.items()):
         look = ("o-", "s--")[place % 2]
-        ax.semilogy(range(len(blocks)), values, look, color=CYCLE[place // 2], label=name)
+        ax.semilogy(range(len(blocks)), values, look, color=style.CYCLE[place // 2], label=name)
     for head in heads:
-        ax.axvline(blocks.index(head), color=FAINT, linewidth=5, zorder=0)
+        ax.axvline(blocks.index(head), color=style.FAINT, linewidth=5, zorder=0)
     ax.set_xticks(range(len(blocks)), blocks)
     ax.set(xlabel="block, from the input (left) to the scores", ylabel="gradient norm")
     ax.grid(axis="y")
@@ -339,35 +268,25 @@ def draw_block_gradients(
 
 
 def draw_crops(models: Sequence[int], crops: Sequence[int], errors: Sequence[float]) -> Axes:
-    """Draw top-5 error against how often networks run on one image, a line per number of networks.
+    """Draw top-5 error in percent against how often networks run on one image.
 
-    Args:
-        models, crops: of each test. errors: in percent.
+    There is a line for each number of networks.
     """
     tests = sorted(zip(models, crops, errors, strict=True))
-    runs = [m * c for m, c, _ in tests]
-    series = {}
-    for count in sorted(set(models)):
-        points = [(m * c, error) for m, c, error in tests if m == count]
-        series["1 network" if count == 1 else f"{count} networks"] = tuple(
-            zip(*points, strict=True)
+    series = {
+        plural(count, "network"): (
+            [m * c for m, c, _ in tests if m == count],
+            [error for m, _, error in tests if m == count],
         )
-    ax = lines(
-        series,
-        xlabel="networks × crops run for one image",
-        ylabel="top-5 error, %",
-        ax=new_axes(9, 4),
-        xscale="log",
-        xlim=(0.8, 8 * max(runs)),
-        ylim=(min(errors) - 0.9, max(errors) + 0.7),
-    )
+        for count in sorted(set(models))
+    }
+    look = {"xlabel": "networks × crops run for one image", "ylabel": "top-5 error, %"}
+    look |= {"xscale": "log", "xlim": (0.8, 8 * max(m * c for m, c, _ in tests))}
+    look |= {"ylim": (min(errors) - 0.9, max(errors) + 0.7)}
+    ax = lines(series, ax=new_axes(9, 4), **look)
     for m, c, error in tests:
-        below = m > 1  # below and to the left, where the other line does not run
-        ax.annotate(
-            f"{error:g} %, {c} crop{'s' * (c != 1)}",
-            (m * c, error),
-            xytext=(-5, -18) if below else (7, 9),
-            textcoords="offset points",
-            ha="right" if below else "left",
-        )
+        # Below and to the left, where the other line does not run.
+        at = {"xytext": (-5, -18), "ha": "right"} if m > 1 else {"xytext": (7, 9), "ha": "left"}
+        label = f"{error:g} %, {plural(c, 'crop')}"
+        ax.annotate(label, (m * c, error), textcoords="offset points", **at)
     return ax

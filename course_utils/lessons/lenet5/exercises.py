@@ -36,7 +36,6 @@ def _random_table(rng):
 
 C3_PARAMETERS = Exercise(
     id="07.c3-parameters",
-    title="Count the parameters of a convolution from its connection table",
     solution=table_parameters,
     fixed=(
         ([[0]], 5),
@@ -50,16 +49,13 @@ C3_PARAMETERS = Exercise(
     wrong_ideas={
         "You are short by one for every output map. What is added to a weighted sum before it "
         "is squashed?": lambda table, k: sum(len(row) * k * k for row in table),
-        "You gave every pair of maps a bias. An output map adds up what its filters find, and "
-        "then adds a bias: how often?": lambda table, k: sum(
-            len(row) * (k * k + 1) for row in table
-        ),
+        "You gave every pair of maps a bias. An output map adds up what its filters find, and then "
+        "adds a bias: how often?": lambda table, k: sum(len(row) * (k * k + 1) for row in table),
         "You added one bias in all. The output maps look for different things: do they share "
         "one threshold?": lambda table, k: sum(len(row) * k * k for row in table) + 1,
         "This is the count of a layer without a table, where each output map reads all input "
-        "maps. Here a row of the table says which ones it reads.": lambda table, k: (
-            len(table) * ((1 + max(map(max, table))) * k * k + 1)
-        ),
+        "maps. Here a row of the table says which ones "
+        "it reads.": lambda table, k: len(table) * ((1 + max(map(max, table))) * k * k + 1),
         "You gave every output map one small filter. A map that reads three maps looks at each "
         "of them through a filter of its own.": lambda table, k: len(table) * (k * k + 1),
         "A kernel of 5 covers five rows and five columns. How many taps are "
@@ -98,7 +94,6 @@ def _random_readings(rng):
 
 CONFUSION_MATRIX = Exercise(
     id="07.confusion-matrix",
-    title="Count which digit is read as which",
     solution=confusion_matrix,
     fixed=(
         ([0, 1, 1], [0, 1, 0], 2),
@@ -111,13 +106,11 @@ CONFUSION_MATRIX = Exercise(
         "Rows and columns are exchanged. Each row belongs to the digit as it is, each column "
         "to the digit as it was read.": lambda a, b, n: confusion_matrix(b, a, n),
         "Your entries are 0 or 1. When the same mistake happens twice, what should stand "
-        "there? An assignment `= 1` forgets the first time.": lambda a, b, n: (
-            confusion_matrix(a, b, n) > 0
-        ).astype(int),
+        "there? An assignment `= 1` "
+        "forgets the first time.": lambda a, b, n: (confusion_matrix(a, b, n) > 0).astype(int),
         "Your diagonal is empty. Right answers are counted, too: the rows have to add up to "
-        "the number of digits of each kind.": lambda a, b, n: (
-            confusion_matrix(a, b, n) * (1 - np.eye(n, dtype=int))
-        ),
+        "the number of digits "
+        "of each kind.": lambda a, b, n: confusion_matrix(a, b, n) * (1 - np.eye(n, dtype=int)),
         "Only your diagonal is filled. The mistakes are what the matrix is made "
         "for.": lambda a, b, n: confusion_matrix(a, b, n) * np.eye(n, dtype=int),
         "These are shares of a row. Wanted are whole numbers, the counts.": _shares,

@@ -1,10 +1,8 @@
 """LeNet-5 reads a digit: drawn on a pad or picked from the scans, with every layer's maps.
 
-panel = DigitReader(model)      # a trained models.LeNet5
-panel                           # draw with mouse, finger, pen or arrow keys, or move the slider
+panel = DigitReader(model)      # draw with mouse, finger, pen or arrow keys, or take a scan
 panel.move(pad=Drawing(7))      # as if the slider were moved
 panel.move(pad=Drawing(None, "8,6 24,6 14,28"))     # as if a 7 were drawn, in 32nds of the pad
-panel.says                      # the sentence beside the pad
 """
 
 from __future__ import annotations
@@ -13,37 +11,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
-import numpy as np
-
 from course_utils import datasets
 from course_utils.explorer import Explorer, View
-from course_utils.lessons.lenet5.figures import Column, reading
-from course_utils.lessons.lenet5.reading import CELLS, FULL, Drawing, Look, look
+from course_utils.lessons.lenet5.figures import reading
+from course_utils.lessons.lenet5.reading import FULL, Drawing, Look, look
 
 
 def view(model, scans: Sequence, labels: Sequence[int], margin: int, pad: Drawing) -> View:
     """Draw what the model makes of the ink on the pad, and say what it reads.
 
-    Args:
-        scans: the 64 amounts of ink of each. labels: what digit each of them is.
-        margin: see `reading.look`.
+    scans: the 64 amounts of ink of each. labels: which digits they are. margin: as in `look`.
     """
     ink = pad.ink(scans)
     if not any(ink):
         raise ValueError("The pad is empty. Draw a digit, or move the slider to a test scan.")
     seen = look(model, ink, margin=margin)
     untouched = pad.scan is not None and ink == scans[pad.scan]
-    shape = {"C1": (2, 1.75), "S2": (2, 2.4), "C3": (4, 3.0), "S4": (4, 4.2)}
-    shape |= {"C5": (1, 9.0), "F6": (1, 9.0)}
-    cells = np.reshape(ink, (1, CELLS, CELLS)) / FULL
-    columns = [Column("8\u00d78", cells, 1, 10.0), Column("input", seen.image[None], 1, 4.0)]
-    columns += [Column(name, maps, *shape[name]) for name, maps in seen.layers.items()]
-    bars = seen.outputs / seen.outputs.max() if seen.distances else seen.outputs
-    title = "distance to code" if seen.distances else "probability"
-    note = "Dark is a high value."
-    if not seen.distances:
-        note += " White is 0: ReLU lets nothing below pass, and a map may be white all over."
-    diagram = reading(columns, bars, seen.best, title, note)
+    diagram = reading(seen)
     says = explain(seen, (pad.scan, labels[pad.scan]) if untouched else None)
     return View(diagram.svg, says, diagram.alt)
 
@@ -51,18 +35,18 @@ def view(model, scans: Sequence, labels: Sequence[int], margin: int, pad: Drawin
 def explain(seen: Look, scan: tuple[int, int] | None) -> str:
     """Say what is read, whether it is right, and whether another digit came close.
 
-    Args:
-        scan: its number and what digit it is; None for a drawing.
+    scan: its number and what digit it is; None for a drawing.
     """
-    how = "its code is the nearest" if seen.distances else "its probability is the highest"
-    if scan is None:
-        says = f"Your digit is read as {seen.best}: {how}."
-    else:
+    best, second = seen.order[:2]
+    what = "Your digit is"
+    if scan:
         number, label = scan
-        joint = "and it is" if label == seen.best else "but it is"
-        says = f"Test scan no. {number} is a {label}, {joint} read as {seen.best}: {how}."
-    if seen.hesitates:
-        says += f" It was close: {seen.second} comes next."
+        what = f"Test scan no. {number} is a {label}, {'and' if label == best else 'but'} it is"
+    how = "its code is the nearest" if seen.distances else "its probability is the highest"
+    says = f"{what} read as {best}: {how}."
+    first, next_ = seen.outputs[[best, second]]
+    if next_ < 1.5 * first if seen.distances else 2 * next_ > first:
+        says += f" It was close: {second} comes next."
     return says
 
 

@@ -2,34 +2,24 @@
 
 After Fig. 2, Table I and Fig. 3 of LeCun, Bottou, Bengio and Haffner (1998), *Gradient-Based
 Learning Applied to Document Recognition*, Proceedings of the IEEE 86(11).
-
-Pictures of numbers stand in the SVG as small PNG images: a few hundred bytes for what would take
-thousands of rectangles, so that a reading is redrawn while a digit is being drawn.
 """
 
 from __future__ import annotations
 
-import base64
-import struct
-import zlib
 from collections.abc import Sequence
-from typing import NamedTuple
+from functools import partial
 
 import numpy as np
 
 from course_utils.drawing import style
 from course_utils.drawing.style import tint
-from course_utils.drawing.svg import TIMES, Diagram, circle, element, frame, rect, text
+from course_utils.drawing.svg import TIMES, Diagram, circle, frame, picture, rect, text
+from course_utils.lessons.lenet5.reading import Look
+
+_centred = partial(text, anchor="middle")
 
 # ---------------------------------------------------------------------------------------------
 # The network to scale
-
-_PIXEL = 3.4  # length of one unit of a map
-_UNIT = 1.5  # length of one unit of a layer without maps
-_BAR = 16  # width of a layer without maps
-_COLUMN = 84  # room for the words below a layer
-_MIDDLE = 168
-_CAPTION = 292
 
 
 def network_to_scale(blocks: Sequence, *, counts: bool = True) -> Diagram:
@@ -44,58 +34,38 @@ def network_to_scale(blocks: Sequence, *, counts: bool = True) -> Diagram:
     """
     layers = [("INPUT", (1, 32, 32), "trained:")]
     layers += [(b.name.upper(), tuple(b.output_shape), f"{b.parameters:,}") for b in blocks]
-    widths = [max(_stack_width(shape), _COLUMN) for _, shape, _ in layers]
+    stacks = [_stack(shape) for _, shape, _ in layers]
+    widths = [max(-2 * stack[0][0], 84) for stack in stacks]
     gap = max((980 - sum(widths)) / (len(layers) - 1), 0)
-    body, x = [], 10.0
-    for (name, shape, trained), width in zip(layers, widths, strict=True):
+    body, said, x = [], [], 10.0
+    for (name, shape, trained), stack, width in zip(layers, stacks, widths, strict=True):
         colour = style.OUTPUT if body else style.INPUT
-        body += _stack(x + (width - _stack_width(shape)) / 2, shape, colour)
-        middle = x + width / 2
-        body.append(text(middle, _CAPTION, name, 17, anchor="middle", bold=True))
-        body.append(text(middle, _CAPTION + 24, _size(shape), 15, anchor="middle"))
+        look = {"fill": tint(colour, 0.25), "stroke": colour, "stroke_width": 1.2}
+        middle, size = x + width / 2, f"{shape[0]}"
+        if len(shape) > 1:
+            size += f" @ {shape[1]}{TIMES}{shape[2]}"
+        body += [rect(middle + left, 168 + top, *sides, **look) for left, top, *sides in stack]
+        body += [_centred(middle, 292, name, 17, bold=True), _centred(middle, 316, size, 15)]
+        said.append(f"{name} {size.replace(TIMES, ' by ')}")
         if counts:
-            y = _CAPTION + 48
-            body.append(text(middle, y, trained, 15, anchor="middle", fill=style.MUTED))
+            body.append(_centred(middle, 340, trained, 15, fill=style.MUTED))
+            said[-1] += f", {trained} trainable parameters" if name != "INPUT" else ""
         x += width + gap
-    said = [
-        f"{name} {_size(shape).replace(TIMES, ' by ')}"
-        + (f", {trained} trainable parameters" if counts and name != "INPUT" else "")
-        for name, shape, trained in layers
-    ]
     alt = f"The network with its maps to scale: {'; '.join(said)}."
     if counts:
         alt += f" {sum(block.parameters for block in blocks):,} in all."
-    height = _CAPTION + (80 if counts else 56)
-    return frame("".join(body), height=height, alt=alt, kind="cnn-lenet5")
+    return frame("".join(body), height=372 if counts else 348, alt=alt, kind="cnn-lenet5")
 
 
-def _is_bar(shape: tuple[int, ...]) -> bool:
-    return len(shape) == 1 or shape[1:] == (1, 1)
-
-
-def _shift(maps: int) -> float:
-    """From one map of a stack to the next."""
-    return 7.0 if maps <= 8 else 3.5
-
-
-def _stack_width(shape: tuple[int, ...]) -> float:
-    return _BAR if _is_bar(shape) else shape[2] * _PIXEL + (shape[0] - 1) * _shift(shape[0])
-
-
-def _stack(x: float, shape: tuple[int, ...], colour: str) -> list[str]:
-    """The maps of one layer, the last one in front; or the bar of its units."""
-    look = {"fill": tint(colour, 0.25), "stroke": colour, "stroke_width": 1.2}
-    if _is_bar(shape):
-        length = shape[0] * _UNIT
-        return [rect(x, _MIDDLE - length / 2, _BAR, length, **look)]
-    maps, height, width = shape[0], shape[1] * _PIXEL, shape[2] * _PIXEL
-    step = _shift(maps)
-    top = _MIDDLE - (height + (maps - 1) * step) / 2
-    return [rect(x + i * step, top + i * step, width, height, **look) for i in range(maps)]
-
-
-def _size(shape: tuple[int, ...]) -> str:
-    return f"{shape[0]}" if len(shape) == 1 else f"{shape[0]} @ {shape[1]}{TIMES}{shape[2]}"
+def _stack(shape: tuple[int, ...]) -> list[tuple[float, float, float, float]]:
+    """(x, y, width, height) of a layer's maps round the middle, the last in front; or of a bar."""
+    if len(shape) == 1 or shape[1:] == (1, 1):
+        length = 1.5 * shape[0]
+        return [(-8, -length / 2, 16, length)]
+    maps, height, width = shape[0], 3.4 * shape[1], 3.4 * shape[2]
+    step = 7.0 if maps <= 8 else 3.5
+    shifts = [(i - (maps - 1) / 2) * step for i in range(maps)]
+    return [(shift - width / 2, shift - height / 2, width, height) for shift in shifts]
 
 
 # ---------------------------------------------------------------------------------------------
@@ -105,8 +75,7 @@ def _size(shape: tuple[int, ...]) -> str:
 def connection_table(table: Sequence[Sequence[int]]) -> Diagram:
     """Draw which of the 6 maps of S2 each map of C3 reads: a row per input, a column per output.
 
-    Args:
-        table: for every output map the numbers of the input maps that it reads, from 0.
+    table: for every output map the numbers of the input maps that it reads, from 0.
     """
     inputs, cell, left, top = 6, min(44.0, 800 / len(table)), 130, 70
     right, bottom = left + len(table) * cell, top + inputs * cell
@@ -117,8 +86,8 @@ def connection_table(table: Sequence[Sequence[int]]) -> Diagram:
     ]
     for o, row in enumerate(table):
         x = left + o * cell
-        body.append(text(x + cell / 2, top - 12, f"{o}", 15, anchor="middle"))
-        body.append(text(x + cell / 2, bottom + 24, f"{len(row)}", 15, anchor="middle", bold=True))
+        body.append(_centred(x + cell / 2, top - 12, f"{o}", 15))
+        body.append(_centred(x + cell / 2, bottom + 24, f"{len(row)}", 15, bold=True))
         for i in range(inputs):
             y = top + i * cell
             fill = tint(style.WEIGHT, 0.75) if i in row else style.PAPER
@@ -126,13 +95,12 @@ def connection_table(table: Sequence[Sequence[int]]) -> Diagram:
             if i in row:
                 body.append(circle(x + cell / 2, y + cell / 2, 6, fill=style.INK))
     for i in range(inputs):
-        y = top + (i + 0.5) * cell + 5
-        read = sum(i in row for row in table)
+        y, read = top + (i + 0.5) * cell + 5, sum(i in row for row in table)
         body.append(text(left - 12, y, f"{i}", 15, anchor="end"))
         body.append(text(right + 14, y, f"{read}", 15, bold=True))
-    pairs = sum(map(len, table))
+    pairs = f"{sum(map(len, table))} of {inputs * len(table)} pairs of maps are connected."
     each = "; ".join(f"{o} reads {', '.join(map(str, row))}" for o, row in enumerate(table))
-    alt = f"{pairs} of {inputs * len(table)} pairs of maps are connected. Output map {each}."
+    alt = f"{pairs} Output map {each}."
     return frame("".join(body), height=bottom + 40, alt=alt, kind="cnn-c3-table")
 
 
@@ -142,136 +110,83 @@ def connection_table(table: Sequence[Sequence[int]]) -> Diagram:
 
 def bitmaps(codes: np.ndarray) -> Diagram:
     """Draw ten codes (10, 84) of +1 and -1 as small pictures 7 wide and 12 high, ink for +1."""
-    cell, step = 11.0, 980 / len(codes)
     body = []
-    for i, code in enumerate(codes):
-        x = 10 + i * step + (step - 7 * cell) / 2
-        body.append(picture(code.reshape(12, 7) > 0, x, 12, cell))
-        body.append(text(x + 7 * cell / 2, 34 + 12 * cell, f"{i}", 16, anchor="middle"))
-    ink = ", ".join(f"{int((code > 0).sum())}" for code in codes)
-    alt = (
-        f"{len(codes)} bitmaps, 7 pixels wide and 12 high, one for each digit from 0; "
-        f"pixels of ink: {ink}."
-    )
-    return frame("".join(body), height=48 + 12 * cell, alt=alt, kind="cnn-codes")
-
-
-def picture(
-    values: np.ndarray, x: float, y: float, cell: float, height: float | None = None
-) -> str:
-    """Return an `<image>` of an array (H, W), 0 white to 1 black, `cell` units a pixel.
-
-    height: of the image, where its pixels are not square.
-    """
-    rows, columns = np.shape(values)
-    data = base64.b64encode(png(values)).decode("ascii")
-    return element(
-        "image",
-        x=x,
-        y=y,
-        width=columns * cell,
-        height=height or rows * cell,
-        preserveAspectRatio="none",
-        style="image-rendering:pixelated",
-        href=f"data:image/png;base64,{data}",
-    )
-
-
-def png(values: np.ndarray) -> bytes:
-    """Return the PNG file of an array (H, W), 0 white to 1 black in 256 steps; clips the rest."""
-    grey = np.round(255 * (1 - np.clip(np.asarray(values, dtype=float), 0, 1))).astype(np.uint8)
-    height, width = grey.shape
-    rows = np.concatenate([np.zeros((height, 1), np.uint8), grey], axis=1)  # filter 0 in each row
-
-    def chunk(kind: bytes, content: bytes) -> bytes:
-        checksum = zlib.crc32(kind + content)
-        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", checksum)
-
-    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
-    body = zlib.compress(rows.tobytes(), 6)
-    chunks = chunk(b"IHDR", header) + chunk(b"IDAT", body) + chunk(b"IEND", b"")
-    return b"\x89PNG\r\n\x1a\n" + chunks
+    for digit, code in enumerate(codes):
+        middle = 59 + 98 * digit
+        body.append(picture(middle - 38.5, 12, 77, 132, code.reshape(12, 7) < 0))
+        body.append(_centred(middle, 166, f"{digit}", 16))
+    ink = ", ".join(f"{(code > 0).sum()}" for code in codes)
+    alt = "10 bitmaps, 7 pixels wide and 12 high, one for each digit from 0; pixels of ink: "
+    return frame("".join(body), height=180, alt=f"{alt}{ink}.", kind="cnn-codes")
 
 
 # ---------------------------------------------------------------------------------------------
 # One reading, layer by layer
 
-
-class Column(NamedTuple):
-    """One layer of a reading.
-
-    name: shown above. maps: (count, H, W), 0 white to 1 black. across: maps side by side.
-    cell: size of a pixel.
-    """
-
-    name: str
-    maps: np.ndarray
-    across: int
-    cell: float
+_COLUMNS = {  # maps side by side, size of a pixel
+    "8\u00d78": (1, 10.0),
+    "input": (1, 4.0),
+    "C1": (2, 1.75),
+    "S2": (2, 2.4),
+    "C3": (4, 3.0),
+    "S4": (4, 4.2),
+    "C5": (1, 9.0),
+    "F6": (1, 9.0),
+}
 
 
-_READING_HEIGHT = 290
-_READING_MIDDLE = 152
-
-
-def reading(
-    columns: Sequence[Column], bars: Sequence[float], best: int, title: str, note: str
-) -> Diagram:
+def reading(seen: Look) -> Diagram:
     """Draw what a network makes of one image, from left to right, and its ten outputs.
-
-    Args:
-        columns: the image and the layers.
-        bars: length of the bar of each class, 0 to 1.
-        best: the class that the network chooses.
-        title: above the bars.
-        note: below the layers.
 
     Lengths and grey levels stand in images, so that the text of the diagram depends on the choice
     alone: two computers that differ in the last digits make the same text.
     """
-    sheets = [montage(column.maps, column.across) for column in columns]
-    widths = [sheet.shape[1] * column.cell for sheet, column in zip(sheets, columns, strict=True)]
-    gap = (984 - 150 - sum(widths)) / len(columns)  # the bars take 150
+    sheets = [montage(maps, _COLUMNS[name][0]) for name, maps in seen.layers.items()]
+    pixels = [_COLUMNS[name][1] for name in seen.layers]
+    widths = [sheet.shape[1] * pixel for sheet, pixel in zip(sheets, pixels, strict=True)]
+    gap = (984 - 150 - sum(widths)) / len(sheets)  # the bars take 150
     body, x = [], 8.0
-    for column, sheet, width in zip(columns, sheets, widths, strict=True):
-        height = sheet.shape[0] * column.cell
-        y = _READING_MIDDLE - height / 2
-        body.append(text(x + width / 2, 24, column.name, 15, anchor="middle", bold=True))
-        body.append(picture(sheet, x, y, column.cell))
-        body.append(_outline(x, y, width, height, style.FAINT, 1))
+    for name, sheet, pixel, width in zip(seen.layers, sheets, pixels, widths, strict=True):
+        height = len(sheet) * pixel
+        place = x, 152 - height / 2, width, height
+        body.append(_centred(x + width / 2, 24, name, 15, bold=True))
+        body.append(picture(*place, 1 - sheet))
+        body.append(rect(*place, fill="none", stroke=style.FAINT, stroke_width=1))
         x += width + gap
-    body.append(_bars(x, bars, best, title))
-    body.append(text(8, _READING_HEIGHT - 10, note, 15, fill=style.MUTED))
-    names = ", ".join(column.name for column in columns)
-    alt = f"{names} and the outputs of the ten digits for one image. The network reads {best}."
-    return frame("".join(body), height=_READING_HEIGHT, alt=alt, kind="cnn-reading")
+    body.append(_bars(x, seen))
+    note = "Dark is a high value."
+    if not seen.distances:
+        note += " White is 0: ReLU lets nothing below pass, and a map may be white all over."
+    body.append(text(8, 280, note, 15, fill=style.MUTED))
+    alt = (
+        f"{', '.join(seen.layers)} and the outputs of the ten digits for one image. "
+        f"The network reads {seen.order[0]}."
+    )
+    return frame("".join(body), height=290, alt=alt, kind="cnn-reading")
 
 
-def _bars(x: float, bars: Sequence[float], best: int, title: str) -> str:
+def _bars(x: float, seen: Look) -> str:
+    title = "distance to code" if seen.distances else "probability"
     body = [text(x, 24, title, 15, bold=True)]
-    for i, value in enumerate(bars):
-        y, chosen = 40 + i * 24.4, i == best
+    bars = seen.outputs / seen.outputs.max() if seen.distances else seen.outputs
+    for digit, value in enumerate(bars):
+        y, chosen = 40 + digit * 24.4, digit == seen.order[0]
         colour = style.HIGHLIGHT if chosen else style.INK
-        body.append(text(x, y + 15, f"{i}", 16, bold=chosen, fill=colour))
-        body.append(picture(np.linspace(0, 1, 100)[None] < value, x + 18, y + 1, 1.0, height=17))
+        body.append(text(x, y + 15, f"{digit}", 16, bold=chosen, fill=colour))
+        body.append(picture(x + 18, y + 1, 100, 17, np.linspace(0, 1, 100)[None] >= value))
         if chosen:
-            body.append(_outline(x + 16, y - 1, 104, 21, style.HIGHLIGHT, 2))
+            body.append(rect(x + 16, y - 1, 104, 21, fill="none", stroke=colour, stroke_width=2))
     return "".join(body)
-
-
-def _outline(x: float, y: float, width: float, height: float, colour: str, line: float) -> str:
-    return rect(x, y, width, height, fill="none", stroke=colour, stroke_width=line)
 
 
 def montage(maps: np.ndarray, across: int) -> np.ndarray:
     """Lay maps (count, H, W) side by side, `across` in a row, a white pixel between them."""
     count, height, width = maps.shape
     rows = -(-count // across)
-    sheet = np.zeros((rows * (height + 1) - 1, min(across, count) * (width + 1) - 1))
+    sheet = np.zeros((rows, height + 1, across, width + 1))
     for i, one in enumerate(maps):
-        top, left = (i // across) * (height + 1), (i % across) * (width + 1)
-        sheet[top : top + height, left : left + width] = one
-    return sheet
+        sheet[i // across, :-1, i % across, :-1] = one
+    return sheet.reshape(rows * (height + 1), -1)[:-1, :-1]
 
 
 # ---------------------------------------------------------------------------------------------

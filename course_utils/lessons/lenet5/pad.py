@@ -11,7 +11,7 @@ import numpy as np
 import traitlets
 
 from course_utils.drawing.style import FAINT, HIGHLIGHT, INK, PAPER
-from course_utils.lessons.lenet5.figures import picture
+from course_utils.drawing.svg import picture
 from course_utils.lessons.lenet5.reading import CELLS, FULL, SIDE, Drawing
 
 _SCRIPT = (Path(__file__).parent / "pad.js").read_text(encoding="utf-8")
@@ -79,26 +79,25 @@ class PadWidget(ipywidgets.HBox):
         self.add_class("cnn-pad-panel")
         self.observe(lambda change: self._show(), names="value")
         self.value = value
-        self._strokes.observe(
-            lambda change: self._put(self.value._replace(written=change.new)), names="value"
-        )
-        self._slider.observe(lambda change: self._put_scan(change.new), names="value")
-        undo.on_click(lambda _: self._put(self.value.undo()))
-        clear.on_click(lambda _: self._put(Drawing(None)))
+        self._strokes.observe(self._draw, names="value")
+        self._slider.observe(self._put_scan, names="value")
+        undo.on_click(lambda _: setattr(self, "value", self.value.undo()))
+        clear.on_click(lambda _: setattr(self, "value", Drawing(None)))
 
-    def _put(self, drawing: Drawing) -> None:
-        self.value = drawing
+    def _draw(self, change) -> None:
+        self.value = self.value._replace(written=change.new)
 
-    def _put_scan(self, scan: int) -> None:
-        if scan != self.value.scan:  # else the slider has only followed the value
-            self._put(Drawing(scan))
+    def _put_scan(self, change) -> None:
+        if change.new != self.value.scan:  # else the slider has only followed the value
+            self.value = Drawing(change.new)
 
     def _show(self) -> None:
         scan, written = self.value
         self._strokes.value = written
         if scan is not None:
             self._slider.value = scan
-        below = np.zeros(CELLS**2) if scan is None else np.array(self._scans[scan]) / FULL
+        below = (0,) * CELLS**2 if scan is None else self._scans[scan]
+        paper = 1 - np.reshape(below, (CELLS, CELLS)) / FULL
         lines = "".join(
             f'<polyline points="{" ".join(f"{x:g},{y:g}" for x, y in [stroke[0], *stroke])}"/>'
             for stroke in self.value.strokes
@@ -106,6 +105,6 @@ class PadWidget(ipywidgets.HBox):
         self._ink.value = (
             f'<svg viewBox="0 0 {SIDE} {SIDE}" aria-hidden="true" '
             f'style="background:{PAPER};outline:1px solid {FAINT}">'
-            f"{picture(below.reshape(CELLS, CELLS), 0, 0, SIDE / CELLS)}"
+            f"{picture(0, 0, SIDE, SIDE, paper)}"
             f'<g {_LINE} stroke="{INK}">{lines}</g></svg>'
         )

@@ -6,8 +6,6 @@ their size, slant and weight, because the network has seen no others. Measured o
 they fill a box 20 wide and 32 high in the middle; they are sheared so that the first ink of the
 lowest row lies straight below the first ink of the highest (0.0 on average, standard deviation 0.9
 pixels, in every digit); and 313 of the 1,024 pixels are black (303 to 330 from digit to digit).
-
-PyTorch is imported inside `look`: the panel that draws should not have to wait for it.
 """
 
 from __future__ import annotations
@@ -17,17 +15,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-CELLS = 8
-"""Cells along a side of the pad."""
-FULL = 16
-"""Ink of a cell that is quite black."""
-SIDE = 32
-"""Pixels along a side of the bitmap. Strokes are in pixels, from the top left corner."""
-PEN = 2.4
-"""Radius in pixels of a pen that alters a scan: the strokes of the scans are about 5 wide."""
-
-_BOX = np.array([20.0, 32.0])
-_BLACK = 313
+CELLS = 8  # along a side of the pad
+FULL = 16  # ink of a cell that is quite black
+SIDE = 32  # pixels along a side of the bitmap; strokes are in pixels, from the top left corner
+PEN = 2.4  # radius in pixels of a pen that alters a scan: the strokes of the scans are about 5 wide
 
 Stroke = Sequence[tuple[float, float]]
 """Points (x, y), joined by straight lines; a single point is a dot."""
@@ -62,16 +53,11 @@ class Drawing(NamedTuple):
         """
         if self.scan is None:
             return ink(as_a_scan(self.strokes)) if self.written else (0,) * CELLS**2
-        return tuple(map(max, scans[self.scan], ink(bitmap(self.strokes))))
+        return tuple(map(max, scans[self.scan], ink(distances(self.strokes) <= PEN)))
 
 
-def bitmap(strokes: Sequence[Stroke], radius: float = PEN) -> np.ndarray:
-    """Draw strokes with a round pen; return the (32, 32) pixels, True for ink."""
-    return _distances(strokes) <= radius
-
-
-def _distances(strokes: Sequence[Stroke]) -> np.ndarray:
-    """The distance (32, 32) of the middle of each pixel from the nearest stroke."""
+def distances(strokes: Sequence[Stroke]) -> np.ndarray:
+    """Return the distance (32, 32) of the middle of each pixel from the nearest stroke."""
     pixels = np.stack(np.meshgrid(*[np.arange(SIDE) + 0.5] * 2), axis=-1)  # (32, 32, 2): x, y
     nearest = np.full((SIDE, SIDE), np.inf)
     for stroke in strokes:
@@ -88,16 +74,14 @@ def as_a_scan(strokes: Sequence[Stroke]) -> np.ndarray:
 
     A broad digit is squeezed to the width of a scan; a thin one keeps its proportions.
     """
-    strokes = [np.asarray(stroke, dtype=float) for stroke in strokes]
     radius, shear = PEN, 0.0
     for step in range(8):  # a broader pen leaves less room for the strokes, and so on
-        upright = [points @ [[1, 0], [shear, 1]] for points in strokes]
-        low = np.min([points.min(axis=0) for points in upright], axis=0)
-        high = np.max([points.max(axis=0) for points in upright], axis=0)
-        scale = (_BOX - 2 * radius) / np.maximum(high - low, 1e-3)
+        upright = [np.array(stroke) @ [[1, 0], [shear, 1]] for stroke in strokes]
+        low, high = np.min(np.concatenate(upright), 0), np.max(np.concatenate(upright), 0)
+        scale = (np.array([20.0, 32.0]) - 2 * radius) / np.maximum(high - low, 1e-3)
         scale = np.minimum(scale, [scale[1], 3 * scale[0]])  # a 1 stays thin, a dash flat
-        away = _distances([(points - (low + high) / 2) * scale + SIDE / 2 for points in upright])
-        radius = np.partition(away.ravel(), _BLACK)[_BLACK]
+        away = distances([(points - (low + high) / 2) * scale + SIDE / 2 for points in upright])
+        radius = np.sort(away, axis=None)[313]  # so many pixels are nearer
         inked = away < radius
         if step == 1:  # once the size is about right
             rows = inked.any(axis=1).nonzero()[0]
@@ -116,29 +100,20 @@ def ink(inked: np.ndarray) -> tuple[int, ...]:
 class Look(NamedTuple):
     """What a LeNet-5 makes of one image.
 
-    image (32, 32): as the network gets it, 0 paper to 1 ink. layers: name -> maps (count, H, W),
-    each from 0 (the lowest value that the layer can have) to 1; C5 as one map of 15 x 8 units, F6
-    as one of 12 x 7, which is how the codes are drawn. outputs (10,): distances to the codes, or
-    probabilities. distances: which of the two. best: the class that is chosen.
+    layers: name -> maps (count, H, W), each from 0 (paper; the lowest value that the layer can
+        have) to 1; "8×8" is the ink, "input" the image that the network gets, C5 one map of 15 x 8
+        units, F6 one of 12 x 7, which is how the codes are drawn.
+    outputs: (10,), distances to the codes, or probabilities. distances: which of the two.
     """
 
-    image: np.ndarray
     layers: dict[str, np.ndarray]
     outputs: np.ndarray
     distances: bool
-    best: int
 
     @property
-    def hesitates(self) -> bool:
-        """Whether another class comes close: half as likely, or less than 1.5 times as far."""
-        low, high = sorted(self.outputs)[:2], sorted(self.outputs)[-2:]
-        return bool(low[1] < 1.5 * low[0] if self.distances else 2 * high[0] > high[1])
-
-    @property
-    def second(self) -> int:
-        """The class that would be chosen next."""
-        order = np.argsort(self.outputs if self.distances else -self.outputs)
-        return int(order[1])
+    def order(self) -> list[int]:
+        """The ten classes, from the one that is chosen to the least likely."""
+        return np.argsort(self.outputs if self.distances else -self.outputs).tolist()
 
 
 def look(model, ink: Sequence[int], *, margin: int = 0) -> Look:
@@ -150,7 +125,7 @@ def look(model, ink: Sequence[int], *, margin: int = 0) -> Look:
         margin: empty pixels around the digit: `datasets.digits(32)` has none, MNIST's digits lie
             20 x 20 in the middle, which is a margin of 6.
     """
-    import torch
+    import torch  # the panel that draws does not have to wait for it
 
     from course_utils.models.lenet5 import AMPLITUDE, to_paper_range
 
@@ -159,25 +134,15 @@ def look(model, ink: Sequence[int], *, margin: int = 0) -> Look:
     image = torch.nn.functional.interpolate(cells, size=(side, side), mode="bilinear")
     image = torch.nn.functional.pad(image, [margin] * 4)  # (1, 1, 32, 32)
     paper = model.variant != "modern"
-    layers = {}
+    layers = {"8\u00d78": cells[0].numpy(), "input": image[0].numpy()}
     with torch.no_grad():
         x = to_paper_range(image) if paper else image
         for number, name in enumerate(("c1", "s2", "c3", "s4", "c5", "f6"), 1):
             x = x.flatten(1) if name == "f6" else x
             x = getattr(model, f"act{number}")(getattr(model, name)(x))
-            layers[name.upper()] = _scaled(x[0], AMPLITUDE if paper else None)
+            shape = {"c5": (1, 15, 8), "f6": (1, 12, 7)}.get(name, x.shape[1:])
+            maps = x[0].reshape(shape).double()  # from 0: where a ReLU, or 1.7159 tanh, ends
+            maps = (maps + AMPLITUDE) / (2 * AMPLITUDE) if paper else maps / maps.max().clamp(1e-9)
+            layers[name.upper()] = maps.numpy()
         outputs = model.output(x)[0]
-        outputs = outputs if paper else outputs.softmax(dim=0)
-    best = int(outputs.argmin() if paper else outputs.argmax())
-    return Look(image[0, 0].numpy(), layers, outputs.numpy(), paper, best)
-
-
-def _scaled(values, amplitude: float | None) -> np.ndarray:
-    """The activations of one image as maps from 0 to 1."""
-    array = values.numpy().astype(float)
-    if amplitude is None:
-        array = array / max(float(array.max()), 1e-9)  # a ReLU: from 0
-    else:
-        array = (array + amplitude) / (2 * amplitude)
-    shapes = {120: (1, 15, 8), 84: (1, 12, 7)}
-    return array.reshape(shapes.get(array.size, array.shape))
+    return Look(layers, (outputs if paper else outputs.softmax(0)).numpy(), paper)

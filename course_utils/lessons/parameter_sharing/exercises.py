@@ -18,12 +18,11 @@ def toeplitz_matrix(w, n, stride, padding):
     return matrix
 
 
-def _first_weights_at_the_border(w, n, stride, padding):
+def _first_weights_at_the_border(*layer):
     """Each row takes weights from the first on, so the border rows lose the wrong end."""
-    matrix = toeplitz_matrix(w, n, stride, padding)
+    matrix = toeplitz_matrix(*layer)
     for row in matrix:
-        places = np.flatnonzero(row)
-        row[places] = w[: len(places)]
+        row[row != 0] = layer[0][: np.count_nonzero(row)]
     return matrix
 
 
@@ -47,7 +46,6 @@ def _floats(*values):
 
 TOEPLITZ_MATRIX = Exercise(
     id="02.toeplitz-matrix",
-    title="Write any one-dimensional convolution as a matrix",
     solution=toeplitz_matrix,
     fixed=(  # w, n, stride, padding; the lecture's layer first
         (_floats(1, 2, 3), 5, 1, 1),
@@ -122,7 +120,6 @@ def _random_signals(rng):
 
 SHARED_GRADIENT = Exercise(
     id="02.shared-gradient",
-    title="Compute the gradient of the weights of a convolution",
     solution=shared_gradient,
     fixed=(  # x, g, kernel, padding
         (_floats(1, 2, 3, 4, 5), _floats(1, 1, 1, 1, 1), 3, 1),

@@ -1,16 +1,15 @@
 """Tie the weights: three sliders, and what they move in the arrows and in the matrix."""
 
-from __future__ import annotations
-
 from course_utils.explorer import Choice, Explorer, Slider, View
-from course_utils.lessons.parameter_sharing.figures import outputs, sharing_diagram, signed
+from course_utils.lessons.parameter_sharing.figures import sharing_diagram, signed
 
 INPUTS = (1, 3, 2, 0, 4, 2, 5, 1, 3)
 """The values of x1, x2, …"""
+LAYERS = {"Shared": "shared", "Not shared": "not shared"}
 
 
-def weights(n: int, layer: str, w1: int, w2: int, w3: int, unit: int) -> list[tuple[int, ...]]:
-    """Return the three weights of every output; where not shared, the others' stay as they are."""
+def weights(n, layer, w1, w2, w3, unit):
+    """The three weights of every output; where not shared, the others' stay as they are."""
     if layer == "shared":
         return [(w1, w2, w3)] * n
     own = [tuple((3 * j + 5 * t + 1) % 7 - 3 for t in range(3)) for j in range(n)]
@@ -22,13 +21,7 @@ class ParameterSharing(Explorer):
     """A layer of kernel 3 with zero padding, its weights shared or not."""
 
     controls = (
-        Choice(
-            "layer",
-            "Weights",
-            {"Shared": "shared", "Not shared": "not shared"},
-            start="shared",
-            buttons=True,
-        ),
+        Choice("layer", "Weights", LAYERS, start="shared", buttons=True),
         Slider("n", "Inputs", 3, 9, start=5),
         Slider("unit", "Output", 1, 9, start=3),  # has the weights of the sliders, if not shared
         Slider("w1", "w1", -3, 3, start=2),
@@ -38,16 +31,14 @@ class ParameterSharing(Explorer):
 
     @staticmethod
     def limits(n, **_):
-        """An output that is there."""
         return {"unit": n}
 
     @staticmethod
     def view(n, layer, w1, w2, w3, unit):
-        """Draw one state and say how many weights there are and what they move."""
-        shared = layer == "shared"
-        rows, x = weights(n, layer, w1, w2, w3, unit), INPUTS[:n]
-        diagram = sharing_diagram(n, shared=shared, rows=rows, x=x, unit=unit)
-        arrows = 3 * n - 2
+        shared, x, arrows = layer == "shared", INPUTS[:n], 3 * n - 2
+        rows, padded = weights(n, layer, w1, w2, w3, unit), (0, *x, 0)
+        s = [sum(w * padded[j + t] for t, w in enumerate(row)) for j, row in enumerate(rows)]
+        diagram = sharing_diagram(n, shared=shared, rows=rows, x=x, s=s, unit=unit)
         if shared:
             says = (
                 f"{arrows} arrows, 3 weights: each slider moves a whole diagonal, w1 and w3 in "
@@ -59,6 +50,5 @@ class ParameterSharing(Explorer):
                 f"{arrows} arrows, {arrows} weights: the sliders hold those of s{unit} alone, and "
                 f"only s{unit} changes ({held} have an arrow there)."
             )
-        s = ", ".join(map(signed, outputs(rows, x)))
-        says += f" Dense, these units would need {n * n}. s = ({s})."
+        says += f" Dense, these units would need {n * n}. s = ({', '.join(map(signed, s))})."
         return View(diagram.svg, says, diagram.alt)

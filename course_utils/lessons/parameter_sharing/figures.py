@@ -5,29 +5,12 @@ so that the copies of one weight are recognised without colour, too. Pointing at
 lights up every use of that weight, by style rules alone.
 """
 
-from __future__ import annotations
+from itertools import product
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
-
+from course_utils.drawing import svg
 from course_utils.drawing.plots import bars, new_axes
 from course_utils.drawing.style import FAINT, INPUT, MUTED, OUTPUT, PALETTE, PAPER, tint
-from course_utils.drawing.svg import (
-    MINUS,
-    Diagram,
-    arrow,
-    between,
-    box,
-    circle,
-    element,
-    frame,
-    group,
-    text,
-)
-
-if TYPE_CHECKING:
-    import numpy as np
-    from matplotlib.axes import Axes
+from course_utils.drawing.svg import element, group, text
 
 _COLOURS = (PALETTE["vermillion"], PALETTE["blue"], PALETTE["purple"])  # of w1, w2 and w3
 _DASHES = ("9 5", None, "2 6")
@@ -39,154 +22,106 @@ _LEFT, _RIGHT = 140, 610
 _MATRIX_LEFT, _MATRIX_RIGHT, _MATRIX_TOP = 690, 982, 82
 
 
-class _Use(NamedTuple):
-    """Output j reads input i with weight t, all from 0: one arrow, one cell of the matrix."""
-
-    j: int
-    i: int
-    t: int
-    key: str  # one for each weight: t2 for w2, or t3-2 for the one with which s3 reads x3
-    name: str
-    value: int | None
-    colour: str | None  # None: none of the coloured weights
-
-
-def sharing_diagram(
-    n: int,
-    *,
-    shared: bool,
-    rows: Sequence[Sequence[int]] | None = None,
-    x: Sequence[int] | None = None,
-    unit: int | None = None,
-) -> Diagram:
+def sharing_diagram(n, *, shared, rows=None, x=None, s=None, unit=None):
     """Draw a layer of n inputs, 3 to 9, kernel 3 and zero padding, with its matrix.
 
-    Args:
-        shared: whether the weights of all rows are the same three.
-        rows: `(w1, w2, w3)` of each output, whole numbers; without them weights have names only.
-        x: the values of the inputs. They and the outputs then stand in the circles.
-        unit: where weights are not shared, the output, from 1, whose weights are coloured.
+    shared: whether the weights of all rows are the same three. rows: (w1, w2, w3) of each output,
+    whole numbers, x and s: what inputs and outputs hold; without them there are names only.
+    unit: where weights are not shared, the output, from 1, whose weights are coloured.
     """
-    uses = _uses(n, shared, rows, unit)
-    s = outputs(rows, x) if rows else None
-    count = 3 if shared else len(uses)
     pitch = min((_RIGHT - _LEFT) / (n - 1), 96)
-    places = [(_LEFT + _RIGHT) / 2 + (i - (n - 1) / 2) * pitch for i in range(n)]
     radius = min(24, 0.4 * pitch)
+    side = min((_MATRIX_RIGHT - _MATRIX_LEFT) / n, (_HEIGHT - 20 - _MATRIX_TOP) / n, 54)
+    places = [(_LEFT + _RIGHT) / 2 + (k - (n - 1) / 2) * pitch for k in range(n)]
+    arrows, cells, keys = [], [], set()
+    for j, i in product(range(n), repeat=2):
+        corner, t = (_MATRIX_LEFT + i * side, _MATRIX_TOP + j * side), i - j + 1
+        if not 0 <= t <= 2:
+            look = {"class_": "z", "rx": 3, "hover": "no arrow: 0"}
+            cells.append(svg.rect(*corner, side, side, **look))
+            continue
+        name, key = f"w{j + 1},{i + 1}", f"t{j + 1}-{t + 1}"
+        if shared:
+            name, key = f"w{t + 1}", f"t{t + 1}"
+        keys.add(key)
+        value, mine = rows and rows[j][t], t if shared or j + 1 == unit else None
+        written = name if value is None else signed(value)
+        said = name if value is None else f"{name} = {written}"
+        drawn = _arrow(places[i], places[j], radius, value, mine)
+        arrows.append(group(drawn, class_=f"e h{key} m{key}", hover=said))
+        drawn, said = _cell(*corner, side, written, mine), f"row s{j + 1}, column x{i + 1}: {said}"
+        cells.append(group(drawn, class_=f"c h{key} m{key}", hover=said))
+    count, uses = len(keys), len(arrows)
     parts = [
         text(20, 36, f"{'Shared' if shared else 'Not shared'}: {count} weights", 21, bold=True),
-        text(_MATRIX_LEFT, 36, f"{len(uses)} filled cells", 21, bold=True),
+        text(_MATRIX_LEFT, 36, f"{uses} filled cells", 21, bold=True),
         text(20, _TOP + 5, "outputs s", 15, fill=MUTED),
         text(20, _BOTTOM + 5, "inputs x", 15, fill=MUTED),
-        *(_arrow(use, places[use.i], places[use.j], radius) for use in uses),
+        *arrows,
         *_units("x", places, _BOTTOM, radius, INPUT, x),
         *_units("s", places, _TOP, radius, OUTPUT, s),
-        *_matrix(n, uses),
+        *_names(n, side),
+        *cells,
     ]
-    words = f"{n} inputs, {n} outputs, {len(uses)} arrows, "
-    if not shared:
-        words += f"{count} weights, every arrow with one of its own"
-    else:
-        words += "3 weights, each along one diagonal of the matrix"
-        if rows:
-            words += ": " + ", ".join(f"w{t} = {signed(v)}" for t, v in enumerate(rows[0], 1))
+    alt = f"{n} inputs, {n} outputs, {uses} arrows, {count} weights, "
+    alt += "each along one diagonal of the matrix" if shared else "every arrow with one of its own"
+    if shared and rows:
+        alt += ": " + ", ".join(f"w{t} = {signed(w)}" for t, w in enumerate(rows[0], 1))
     if s:
-        words += f"; outputs {', '.join(map(signed, s))}"
-    css = _css(sorted({use.key for use in uses}))
-    return frame("".join(parts), height=_HEIGHT, alt=words + ".", kind="cnn-sharing", css=css)
+        alt += f"; outputs {', '.join(map(signed, s))}"
+    body = "".join(parts)
+    return svg.frame(body, height=_HEIGHT, alt=f"{alt}.", kind="cnn-sharing", css=_css(keys))
 
 
-def _uses(n, shared, rows, unit) -> list[_Use]:
-    uses = []
-    for j in range(n):
-        for t in range(3):
-            i = j + t - 1
-            if 0 <= i < n:
-                key, name = f"t{j + 1}-{t + 1}", f"w{j + 1},{i + 1}"
-                if shared:
-                    key, name = f"t{t + 1}", f"w{t + 1}"
-                colour = _COLOURS[t] if shared or j + 1 == unit else None
-                uses.append(_Use(j, i, t, key, name, rows[j][t] if rows else None, colour))
-    return uses
-
-
-def outputs(rows: Sequence[Sequence[int]], x: Sequence[int]) -> list[int]:
-    """Return what each output computes: its row of weights times the three inputs under it."""
-    padded = [0, *x, 0]
-    return [sum(w * padded[j + t] for t, w in enumerate(row)) for j, row in enumerate(rows)]
-
-
-def signed(value: int) -> str:
+def signed(value):
     """Write a whole number with a real minus sign."""
-    return f"{MINUS}{-value}" if value < 0 else str(value)
+    return f"{svg.MINUS}{-value}" if value < 0 else str(value)
 
 
-def _arrow(use: _Use, start: float, end: float, radius: float) -> str:
-    x1, y1, x2, y2 = between((start, _BOTTOM), (end, _TOP), radius + 3)
-    value, dash = use.value, _DASHES[use.t] if use.colour else None
-    look = {"stroke": use.colour or _OWN, "stroke_dasharray": dash, "stroke_width": 3.2}
+def _arrow(start, end, radius, value, t):
+    """Draw an arrow. t: which of the coloured weights it uses, from 0; None: it uses another."""
+    x1, y1, x2, y2 = svg.between((start, _BOTTOM), (end, _TOP), radius + 3)
+    look = {"stroke": _OWN if t is None else _COLOURS[t], "stroke_width": 3.2}
+    look["stroke_dasharray"] = None if t is None else _DASHES[t]
     if value is not None:
         look["stroke_width"] = 1.2 + 1.1 * abs(value)
     if value == 0:
         look |= {"stroke": FAINT, "stroke_dasharray": None}
-    parts = (
-        element("title", use.name if value is None else f"{use.name} = {signed(value)}"),
-        element("path", d=f"M{x1:.1f} {y1:.1f}L{x2:.1f} {y2:.1f}", class_="reach"),
-        element("path", d=arrow(x1, y1, x2, y2, 9), class_="l", **look),
-    )
-    return group(parts, class_=f"e h{use.key} m{use.key}")
+    reach = element("path", d=f"M{x1:.1f} {y1:.1f}L{x2:.1f} {y2:.1f}", class_="reach")
+    return reach + element("path", d=svg.arrow(x1, y1, x2, y2, 9), class_="l", **look)
 
 
-def _units(letter, places, y, radius, colour, values) -> list[str]:
+def _cell(x, y, side, content, t):
+    size = 0.42 * side if len(content) < 3 else 0.31 * side
+    middle, look = (x + side / 2, y + side / 2 + size * 0.36), {"bold": t is not None}
+    drawn = svg.box(x, y, side, side, _OWN if t is None else _COLOURS[t], 0.24, stroke_width=1.5)
+    return drawn + text(*middle, content, max(size, 12.5), anchor="middle", **look)
+
+
+def _units(letter, places, y, radius, colour, values):
     size = min(17, 0.8 * radius)
     below = radius + 19 if letter == "x" else -radius - 8
     look = {"fill": tint(colour, 0.12), "stroke": colour, "stroke_width": 2.2}
-    parts = []
     for k, place in enumerate(places):
         name = f"{letter}{k + 1}"
         inside = name if values is None else signed(values[k])
-        parts.append(circle(place, y, radius, **look))
-        parts.append(text(place, y + size * 0.36, inside, max(size, 13), anchor="middle"))
+        yield svg.circle(place, y, radius, **look)
+        yield text(place, y + size * 0.36, inside, max(size, 13), anchor="middle")
         if values is not None:
-            parts.append(text(place, y + below, name, 14, anchor="middle", fill=MUTED))
-    return parts
+            yield text(place, y + below, name, 14, anchor="middle", fill=MUTED)
 
 
-def _matrix(n: int, uses: Sequence[_Use]) -> list[str]:
-    side = min((_MATRIX_RIGHT - _MATRIX_LEFT) / n, (_HEIGHT - 20 - _MATRIX_TOP) / n, 54)
-    filled = {(use.j, use.i): use for use in uses}
-    parts = []
+def _names(n, side):
+    """The names of rows and columns."""
     for k in range(n):
         middle = (k + 0.5) * side
-        across, down = _MATRIX_LEFT + middle, _MATRIX_TOP + middle + 15 * 0.35
-        parts.append(text(across, _MATRIX_TOP - 9, f"x{k + 1}", 15, anchor="middle"))
-        parts.append(text(_MATRIX_LEFT - 8, down, f"s{k + 1}", 15, anchor="end"))
-    for j in range(n):
-        for i in range(n):
-            x, y = _MATRIX_LEFT + i * side, _MATRIX_TOP + j * side
-            parts.append(_cell(filled.get((j, i)), x, y, side))
-    return parts
+        yield text(_MATRIX_LEFT + middle, _MATRIX_TOP - 9, f"x{k + 1}", 15, anchor="middle")
+        yield text(_MATRIX_LEFT - 8, _MATRIX_TOP + middle + 5.25, f"s{k + 1}", 15, anchor="end")
 
 
-def _cell(use: _Use | None, x: float, y: float, side: float) -> str:
-    if use is None:
-        nothing = element("title", "no arrow: 0")
-        return element("rect", nothing, class_="z", x=x, y=y, width=side, height=side, rx=3)
-    inside = use.name if use.value is None else signed(use.value)
-    size = 0.42 * side if len(inside) < 3 else 0.31 * side
-    middle = x + side / 2, y + side / 2 + size * 0.36
-    said = use.name if use.value is None else f"{use.name} = {inside}"
-    parts = (
-        element("title", f"row s{use.j + 1}, column x{use.i + 1}: {said}"),
-        box(x, y, side, side, use.colour or _OWN, 0.24, stroke_width=1.5),
-        text(*middle, inside, max(size, 12.5), anchor="middle", bold=use.colour is not None),
-    )
-    return group(parts, class_=f"c h{use.key} m{use.key}")
-
-
-def _css(keys: Sequence[str]) -> str:
+def _css(keys):
     root = ".cnn-sharing"
-    lit = ",".join(f"{root}:has(.h{key}:hover) .m{key}" for key in keys)
+    lit = ",".join(f"{root}:has(.h{key}:hover) .m{key}" for key in sorted(keys))
     return (
         f"{root} .e path{{fill:none;stroke-linecap:round}}"
         f"{root} .reach{{stroke:transparent;stroke-width:13px}}"
@@ -197,12 +132,10 @@ def _css(keys: Sequence[str]) -> str:
     )
 
 
-def draw_matrix(matrix: np.ndarray, *, blocks: tuple[int, int]) -> Axes:
-    """Draw a matrix as coloured cells: one colour per value, white for zero.
+def draw_matrix(matrix, *, blocks):
+    """Draw a matrix (rows, columns) as coloured cells: one colour per value, white for zero.
 
-    Args:
-        matrix: `(rows, columns)`.
-        blocks: height and width of the blocks between which lines are drawn.
+    blocks: height and width of the blocks between which lines are drawn.
     """
     import numpy as np
 
@@ -219,16 +152,14 @@ def draw_matrix(matrix: np.ndarray, *, blocks: tuple[int, int]) -> Axes:
     return ax
 
 
-def draw_accuracies(results: Mapping[str, tuple[float, float]], *, ax: Axes | None = None) -> Axes:
+def draw_accuracies(results, *, ax=None):
     """Draw two bars per network, with their percentages, and a dotted line at guessing.
 
-    Args:
-        results: name of the network -> accuracy, 0 to 1, at the places shown and at all others.
+    results: name of the network -> accuracy, 0 to 1, at the places shown and at all others.
     """
-    shown, others = zip(*results.values(), strict=True)
     percent = {
-        "at the places shown": [100 * accuracy for accuracy in shown],
-        "at all other places": [100 * accuracy for accuracy in others],
+        label: [100 * accuracies[k] for accuracies in results.values()]
+        for k, label in enumerate(("at the places shown", "at all other places"))
     }
     limits = {"ylim": (0, 112), "yticks": range(0, 101, 20)}
     ax = bars(list(results), percent, ylabel="digits read correctly (%)", ax=ax, **limits)
@@ -237,18 +168,14 @@ def draw_accuracies(results: Mapping[str, tuple[float, float]], *, ax: Axes | No
     return ax
 
 
-def draw_by_place(
-    accuracy: np.ndarray, shown: Sequence[tuple[int, int]], *, ax: Axes, title: str
-) -> Axes:
-    """Draw the accuracy at every place of the canvas, with the places of the training marked.
+def draw_by_place(accuracy, shown, *, ax, title):
+    """Draw the accuracy (rows, columns), 0 to 1, at every place of the canvas.
 
-    Args:
-        accuracy: `(rows, columns)`, from 0 to 1.
-        shown: (row, column) of the places in the training set; each gets a cross.
+    shown: (row, column) of the places in the training set; each gets a cross.
     """
     import numpy as np
 
-    ax.imshow(np.asarray(accuracy), vmin=0, vmax=1, interpolation="nearest")
+    ax.imshow(np.asarray(accuracy), vmin=0, vmax=1, interpolation="nearest")  # of a tensor it warns
     rows, columns = zip(*shown, strict=True)
     ax.plot(columns, rows, "x", color=PALETTE["vermillion"], markersize=9, markeredgewidth=2.5)
     ax.set(xticks=[], yticks=[])

@@ -27,14 +27,13 @@ def _random_matrix(rng):
     return np.array(values, float), kernel, rng.randint(1, 3)
 
 
-def _in_rows_only(x, kernel, stride):
-    starts = range(0, x.shape[1] - kernel + 1, stride)
-    return np.stack([x[:, j : j + kernel].max(axis=1) for j in starts], axis=1)
+def _windows(x, kernel, stride):
+    """All windows: (rows, columns, kernel, kernel)."""
+    return sliding_window_view(x, (kernel, kernel))[::stride, ::stride]
 
 
 MAX_POOL = Exercise(
     id="04.max-pool",
-    title="Write max pooling over a matrix with loops",
     solution=max_pool,
     fixed=(
         (np.array([[1.0, 3.0, 2.0, 0.0], [4.0, 2.0, 1.0, 5.0]]), 2, 2),
@@ -47,9 +46,7 @@ MAX_POOL = Exercise(
     random_case=_random_matrix,
     wrong_ideas={
         "You take the mean of each window. Max pooling keeps one of the values, the largest, "
-        "and forgets the others.": lambda x, k, s: sliding_window_view(x, (k, k))[::s, ::s].mean(
-            axis=(2, 3)
-        ),
+        "and forgets the others.": lambda x, k, s: _windows(x, k, s).mean(axis=(2, 3)),
         "You keep the smallest value of each window. A detector's large values say that "
         "something was found; those have to survive.": lambda x, k, s: -max_pool(-x, k, s),
         "Where all values of a window are negative you return 0, and 0 is not among them. "
@@ -69,11 +66,10 @@ MAX_POOL = Exercise(
         "Rows and columns of your result are exchanged. Which index runs over the "
         "height?": lambda x, k, s: max_pool(x, k, s).T,
         "Your windows are one row high. A window covers `kernel` rows as well as `kernel` "
-        "columns.": _in_rows_only,
+        "columns.": lambda x, k, s: sliding_window_view(x, k, axis=1)[:, ::s].max(axis=2),
         "You keep the value in the top left corner of each window: that is leaving out, not "
-        "pooling. The largest may be anywhere in the window.": lambda x, k, s: x[
-            : len(x) - k + 1 : s, : x.shape[1] - k + 1 : s
-        ],
+        "pooling. The largest may be anywhere in the "
+        "window.": lambda x, k, s: _windows(x, k, s)[:, :, 0, 0],
     },
 )
 
@@ -96,7 +92,6 @@ def _random_maps(rng):
 
 GLOBAL_AVERAGE_POOL = Exercise(
     id="04.global-average-pool",
-    title="Replace each feature map by its mean",
     solution=global_average_pool,
     fixed=(
         (np.arange(6.0).reshape(1, 1, 2, 3),),

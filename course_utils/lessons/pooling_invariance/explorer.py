@@ -1,7 +1,7 @@
 """Panels of lesson 04: pool a row of values that shifts; move a gull before a trained network.
 
 PoolingStrip()              # fig. 9.8 of Goodfellow et al.: 4 of 4 change, and 2 of 4 pooled
-MoveTheGull(look)           # look(image (3, 32, 32)) -> figures.Look
+MoveTheGull(look)           # look(image (3, 32, 32)) -> Look
 """
 
 from __future__ import annotations
@@ -12,14 +12,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from course_utils.explorer import Choice, Explorer, Line, Slider, View
-from course_utils.lessons.pooling_invariance.figures import (
-    Look,
-    Strip,
-    draw_strip,
-    percent,
-    seagull_diagram,
-    strongest_place,
-)
+from course_utils.lessons.pooling_invariance import figures
+from course_utils.lessons.pooling_invariance.figures import Look, Strip
 
 if TYPE_CHECKING:
     from course_utils.datasets.scenes import Beach
@@ -73,9 +67,7 @@ class PoolingStrip(Explorer):
     controls = (
         Line("values", "Values", start="0.1 1.0 0.2 0.1"),
         Line("incoming", "Next in", start="0.3 0.2 0.5"),  # from the left, the first one first
-        Choice(
-            "pooling", "Pooling", {"Max": "max", "Average": "average"}, start="max", buttons=True
-        ),
+        Choice("pooling", "Pooling", {"Max": "max", "Average": "average"}, "max", buttons=True),
         Slider("shift", "Shift", 0, SHIFTS, start=1),
         Slider("kernel", "Width", 1, 5, start=3),
         Slider("stride", "Stride", 1, 3, start=1),
@@ -83,32 +75,28 @@ class PoolingStrip(Explorer):
 
     @staticmethod
     def view(values: str, incoming: str, **how: object) -> View:
-        """Draw one state and say what changes and why."""
         row = numbers(values, "Values", 1, MOST)
         strip = Strip(row, numbers(incoming, "Next in", SHIFTS, SHIFTS), **how)
-        diagram = draw_strip(strip)
-        return View(diagram.svg, explain_strip(strip), diagram.alt)
+        diagram = figures.draw_strip(strip)
+        says = (
+            f"The shift by {strip.shift} changes {strip.changed} of {len(row)} detector values and "
+            f"{strip.pooled_changed} of {len(strip.windows)} pooled values. {_why(strip)}"
+        )
+        return View(diagram.svg, says, diagram.alt)
 
 
-def explain_strip(strip: Strip) -> str:
-    """Say how many values change, before and after pooling, and why."""
-    m = len(strip.windows)
+def _why(strip: Strip) -> str:
     if strip.shift == 0:
-        why = "Nothing has moved yet: push the shift."
-    elif strip.kernel == strip.stride == 1:
-        why = "A window of one value is no pooling at all."
-    elif strip.pooling == "average":
-        why = "A mean moves as soon as a different value enters its window, if only a little."
-    elif strip.pooled_changed == 0:
-        why = "Every window still holds a largest value of the same size."
-    elif strip.pooled_changed < m:
-        why = "A maximum stays as long as the same largest value is anywhere in its window."
-    else:
-        why = "In every window the largest value is another one now."
-    return (
-        f"The shift by {strip.shift} changes {strip.changed} of {len(strip.values)} detector "
-        f"values and {strip.pooled_changed} of {m} pooled values. {why}"
-    )
+        return "Nothing has moved yet: push the shift."
+    if strip.kernel == strip.stride == 1:
+        return "A window of one value is no pooling at all."
+    if strip.pooling == "average":
+        return "A mean moves as soon as a different value enters its window, if only a little."
+    if strip.pooled_changed == 0:
+        return "Every window still holds a largest value of the same size."
+    if strip.pooled_changed < len(strip.windows):
+        return "A maximum stays as long as the same largest value is anywhere in its window."
+    return "In every window the largest value is another one now."
 
 
 # ---------------------------------------------------------------------------------------------
@@ -127,14 +115,13 @@ def scene(gull: str, x: int, y: int, light: int, objects: int, beach: int) -> Be
 
     candidates = scenes.sample(16, seed=beach, share=0.0)
     crowded = (candidates.kind > 0).all(axis=1)  # three objects: as many as can be asked for
-    drawn = candidates.take(np.flatnonzero(crowded)[:1])
-    place = np.array([[x, y]], np.float32) / SIZE + 0.5 / SIZE
+    drawn = candidates.take([crowded.argmax()])
     return drawn._replace(
         kind=np.where(np.arange(drawn.kind.shape[1]) < objects, drawn.kind, 0),
         light=np.array([light], np.float32),
         present=np.array([gull == "present"]),
-        x=place[:, 0],
-        y=place[:, 1],
+        x=np.array([(x + 0.5) / SIZE], np.float32),
+        y=np.array([(y + 0.5) / SIZE], np.float32),
         span=np.array([0.23], np.float32),
     )
 
@@ -160,27 +147,22 @@ class MoveTheGull(Explorer):
 
 
 def view_beach(look: Callable[[object], Look], gull: str, x: int, y: int, **beach: int) -> View:
-    """Draw one state and say what the network knows of the gull."""
+    """Draw one state; say whether the network is right, and where its evidence is strongest."""
     from course_utils.datasets import scenes
 
     image = scenes.draw(scene(gull, x, y, **beach), SIZE)[0]
-    seen = look(image)
-    place = (x, y) if gull == "present" else None
-    diagram = seagull_diagram(image, seen, gull=place)
-    return View(diagram.svg, explain_look(seen, place), diagram.alt)
-
-
-def explain_look(seen: Look, gull: tuple[int, int] | None) -> str:
-    """Say whether the network is right, and where its evidence is strongest."""
+    seen, there = look(image), gull == "present"
+    diagram = figures.seagull_diagram(image, seen, gull=(x, y) if there else None)
     says_gull = seen.probability >= 0.5
     verdict = "says there is a gull" if says_gull else "says there is none"
-    right = "right" if says_gull == (gull is not None) else "wrong"
+    right = "right" if says_gull == there else "wrong"
     height, width = seen.evidence.shape
-    row, column = strongest_place(seen.evidence)
-    x, y = (column + 0.5) * SIZE / width - 0.5, (row + 0.5) * SIZE / height - 0.5
-    beside = f", and the gull is at ({gull[0]}, {gull[1]})" if gull else ""
-    return (
-        f"The network {verdict} ({percent(seen.probability)}), and is {right}. Before global "
-        f"pooling the evidence still has a place: strongest at ({x:.0f}, {y:.0f}){beside}. "
-        "Pooling keeps the largest value of each map, and not its place."
+    row, column = figures.strongest_place(seen.evidence)
+    across, down = (column + 0.5) * SIZE / width - 0.5, (row + 0.5) * SIZE / height - 0.5
+    beside = f", and the gull is at ({x}, {y})" if there else ""
+    says = (
+        f"The network {verdict} ({figures.percent(seen.probability)}), and is {right}. Before "
+        f"global pooling the evidence still has a place: strongest at ({across:.0f}, "
+        f"{down:.0f}){beside}. Pooling keeps the largest value of each map, and not its place."
     )
+    return View(diagram.svg, says, diagram.alt)

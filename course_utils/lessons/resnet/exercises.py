@@ -10,9 +10,6 @@ import numpy as np
 
 from course_utils.exercises import Exercise
 
-# ---------------------------------------------------------------------------------------------
-# 11.residual-block
-
 
 def residual_block(x, w1, s1, w2, s2):
     """Send x through a residual block: layer, normalisation, ReLU, layer, normalisation, + x."""
@@ -33,49 +30,36 @@ def _residual(x, w1, s1, w2, s2):
     return s2 * (w2 @ _hidden(x, w1, s1, w2, s2))
 
 
-def _array(*values):
-    return np.array(values, dtype=float)
+def _block(*values):
+    return tuple(np.array(value, float) for value in values)
 
 
 def _random_block(rng):
     n = rng.randint(1, 4)
 
     def matrix():
-        return np.array([[rng.randint(-4, 4) / 2 for _ in range(n)] for _ in range(n)])
+        return [[rng.randint(-4, 4) / 2 for _ in range(n)] for _ in range(n)]
 
     def vector(low, high):
-        return np.array([rng.randint(low, high) / 2 for _ in range(n)])
+        return [rng.randint(low, high) / 2 for _ in range(n)]
 
-    return vector(-6, 6), matrix(), vector(1, 5), matrix(), vector(1, 5)
+    return _block(vector(-6, 6), matrix(), vector(1, 5), matrix(), vector(1, 5))
 
 
 RESIDUAL_BLOCK = Exercise(
     id="11.residual-block",
-    title="Write the forward pass of a residual block",
     solution=residual_block,
     fixed=(  # x, w1, s1, w2, s2; the numbers keep the known mistakes apart
-        (
-            _array(1, 2),
-            _array([1, -1], [1, 1]),
-            _array(1, 2),
-            _array([1, -1], [0.5, 0.5]),
-            _array(3, 1),
+        _block([1, 2], [[1, -1], [1, 1]], [1, 2], [[1, -1], [0.5, 0.5]], [3, 1]),
+        _block([-1, 3], [[2, 0], [-1, 1]], [0.5, 1], [[1, 0.5], [1, -0.25]], [1, 2]),
+        _block(
+            [2, -2, 1],
+            [[1, 0, 1], [0, 1, 1], [-1, 1, 0]],
+            [1, 3, 2],
+            [[0.5, 1, 1], [-1, 0.5, 1], [-0.5, 1, 2]],
+            [1, 0.5, 2],
         ),
-        (
-            _array(-1, 3),
-            _array([2, 0], [-1, 1]),
-            _array(0.5, 1),
-            _array([1, 0.5], [1, -0.25]),
-            _array(1, 2),
-        ),
-        (
-            _array(2, -2, 1),
-            _array([1, 0, 1], [0, 1, 1], [-1, 1, 0]),
-            _array(1, 3, 2),
-            _array([0.5, 1, 1], [-1, 0.5, 1], [-0.5, 1, 2]),
-            _array(1, 0.5, 2),
-        ),
-        (_array(3, 1), np.zeros((2, 2)), _array(1, 1), np.zeros((2, 2)), _array(1, 1)),
+        _block([3, 1], np.zeros((2, 2)), [1, 1], np.zeros((2, 2)), [1, 1]),
     ),
     random_case=_random_block,
     wrong_ideas={
@@ -119,10 +103,6 @@ RESIDUAL_BLOCK = Exercise(
 )
 
 
-# ---------------------------------------------------------------------------------------------
-# 11.shortcut-parameters
-
-
 def shortcut_parameters(option, in_maps, out_maps, stride):
     """Count the parameters of the shortcut of one block, normalisation included."""
     same_shape = in_maps == out_maps and stride == 1
@@ -143,7 +123,6 @@ def _random_shortcut(rng):
 
 SHORTCUT_PARAMETERS = Exercise(
     id="11.shortcut-parameters",
-    title="Count the parameters of a shortcut by options A, B and C",
     solution=shortcut_parameters,
     fixed=(  # option, in_maps, out_maps, stride; below: o, n, m, s
         ("A", 64, 64, 1),
@@ -201,10 +180,6 @@ SHORTCUT_PARAMETERS = Exercise(
 )
 
 
-# ---------------------------------------------------------------------------------------------
-# 11.count-depth
-
-
 def count_depth(blocks, convolutions):
     """Count the layers of a ResNet as the paper does: with weights, on the main path."""
     depth = 1  # the 7x7 convolution
@@ -215,7 +190,6 @@ def count_depth(blocks, convolutions):
 
 COUNT_DEPTH = Exercise(
     id="11.count-depth",
-    title="Count the depth of a ResNet from its row in Table 1",
     solution=count_depth,
     fixed=(  # blocks of each stage, convolutions of a block
         ([2, 2, 2, 2], 2),
@@ -240,18 +214,17 @@ COUNT_DEPTH = Exercise(
         "the last, and has weights?": lambda blocks, c: sum(blocks) * c,
         "You are one short. There is a convolution before the blocks *and* a layer with "
         "weights behind them.": lambda blocks, c: sum(blocks) * c + 1,
-        "You count the two poolings. The paper counts layers that learn weights.": (
-            lambda blocks, c: sum(blocks) * c + 4
-        ),
-        "You count a block as one layer. How many convolutions does it hold?": (
-            lambda blocks, c: sum(blocks) + 2
+        "You count the two poolings. "
+        "The paper counts layers that learn weights.": lambda blocks, c: sum(blocks) * c + 4,
+        "You count a block as one layer. How many convolutions does it hold?": lambda blocks, c: (
+            sum(blocks) + 2
         ),
         "You take two convolutions per block. That is the basic block; a bottleneck has "
         "another number, which is an argument here.": lambda blocks, c: sum(blocks) * 2 + 2,
         "You count each normalisation as a layer of its own. The paper counts it with its "
         "convolution.": lambda blocks, c: 2 * sum(blocks) * c + 3,
-        "You count the addition at the end of each block. It has no weights.": (
-            lambda blocks, c: sum(blocks) * (c + 1) + 3
+        "You count the addition at the end of each block. It has no weights.": lambda blocks, c: (
+            sum(blocks) * (c + 1) + 3
         ),
     },
 )

@@ -8,19 +8,14 @@ panel.move(shortcut="B")        # a projection: 4,224 parameters
 
 from __future__ import annotations
 
-from course_utils.drawing.svg import TIMES
+from course_utils.drawing.svg import plural
 from course_utils.explorer import Choice, Explorer, Slider, View
-from course_utils.lessons.resnet.figures import (
-    SIDE,
-    Block,
-    block_diagram,
-    count_block,
-    path_products,
-    power_text,
-)
+from course_utils.lessons.resnet.figures import Block, block_diagram, power_text
 
 MAPS = {str(maps): maps for maps in (16, 32, 64, 128, 256)}
 """How many maps a block may take in and put out."""
+
+SHORTCUTS = {"None": "plain", "x": "identity", "A": "A", "B": "B", "C": "C"}
 
 SLOPES = {
     "0.01, a saturated sigmoid": 0.01,
@@ -35,67 +30,52 @@ SLOPES = {
 def view(
     shortcut: str, in_maps: int, out_maps: int, stride: int, slope: float, blocks: int
 ) -> View:
-    """Draw one state of the explorer and say what the shortcut costs and what it does.
-
-    Raises:
-        ValueError: where x and F(x) cannot be added (see `count_block`).
-    """
+    """Draw one state and say what the shortcut costs and does; refused as by `Block`."""
     state = (in_maps, out_maps, stride, shortcut)
-    diagram = block_diagram(*state, slope=slope, blocks=blocks)
-    block = count_block(*state)
+    block, diagram = Block(*state), block_diagram(*state, slope=slope, blocks=blocks)
     return View(diagram.svg, f"{cost(block)} {gradient(block, slope, blocks)}", diagram.alt)
 
 
 def cost(block: Block) -> str:
     """Say what the shortcut does and what it costs, beside the whole block."""
-    before, after = block.before, block.after
-    whole = f"The block has {block.parameters:,} parameters and {block.macs:,} MACs"
-    if block.shortcut == "none":
-        return (
-            f"{whole}. Without a shortcut any shapes will do: {before} goes in, {after} comes out."
-        )
-    if block.shortcut == "identity":
-        return f"{whole}, none of them in the shortcut: x and F(x) are both {after} and are added."
-    if block.shortcut == "zeros":
-        how = ["leaving out positions"] * (block.out_side != SIDE)
-        how += ["appending zeros"] * (block.out_maps != block.in_maps)
-        makes = f"it makes {after} of {before} by {' and '.join(how)}"
-        return f"{whole}, none of them in the shortcut: {makes}."
+    before, after, maps = block.before, block.after, block.out_maps
     parameters, macs = block.layers[2]
-    return (
-        f"{whole}; the projection holds {block.in_maps} {TIMES} {block.out_maps} + 2 {TIMES} "
-        f"{block.out_maps} = {parameters:,} and {macs:,} of them, and makes {after} of {before}."
-    )
+    how = ["leaving out positions"] * (block.stride == 2)
+    how += ["appending zeros"] * (maps != block.in_maps)
+    free = ", none of them in the shortcut"
+    ends = {
+        "none": f". Without a shortcut any shapes will do: {before} goes in, {after} comes out.",
+        "identity": f"{free}: x and F(x) are both {after} and are added.",
+        "zeros": f"{free}: it makes {after} of {before} by {' and '.join(how)}.",
+        "projection": f"; the projection holds {block.in_maps} × {maps} + 2 × {maps} = "
+        f"{parameters:,} and {macs:,} of them, and makes {after} of {before}.",
+    }
+    whole = f"The block has {block.parameters:,} parameters and {block.macs:,} MACs"
+    return whole + ends[block.shortcut]
 
 
 def gradient(block: Block, slope: float, blocks: int) -> str:
     """Say by how much a gradient is multiplied along one path and along two."""
-    plain, both = path_products(slope, blocks, block.shortcut)
-    count = "1 block" if blocks == 1 else f"{blocks} blocks"
-    said = f"Through {count} a gradient is multiplied by {slope:g}^{blocks} = {power_text(plain)}"
-    if block.shortcut == "none":
-        return f"{said}: there is one path only."
-    if block.shortcut == "projection":
-        return f"{said} along F; the second term is the projection's own weights, no longer 1."
-    where = "" if block.shortcut == "identity" else ", on the maps and positions that are kept"
-    return (
-        f"{said} along F alone, and by (1 + {slope:g})^{blocks} = {power_text(both)} with the 1 of "
-        f"the shortcut added{where}. Multiplied out, that is the sum over 2^{blocks} = "
-        f"{2**blocks:,} paths, not one of them above 1."
+    plain, both = power_text(slope**blocks), power_text((1 + slope) ** blocks)
+    kept = ", on the maps and positions that are kept" * (block.shortcut == "zeros")
+    adds = (
+        f" along F alone, and by (1 + {slope:g})^{blocks} = {both} with the 1 of the shortcut "
+        f"added{kept}. Multiplied out, that is the sum over 2^{blocks} = {2**blocks:,} paths, not "
+        "one of them above 1."
     )
+    ends = {
+        "none": ": there is one path only.",
+        "projection": " along F; the second term is the projection's own weights, no longer 1.",
+    }
+    said = f"Through {plural(blocks, 'block')} a gradient is multiplied by {slope:g}^{blocks}"
+    return f"{said} = {plain}{ends.get(block.shortcut, adds)}"
 
 
 class ShortcutExplorer(Explorer):
     """One basic block on 56 x 56 maps, and a stack of such blocks."""
 
     controls = (
-        Choice(
-            "shortcut",
-            "Shortcut",
-            {"None": "plain", "x": "identity", "A": "A", "B": "B", "C": "C"},
-            start="identity",
-            buttons=True,
-        ),
+        Choice("shortcut", "Shortcut", SHORTCUTS, start="identity", buttons=True),
         Choice("in_maps", "Maps in", MAPS, start=64),
         Choice("out_maps", "Maps out", MAPS, start=64),
         Slider("stride", "Stride", 1, 2, start=1),

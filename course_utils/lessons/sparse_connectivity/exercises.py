@@ -34,7 +34,6 @@ def _random_layer(rng):
 
 COUNT_EDGES = Exercise(
     id="01.count-edges",
-    title="Count the arrows of any one-dimensional convolution",
     solution=count_edges,
     fixed=(  # n, kernel, stride, padding; the lecture's layer first
         (5, 3, 1, 1),
@@ -89,33 +88,14 @@ def receptive_field(layers):
     return size
 
 
-def _own_stride_too_early(layers):
-    size = jump = 1
-    for kernel, stride in layers:
-        jump *= stride
-        size += (kernel - 1) * jump
-    return size
-
-
-def _last_stride_only(layers):
-    size = jump = 1
-    for kernel, stride in layers:
-        size += (kernel - 1) * jump
-        jump = stride
-    return size
-
-
-def _added_strides(layers):
-    size = jump = 1
-    for kernel, stride in layers:
-        size += (kernel - 1) * jump
-        jump += stride
-    return size
+def _field(layers, jump):
+    """The field if `jump`, of the strides up to a layer's own, were the distance of its inputs."""
+    strides = [stride for _, stride in layers]
+    return 1 + sum((kernel - 1) * jump(strides[: i + 1]) for i, (kernel, _) in enumerate(layers))
 
 
 RECEPTIVE_FIELD = Exercise(
     id="01.receptive-field",
-    title="Compute the receptive field of a stack of layers",
     solution=receptive_field,
     fixed=(
         ([(3, 1)],),
@@ -140,16 +120,20 @@ RECEPTIVE_FIELD = Exercise(
         ),
         "This is right as long as every stride is 1. Above a layer with stride 2, how many "
         "inputs lie between the windows of two neighbouring units?": (
-            lambda layers: 1 + sum(kernel - 1 for kernel, _ in layers)
+            lambda layers: _field(layers, lambda strides: 1)
         ),
         "A stride moves a window and does not stretch it: a layer's own units see as much with "
         "stride 1 as with stride 2. Which layer is the first to notice the stride?": (
-            _own_stride_too_early
+            lambda layers: _field(layers, math.prod)
         ),
         "You use the stride of the layer just below only. Two layers of stride 2, one on the "
-        "other: how many inputs apart are their units then?": _last_stride_only,
+        "other: how many inputs apart are their units then?": (
+            lambda layers: _field(layers, lambda strides: [1, *strides][-2])
+        ),
         "You add the strides. Two layers of stride 2, one on the other: draw them, and measure "
-        "how many inputs lie from one top unit to the next.": _added_strides,
+        "how many inputs lie from one top unit to the next.": (
+            lambda layers: _field(layers, lambda strides: 1 + sum(strides[:-1]))
+        ),
         "You counted the steps between inputs and not the inputs. What does a unit with kernel "
         "1 see?": lambda layers: receptive_field(layers) - 1,
         "You go through the list from the wrong end. The first pair is the layer that stands "

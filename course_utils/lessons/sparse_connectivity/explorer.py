@@ -1,14 +1,12 @@
 """The two panels of lesson 01: the arrows of one layer, and the receptive field of a stack."""
 
-from __future__ import annotations
-
 from collections import Counter
 
-from course_utils import geometry
 from course_utils.drawing.svg import ELLIPSIS, MINUS, TIMES, plural
 from course_utils.explorer import Choice, Explorer, Slider, View
-from course_utils.lessons.sparse_connectivity.field_figures import pyramid
-from course_utils.lessons.sparse_connectivity.figures import Connections, connections, edge_diagram
+from course_utils.geometry import Layer, layer_sizes, output_size
+from course_utils.lessons.sparse_connectivity.field_figures import Pyramid
+from course_utils.lessons.sparse_connectivity.figures import Wiring, edge_diagram
 
 DENSE = "fully connected"
 LAYERS = {"Convolution": "convolution", "Dense": DENSE}
@@ -20,8 +18,8 @@ EVERY_LAYER = 0
 STRIDED = {"Every layer": EVERY_LAYER} | {f"Layer {k} only": k for k in range(1, 6)}
 
 
-def middle(count: int) -> int:
-    """Return the unit in the middle of a row, counted from 1."""
+def middle(count):
+    """The unit in the middle of a row, counted from 1."""
     return (count + 1) // 2
 
 
@@ -40,42 +38,38 @@ class SparseConnectivity(Explorer):
     )
 
     @staticmethod
-    def limits(n, kernel, stride, padding, dilation, layer, side, unit) -> dict[str, int]:
-        """Return how many units there are on that side; nothing where the layer is impossible."""
+    def limits(n, kernel, stride, padding, dilation, layer, side, unit):
         if side == "inputs":
             return {"unit": n}
-        if not too_wide(n, kernel, padding, dilation):
-            return {"unit": geometry.output_size(n, kernel, stride, padding, dilation)}
-        return {"unit": n} if layer == DENSE else {}
+        try:
+            return {"unit": output_size(n, kernel, stride, padding, dilation)}
+        except ValueError:
+            return {"unit": n} if layer == DENSE else {}
 
     @staticmethod
-    def view(n, kernel, stride, padding, dilation, layer, side, unit) -> View:
-        """Draw the layer and say how its count comes about."""
+    def view(n, kernel, stride, padding, dilation, layer, side, unit):
         reason, dense = too_wide(n, kernel, padding, dilation), layer == DENSE
         if reason and not dense:
             raise ValueError(reason)
-        if reason:  # a dense layer has no kernel: draw one of n outputs
-            kernel, stride, padding, dilation = 1, 1, 0, 1
-        shape = n, kernel, stride, padding, dilation
+        # A dense layer has no kernel: where no convolution exists, draw one of n outputs.
+        shape = (n, 1, 1, 0, 1) if reason else (n, kernel, stride, padding, dilation)
         picked = f"{'s' if side == 'outputs' else 'x'}{unit}"
-        diagram = edge_diagram(*shape, dense, picked)
-        sparse = connections(*shape)
-        m, count = sparse.outputs, len(sparse.pairs)
+        diagram, sparse = edge_diagram(*shape, dense, picked), Wiring(*shape)
+        says = count_arrows(sparse, kernel, padding)
         if dense:
-            says = f"Every output reads all {n} inputs: {m} {TIMES} {n} = "
-            says += f"{plural(m * n, 'arrow')}, one weight each. "
-            says += (
+            count = plural(sparse.m * n, "arrow")
+            says = (
+                f"Every output reads all {n} inputs: {sparse.m} {TIMES} {n} = {count}, one weight "
+            )
+            says += "each. " + (
                 "A convolution with these settings does not exist."
                 if reason
-                else f"The convolution between the same units has {count}."
+                else f"The convolution between the same units has {len(sparse.pairs)}."
             )
-        else:
-            says = count_arrows(sparse, kernel, padding)
-        says += " " + connections(*shape, dense).neighbours(picked)
-        return View(diagram.svg, says, diagram.alt)
+        return View(diagram.svg, f"{says} {Wiring(*shape, dense).neighbours(picked)}", diagram.alt)
 
 
-def too_wide(n: int, kernel: int, padding: int, dilation: int) -> str:
+def too_wide(n, kernel, padding, dilation):
     """Say why no output exists, or return an empty string where at least one does."""
     reach, room = dilation * (kernel - 1) + 1, n + 2 * padding
     if reach <= room:
@@ -89,37 +83,28 @@ def too_wide(n: int, kernel: int, padding: int, dilation: int) -> str:
     )
 
 
-def count_arrows(wiring: Connections, kernel: int, padding: int) -> str:
+def count_arrows(wiring, kernel, padding):
     """Say how many arrows there are, how the number comes about, and what share of dense it is."""
-    n, m, count = wiring.inputs, wiring.outputs, len(wiring.pairs)
-    product = f"{kernel} {TIMES} {m}"
-    if wiring.lost:
+    count, all_ = len(wiring.pairs), wiring.m * wiring.n
+    product, lost = f"{kernel} {TIMES} {wiring.m}", Counter(s for s, _ in wiring.lost)
+    reason = "no arrow starts at a zero of the padding" if padding else "no output loses one"
+    if lost:
         product += f" {MINUS} {len(wiring.lost)}"
-        reason = _losses(wiring.lost)
-    else:
-        reason = "no arrow starts at a zero of the padding" if padding else "no output loses one"
+        words = {1: "one", 2: "two", 3: "three"}
+        few_to_most = sorted({min(lost.values()), max(lost.values())})
+        amount = " to ".join(str(words.get(k, k)) for k in few_to_most)
+        *names, last = (f"s{s}" for s in sorted(lost))
+        reason = f"{last} loses {amount} to the padding"
+        if names:
+            who = f"{', '.join(names)} and {last}"
+            if len(lost) > 4:
+                who = f"{len(lost)} outputs near the ends"
+            reason = f"{who} lose {amount} each to the padding"
     return (
         f"{product} = {plural(count, 'arrow')}: {reason}. "
-        f"Dense: {m} {TIMES} {n} = {n * m}, so {100 * count / (n * m):.0f} % are left. "
-        f"One weight per arrow, none shared: {plural(count, 'weight')} against {n * m}."
+        f"Dense: {wiring.m} {TIMES} {wiring.n} = {all_}, so {100 * count / all_:.0f} % are left. "
+        f"One weight per arrow, none shared: {plural(count, 'weight')} against {all_}."
     )
-
-
-def _losses(lost: list[tuple[int, int]]) -> str:
-    """Say which outputs reach into the padding, and how many arrows that costs each of them."""
-    per_output = Counter(j for _, j in lost)
-    few, most = min(per_output.values()), max(per_output.values())
-    words = {1: "one", 2: "two", 3: "three"}
-    amount = words.get(few, str(few))
-    if few < most:
-        amount += f" to {words.get(most, str(most))}"
-    names = [f"s{j + 1}" for j in sorted(per_output)]
-    if len(names) == 1:
-        return f"{names[0]} loses {amount} to the padding"
-    who = f"{', '.join(names[:-1])} and {names[-1]}"
-    if len(names) > 4:
-        who = f"{len(names)} outputs near the ends"
-    return f"{who} lose {amount} each to the padding"
 
 
 class ReceptiveField(Explorer):
@@ -140,80 +125,65 @@ class ReceptiveField(Explorer):
     )
 
     @staticmethod
-    def limits(layers, kernel, stride, at, dilation, level, unit) -> dict[str, int]:
-        """Return how many layers and units there are to choose from."""
-        here = stack(layers, kernel, stride, at, dilation)
-        if at > layers or does_not_fit(here):
+    def limits(layers, kernel, stride, at, dilation, level, unit):
+        try:
+            sizes = layer_sizes(INPUTS, stack(layers, kernel, stride, at, dilation))
+        except ValueError:
             return {"level": layers}
-        sizes = geometry.layer_sizes(INPUTS, here)
         return {"level": layers, "unit": sizes[min(level, layers)]}
 
     @staticmethod
-    def view(layers, kernel, stride, at, dilation, level, unit) -> View:
-        """Draw the stack and say what the chosen unit sees."""
-        if at > layers:
-            raise ValueError(
-                f"There is no layer {at} to give a stride to: the stack has "
-                f"{plural(layers, 'layer')}. Choose a lower layer for the stride, or add layers."
-            )
-        here = stack(layers, kernel, stride, at, dilation)
-        if reason := does_not_fit(here):
-            raise ValueError(reason)
-        diagram = pyramid(INPUTS, here, level, unit)
-        says = f"{_growth(here, level)} {_seen(here, level, unit)}"
+    def view(layers, kernel, stride, at, dilation, level, unit):
+        pyramid = Pyramid(INPUTS, stack(layers, kernel, stride, at, dilation))
+        diagram = pyramid.draw(level, unit)
+        says = f"{_growth(pyramid, level)} {_seen(pyramid, level, unit)}"
         if stride > 1:
-            says += f" {_effect_of_stride(here, stride, at)}"
+            says += f" {_effect_of_stride(pyramid, stride, at)}"
         return View(diagram.svg, says, diagram.alt)
 
 
-def stack(layers: int, kernel: int, stride: int, at: int, dilation: int) -> list[geometry.Layer]:
-    """Return the layers of a state, from the input upwards; `at` 0 strides all of them."""
-    padding = dilation * (kernel - 1) // 2
-    return [
-        geometry.Layer(kernel, stride if at in (EVERY_LAYER, number) else 1, padding, dilation)
-        for number in range(1, layers + 1)
-    ]
-
-
-def does_not_fit(here: list[geometry.Layer]) -> str:
-    """Say which layer of a stack cannot be built; nothing where all can."""
-    size = INPUTS
-    for number, layer in enumerate(here, start=1):
-        reach, room = layer.dilation * (layer.kernel - 1) + 1, size + 2 * layer.padding
+def stack(layers, kernel, stride, at, dilation):
+    """The layers of a state, from the input upwards; ValueError says why one is impossible."""
+    if at > layers:
+        raise ValueError(
+            f"There is no layer {at} to give a stride to: the stack has "
+            f"{plural(layers, 'layer')}. Choose a lower layer for the stride, or add layers."
+        )
+    built, size, padding = [], INPUTS, dilation * (kernel - 1) // 2
+    for number in range(1, layers + 1):
+        reach, room = dilation * (kernel - 1) + 1, size + 2 * padding
         if reach > room:
-            return (
+            raise ValueError(
                 f"Layer {number} cannot be built: its kernel spans {reach} places, and below it "
-                f"there are only {room} ({plural(size, 'unit')}, {2 * layer.padding} zeros of "
+                f"there are only {room} ({plural(size, 'unit')}, {2 * padding} zeros of "
                 "padding). Choose fewer layers, a smaller kernel or a smaller stride."
             )
-        size = geometry.output_size(size, *layer)
-    return ""
+        built.append(Layer(kernel, stride if at in (EVERY_LAYER, number) else 1, padding, dilation))
+        size = output_size(size, *built[-1])
+    return built
 
 
-def _growth(here: list[geometry.Layer], level: int) -> str:
+def _growth(pyramid, level):
     """Say how large the field is and how that comes about."""
-    fields = geometry.receptive_fields(here[:level])
-    jumps = [1, *(field.jump for field in fields[:-1])]
-    terms = [
-        f"{layer.dilation * (layer.kernel - 1)} {TIMES} {jump}"
-        for layer, jump in zip(here, jumps, strict=False)
-    ]
+    terms = " + ".join(
+        f"{layer.dilation * (layer.kernel - 1)} {TIMES} {below.jump}"
+        for layer, below in zip(pyramid.layers[:level], pyramid.fields, strict=False)
+    )
     return (
-        f"The receptive field in layer {level} is 1 + {' + '.join(terms)} = "
-        f"{plural(fields[-1].size, 'input')}: each layer adds (kernel {MINUS} 1) {TIMES} dilation "
-        "steps, each as long as the jump below."
+        f"The receptive field in layer {level} is 1 + {terms} = "
+        f"{plural(pyramid.fields[level].size, 'input')}: each layer adds (kernel {MINUS} 1) "
+        f"{TIMES} dilation steps, each as long as the jump below."
     )
 
 
-def _seen(here: list[geometry.Layer], level: int, unit: int) -> str:
-    inputs = geometry.cone(unit - 1, here, INPUTS, level=level)[0]
+def _seen(pyramid, level, unit):
+    inputs, (size, jump, start) = pyramid.cones[level][unit - 1][0], pyramid.fields[level]
     if not inputs:
         return f"Unit {unit} sees padding only."
-    first, last = inputs[0] + 1, inputs[-1] + 1
+    first, last = min(inputs) + 1, max(inputs) + 1
     says = f"Unit {unit} sees x{first}" + (f"{ELLIPSIS}x{last}" if last > first else "")
     if gaps := last - first + 1 - len(inputs):
         says += f", but skips {plural(gaps, 'input')} between"
-    size, jump, start = geometry.receptive_fields(here)[level - 1]
     left = start + (unit - 1) * jump
     if outside := max(0, -left) + max(0, left + size - INPUTS):
         verb = "lies" if outside == 1 else "lie"
@@ -221,14 +191,14 @@ def _seen(here: list[geometry.Layer], level: int, unit: int) -> str:
     return says + "."
 
 
-def _effect_of_stride(here: list[geometry.Layer], stride: int, at: int) -> str:
+def _effect_of_stride(pyramid, stride, at):
     """Answer the lecture's question with the numbers of this stack."""
+    layers = len(pyramid.layers)
+    if at == EVERY_LAYER and layers == 1:
+        return f"Its own stride of {stride} does not enlarge it: only layers above would gain."
     if at == EVERY_LAYER:
-        if len(here) == 1:
-            return f"Its own stride of {stride} does not enlarge it: only layers above would gain."
         return f"A stride of {stride} never enlarges the field of its own layer, only those above."
-    own = geometry.receptive_field(here[:at])
-    says = f"The stride of layer {at} leaves its own field at {own}"
-    if at == len(here):
-        return f"{says}; there is no layer above it that could gain."
-    return f"{says}; every layer above it adds {stride} times as much as without."
+    above = f"every layer above it adds {stride} times as much as without."
+    if at == layers:
+        above = "there is no layer above it that could gain."
+    return f"The stride of layer {at} leaves its own field at {pyramid.fields[at].size}; {above}"

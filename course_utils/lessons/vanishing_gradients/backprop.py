@@ -5,10 +5,6 @@
     measured.slopes, .weights   # the two factors of every layer
 
 NumPy only: quick enough to follow a slider. The tests hold it equal to PyTorch's autograd.
-
-Sources: X. Glorot and Y. Bengio, "Understanding the difficulty of training deep feedforward neural
-networks", AISTATS 2010 (Xavier); K. He et al., "Delving deep into rectifiers", ICCV 2015 (He);
-S. Ioffe and C. Szegedy, "Batch normalization", ICML 2015.
 """
 
 from __future__ import annotations
@@ -22,36 +18,28 @@ import numpy as np
 WIDTH = 64
 """Units of every layer, and so the fan-in of each."""
 
-SAMPLES = 32
-"""Inputs that are averaged over; also the batch of the batch norm."""
-
-DEEPEST = 100
-
-INITS: dict[str, float] = {
+INITS = {
     "small": 0.01,
-    "xavier": math.sqrt(1 / WIDTH),
+    "xavier": math.sqrt(2 / (WIDTH + WIDTH)),
     "he": math.sqrt(2 / WIDTH),
     "large": 0.5,
 }
-"""Name -> standard deviation of the weights of a layer with fan-in 64 (and fan-out 64).
+"""Name -> standard deviation of the weights.
 
-`small` is that of AlexNet (Krizhevsky et al. 2012, section 5), `xavier` is Glorot's
-sqrt(2 / (fan-in + fan-out)), `he` is sqrt(2 / fan-in), `large` is nearly three times He's.
+`small` is that of AlexNet (Krizhevsky et al. 2012, section 5), `xavier` that of Glorot and Bengio
+(AISTATS 2010), `he` that of He et al. (ICCV 2015), `large` nearly three times He's.
 """
-
-_EPSILON = 1e-5  # of batch norm, PyTorch's default
 
 
 class Backprop(NamedTuple):
-    """What was measured. Layer 0 is the input; `depth` layers stand on it.
+    """What was measured. Layer 0 is the input; `depth` layers stand on it. Arrays of float64.
 
     gradient: (depth + 1,) root mean square of dC/dx_l over samples and units, relative to that of
         the last layer, which is 1. C is a random linear function of the last layer's outputs.
     slopes: (depth,) what multiplying by the activation's slopes does to the gradient's norm.
     weights: (depth,) the same for the weights, with the batch norm if there is one. Without
         a shortcut, gradient[l - 1] / gradient[l] = slopes[l - 1] * weights[l - 1].
-    flat: (depth,) share of the slopes that are below 0.01 in size: saturated, or a ReLU that is
-        off. All arrays are float64.
+    flat: (depth,) share of the slopes below 0.01 in size: saturated, or a ReLU that is off.
     """
 
     gradient: np.ndarray
@@ -72,53 +60,47 @@ def backprop(
     """Send 32 random inputs up a stack of dense layers, and a random gradient down again.
 
     Layer l computes z = W x_{l-1} without a bias, normalises z over the batch if asked to, and
-    returns x_l = f(z), or x_l = x_{l-1} + f(z) with a shortcut. Inputs, weights (times the scale
-    of `init`) and the gradient at the top are standard normal numbers drawn from `seed`; the
-    same seed gives the same draws for every setting, and a deeper stack begins with the layers of
-    a shallower one.
+    returns x_l = f(z), or x_l = x_{l-1} + f(z) with a shortcut. A seed gives the same draws for
+    every setting; a deeper stack begins with the layers of a shallower one.
 
     Args:
         depth: layers, 1 to 100.
-        activation: a key of `ACTIVATIONS`.
-        init: a key of `INITS`.
-        batch_norm: normalise z over the 32 samples, in training mode, before the activation.
-        skip: add the layer's input to its output.
+        activation: a key of `ACTIVATIONS`. init: a key of `INITS`.
+        batch_norm: normalise z over the samples, in training mode (Ioffe and Szegedy 2015).
     """
-    inputs, top, weights = draws(seed)
-    x, layers = inputs, []
+    x, gradient, weights = draws(seed)
+    layers = []
     for matrix in INITS[init] * weights[:depth]:  # (out, in)
         z, deviation = x @ matrix.T, None  # (samples, out)
         if batch_norm:
-            deviation = np.sqrt(z.var(axis=0) + _EPSILON)
+            deviation = np.sqrt(z.var(axis=0) + 1e-5)
             z = (z - z.mean(axis=0)) / deviation
         value, slope = ACTIVATIONS[activation](z)
         x = x + value if skip else value
         layers.append((matrix, z, deviation, slope))
 
-    gradient, norms = top, [_rms(top)]
-    by_slope, by_weight = [], []
+    sizes = []  # root mean squares: above a layer, below its slopes, below its weights
     for matrix, z, deviation, slope in reversed(layers):
-        after_slope = gradient * slope
-        below = _through_norm(after_slope, z, deviation) @ matrix
-        by_slope.append(_ratio(_rms(after_slope), norms[-1]))
-        by_weight.append(_ratio(_rms(below), _rms(after_slope)))
+        below_slopes = gradient * slope
+        below = _through_norm(below_slopes, z, deviation) @ matrix
+        sizes.append([_rms(gradient), _rms(below_slopes), _rms(below)])
         gradient = gradient + below if skip else below
-        norms.append(_rms(gradient))
+    above, after_slopes, after_weights = np.array(sizes[::-1]).T
     return Backprop(
-        gradient=np.array(norms[::-1]) / norms[0],
-        slopes=np.array(by_slope[::-1]),
-        weights=np.array(by_weight[::-1]),
+        gradient=np.array([_rms(gradient), *above]) / above[-1],
+        slopes=after_slopes / above,
+        weights=after_weights / after_slopes,
         flat=np.array([np.mean(np.abs(slope) < 0.01) for *_, slope in layers]),
     )
 
 
 @lru_cache(maxsize=4)
 def draws(seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return inputs and top gradient (samples, width) and the weights (layers, width, width)."""
+    """Standard normal inputs and top gradient (samples, width), weights (layers, width, width)."""
     # RandomState and not default_rng: NumPy promises never to change its stream (NEP 19).
     random = np.random.RandomState(seed)
-    inputs, top = random.standard_normal((2, SAMPLES, WIDTH))
-    return inputs, top, random.standard_normal((DEEPEST, WIDTH, WIDTH))
+    inputs, top = random.standard_normal((2, 32, WIDTH))
+    return inputs, top, random.standard_normal((100, WIDTH, WIDTH))
 
 
 def _through_norm(gradient, z, deviation):
@@ -130,12 +112,8 @@ def _through_norm(gradient, z, deviation):
     return straight / deviation
 
 
-def _rms(values: np.ndarray) -> float:
-    return float(np.sqrt(np.mean(values * values)))
-
-
-def _ratio(after: float, before: float) -> float:
-    return after / before if before else 0.0
+def _rms(values):
+    return np.sqrt(np.mean(values * values))
 
 
 # ---------------------------------------------------------------------------------------------
@@ -143,21 +121,20 @@ def _ratio(after: float, before: float) -> float:
 
 
 def sigmoid(z):
-    """1 / (1 + exp(-z)); its slope is at most 1/4."""
-    value = 0.5 * (1 + np.tanh(0.5 * np.asarray(z, dtype=float)))  # overflows nowhere
+    """The slope is at most 1/4."""
+    value = 0.5 * (1 + np.tanh(0.5 * z))  # overflows nowhere, as exp(-z) would
     return value, value * (1 - value)
 
 
 def tanh(z):
     """The slope is at most 1."""
-    value = np.tanh(np.asarray(z, dtype=float))
+    value = np.tanh(z)
     return value, 1 - value * value
 
 
 def relu(z):
     """The slope is 1 above 0, and 0 elsewhere, as in PyTorch."""
-    on = np.asarray(z, dtype=float) > 0
-    return z * on, on.astype(float)
+    return np.maximum(z, 0), np.heaviside(z, 0)
 
 
 # NumPy has no error function: a table of P(Z <= z), exact to 1e-7 between its points.
@@ -167,7 +144,6 @@ _BELOW = np.array([0.5 * (1 + math.erf(z / math.sqrt(2))) for z in _GRID])
 
 def gelu(z):
     """z P(Z <= z), with Z a standard normal number (Hendrycks and Gimpel 2016)."""
-    z = np.asarray(z, dtype=float)
     below = np.interp(z, _GRID, _BELOW)
     density = np.exp(-0.5 * z * z) / math.sqrt(2 * math.pi)
     return z * below, below + z * density

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import accumulate
 
 import numpy as np
 
@@ -30,13 +31,16 @@ def _slope(z):
     return _sigmoid(z) * (1 - _sigmoid(z))
 
 
-def _layers(x, weights):
-    """(input, weight, z) of every layer."""
-    layers = []
-    for weight in weights:
-        layers.append((x, weight, weight * x))
-        x = _sigmoid(weight * x)
-    return layers
+def _values(x, weights):
+    """x, x_1, ..., x_n: the input of each layer, and the output of the last."""
+    return list(accumulate(weights, lambda x, w: _sigmoid(w * x), initial=x))
+
+
+def _product(factor):
+    """The wrong idea that multiplies factor(x, w, z) of all layers, with x a layer's input."""
+    return lambda x, weights: math.prod(
+        factor(x, w, w * x) for x, w in zip(_values(x, weights), weights, strict=False)
+    )
 
 
 def _random_chain(rng):
@@ -46,7 +50,6 @@ def _random_chain(rng):
 
 PATH_PRODUCT = Exercise(
     id="06.path-product",
-    title="Differentiate a chain of sigmoid layers",
     solution=chain_gradient,
     fixed=(
         (0.0, [1.0]),
@@ -58,35 +61,29 @@ PATH_PRODUCT = Exercise(
     random_case=_random_chain,
     wrong_ideas={
         "You stop at the first layer's output: that is the derivative by x1. One layer is left "
-        "between x1 and x, and it has a factor, too.": lambda x, weights: chain_gradient(
-            _sigmoid(weights[0] * x), weights[1:]
-        ),
+        "between x1 and x, and it has a "
+        "factor, too.": lambda x, weights: chain_gradient(_sigmoid(weights[0] * x), weights[1:]),
         "You multiply the slopes of the sigmoids only. If x grows by a little, by how much "
-        "does z = w · x grow?": lambda x, weights: math.prod(
-            _slope(z) for _, _, z in _layers(x, weights)
-        ),
+        "does z = w · x grow?": _product(lambda x, w, z: _slope(z)),
         "You multiply the weights only, as if each layer were linear. What does the sigmoid do "
-        "to a small change of z?": lambda x, weights: math.prod(weights),
+        "to a small change of z?": _product(lambda x, w, z: w),
         "You take the slope of the sigmoid at the layer's input. What number does the sigmoid "
-        "of this layer really get?": lambda x, weights: math.prod(
-            w * _slope(x) for x, w, _ in _layers(x, weights)
-        ),
+        "of this layer really get?": _product(lambda x, w, z: w * _slope(x)),
         "You apply the sigmoid once more to its own output before you take the slope. With the "
-        "output in hand, the slope needs no further exponential.": lambda x, weights: math.prod(
-            w * _slope(_sigmoid(z)) for _, w, z in _layers(x, weights)
-        ),
+        "output in hand, the slope needs no further "
+        "exponential.": _product(lambda x, w, z: w * _slope(_sigmoid(z))),
         "The slope is s (1 − s), with s = sigmoid(z). You put z itself in the place of "
-        "s.": lambda x, weights: math.prod(w * z * (1 - z) for _, w, z in _layers(x, weights)),
+        "s.": _product(lambda x, w, z: w * z * (1 - z)),
         "You use 0.25 for each slope. That is the largest value it can have, at z = 0. What is "
-        "z in each of the layers?": lambda x, weights: math.prod(w * 0.25 for w in weights),
+        "z in each of the layers?": _product(lambda x, w, z: w * 0.25),
         "You add the layers' factors. In a chain each layer scales the change it receives from "
         "the one before: what do two scalings in a row make?": lambda x, weights: sum(
-            w * _slope(z) for _, w, z in _layers(x, weights)
+            chain_gradient(x, [w]) for x, w in zip(_values(x, weights), weights, strict=False)
         ),
         "This is the output of the last layer. The question is how strongly it changes with "
-        "x.": lambda x, weights: _sigmoid(_layers(x, weights)[-1][2]),
-        "This is the factor of the last layer alone. The change has to travel through every "
-        "layer of the chain.": lambda x, weights: weights[-1] * _slope(_layers(x, weights)[-1][2]),
+        "x.": lambda x, weights: _values(x, weights)[-1],
+        "This is the factor of the last layer alone. The change has to travel through every layer "
+        "of the chain.": lambda x, weights: chain_gradient(_values(x, weights)[-2], weights[-1:]),
         "Each of your layers reads the input x. The second layer should read what the first "
         "one returns, and so on.": lambda x, weights: math.prod(w * _slope(w * x) for w in weights),
     },
@@ -110,7 +107,6 @@ def _random_layer(rng):
 
 INIT_SCALE = Exercise(
     id="06.init-scale",
-    title="Choose the scale of the weights that keeps the signal's size",
     solution=init_std,
     fixed=(
         (1, 6, 5, False),  # LeNet-5's first layer, 25 inputs
@@ -158,51 +154,47 @@ def count_dead_units(outputs):
     return int((~ever_on).sum())
 
 
-def _relu_outputs(rows):
-    return (np.array(rows, dtype=float),)
-
-
 def _random_outputs(rng):
     inputs, units = rng.randint(2, 6), rng.randint(3, 8)
     dead = [rng.random() < 0.35 for _ in range(units)]
-    return _relu_outputs(
-        [
-            [0.0 if off else max(0.0, round(rng.gauss(0.2, 1), 1)) for off in dead]
-            for _ in range(inputs)
-        ]
-    )
+    rows = [
+        [0.0 if off else max(0.0, round(rng.gauss(0.2, 1), 1)) for off in dead]
+        for _ in range(inputs)
+    ]
+    return (np.array(rows),)
 
 
 COUNT_DEAD_UNITS = Exercise(
     id="06.count-dead-units",
-    title="Count the dead units of a ReLU layer",
     solution=count_dead_units,
-    fixed=(
-        _relu_outputs([[0.0, 1.2, 0.0], [0.0, 0.0, 0.3]]),
-        _relu_outputs([[0.5, 0.0, 0.0, 0.0], [0.1, 0.0, 0.0, 0.0], [0.0, 0.0, 0.9, 0.0]]),
-        _relu_outputs([[1.0, 2.0], [0.4, 0.1], [0.0, 0.7]]),
-        _relu_outputs([[0.0, 0.0, 0.0], [0.0, 0.0, 0.0]]),
-        _relu_outputs([[0.0, 3.0, 0.0, 0.0, 1.0], [2.0, 0.0, 0.0, 0.0, 1.0]]),
-        _relu_outputs([[0.0, 0.0, 0.6, 0.0], [0.0, 0.0, 0.0, 0.0], [0.2, 0.0, 0.0, 0.0]]),
+    fixed=tuple(
+        (np.array(rows),)
+        for rows in (
+            [[0.0, 1.2, 0.0], [0.0, 0.0, 0.3]],
+            [[0.5, 0.0, 0.0, 0.0], [0.1, 0.0, 0.0, 0.0], [0.0, 0.0, 0.9, 0.0]],
+            [[1.0, 2.0], [0.4, 0.1], [0.0, 0.7]],
+            [[0.0, 0.0, 0.0], [0.0, 0.0, 0.0]],
+            [[0.0, 3.0, 0.0, 0.0, 1.0], [2.0, 0.0, 0.0, 0.0, 1.0]],
+            [[0.0, 0.0, 0.6, 0.0], [0.0, 0.0, 0.0, 0.0], [0.2, 0.0, 0.0, 0.0]],
+        )
     ),
     random_case=_random_outputs,
     wrong_ideas={
         "You count every 0 in the table. A ReLU that is off for one input is doing its job; "
-        "what must hold for a whole column?": lambda outputs: int((outputs == 0).sum()),
+        "what must hold for a whole column?": lambda outputs: (outputs == 0).sum(),
         "You count the units that are off for *some* input. Such a unit still learns from the "
-        "others.": lambda outputs: int((outputs == 0).any(axis=0).sum()),
+        "others.": lambda outputs: (outputs == 0).any(axis=0).sum(),
         "You look along the rows: those are inputs that switch no unit on. A unit is a "
-        "column.": lambda outputs: int((outputs == 0).all(axis=1).sum()),
+        "column.": lambda outputs: (outputs == 0).all(axis=1).sum(),
         "These are the units that are on for at least one input: the living "
-        "ones.": lambda outputs: int((outputs > 0).any(axis=0).sum()),
+        "ones.": lambda outputs: (outputs > 0).any(axis=0).sum(),
         "You look at the first input only. A unit that is off for it may be on for the "
-        "next.": lambda outputs: int((outputs[0] == 0).sum()),
-        "This is the share of dead units. Their number is asked for.": lambda outputs: float(
+        "next.": lambda outputs: (outputs[0] == 0).sum(),
+        "This is the share of dead units. Their number is asked for.": lambda outputs: (
             (outputs == 0).all(axis=0).mean()
         ),
         "You count units that are off for most inputs. One input that switches it on is enough "
-        "for a unit to receive a gradient.": lambda outputs: int(
-            ((outputs == 0).mean(axis=0) > 0.5).sum()
-        ),
+        "for a unit "
+        "to receive a gradient.": lambda outputs: ((outputs == 0).mean(axis=0) > 0.5).sum(),
     },
 )

@@ -25,7 +25,6 @@ def random_stack(rng):
 
 STACK_WEIGHTS = Exercise(
     id="09.stack-weights",
-    title="Count the weights of a stack of convolutions",
     solution=stack_weights,
     fixed=(  # kernel, layers, in_maps, maps
         (3, 3, 64, 64),
@@ -79,32 +78,10 @@ def count_parameters(blocks, side, hidden, classes):
     return parameters
 
 
-def pairs(blocks):
-    """Return the (kernel, maps) of every convolution."""
-    return [pair for block in blocks for pair in block]
-
-
-def without_biases(blocks, side, hidden, classes):
-    biases = sum(maps for _, maps in pairs(blocks)) + hidden + hidden + classes
-    return count_parameters(blocks, side, hidden, classes) - biases
-
-
-def of_a_grey_image(blocks, side, hidden, classes):
-    kernel, maps = blocks[0][0]
-    return count_parameters(blocks, side, hidden, classes) - 2 * kernel * kernel * maps
-
-
 def with_a_row_of_each_map(blocks, side, hidden, classes):
-    _, maps = blocks[-1][-1]
     last = side // 2 ** len(blocks)
-    unread = maps * (last * last - last)
+    unread = blocks[-1][-1][1] * (last * last - last)
     return count_parameters(blocks, side, hidden, classes) - unread * hidden
-
-
-def with_as_many_maps_in_as_out(blocks, side, hidden, classes):
-    convolutions = sum(kernel * kernel * maps * maps + maps for kernel, maps in pairs(blocks))
-    dense = count_parameters(blocks, side, hidden, classes) - count_parameters(blocks, side, 0, 0)
-    return convolutions + dense
 
 
 def random_configuration(rng):
@@ -116,18 +93,11 @@ def random_configuration(rng):
 
 
 A = [[(3, 64)], [(3, 128)], [(3, 256)] * 2, [(3, 512)] * 2, [(3, 512)] * 2]
-C = [
-    [(3, 64)] * 2,
-    [(3, 128)] * 2,
-    [(3, 256), (3, 256), (1, 256)],
-    [(3, 512), (3, 512), (1, 512)],
-    [(3, 512), (3, 512), (1, 512)],
-]
+C = [[(3, 64)] * 2, [(3, 128)] * 2, *([(3, m), (3, m), (1, m)] for m in (256, 512, 512))]
 D = [[(3, 64)] * 2, [(3, 128)] * 2, [(3, 256)] * 3, [(3, 512)] * 3, [(3, 512)] * 3]
 
 COUNT_PARAMETERS = Exercise(
     id="09.count-parameters",
-    title="Count the parameters of a VGG from its configuration",
     solution=count_parameters,
     fixed=(  # blocks of (kernel, maps), side of the image, hidden units, classes
         (A, 224, 4096, 1000),
@@ -138,15 +108,15 @@ COUNT_PARAMETERS = Exercise(
     random_case=random_configuration,
     wrong_ideas={
         "You count the weights only. Every map and every unit of a dense layer has a bias as "
-        "well.": without_biases,
+        "well.": lambda b, s, h, c: (
+            count_parameters(b, s, h, c) - sum(m for block in b for _, m in block) - 2 * h - c
+        ),
         "Your first convolution reads one map. The networks of Table 1 read a colour image.": (
-            of_a_grey_image
+            lambda b, s, h, c: count_parameters(b, s, h, c) - 2 * b[0][0][0] ** 2 * b[0][0][1]
         ),
         "You take 3x3 for every convolution. The first number of each pair is its kernel: "
         "configuration C has some of 1x1.": (
-            lambda b, s, h, c: count_parameters(
-                [[(3, m) for _, m in block] for block in b], s, h, c
-            )
+            lambda b, s, h, c: count_parameters([[(3, m) for _, m in one] for one in b], s, h, c)
         ),
         "Your first dense layer reads maps as large as the image. What ends each block?": (
             lambda b, s, h, c: count_parameters(b, s * 2 ** len(b), h, c)
@@ -166,6 +136,10 @@ COUNT_PARAMETERS = Exercise(
             lambda b, s, h, c: count_parameters(b, s, 0, 0)
         ),
         "You let every convolution read as many maps as it puts out. The first one of a block "
-        "reads the maps of the block before.": with_as_many_maps_in_as_out,
+        "reads the maps of the block before.": lambda b, s, h, c: (
+            sum(k * k * m * m + m for block in b for k, m in block)
+            + count_parameters(b, s, h, c)
+            - count_parameters(b, s, 0, 0)
+        ),
     },
 )

@@ -8,58 +8,50 @@ panel.move(in_maps=3)       # next to the image the stack is the dearer one
 
 from __future__ import annotations
 
-from course_utils.drawing.svg import TIMES
+from course_utils.drawing.svg import TIMES, plural
 from course_utils.explorer import Choice, Explorer, Slider, View
-from course_utils.lessons.vgg.figures import Cost, count_stack, stack_diagram
+from course_utils.lessons.vgg.figures import stack_diagram
 
-MAPS = (3, 16, 64, 128, 256, 512)
-"""How many maps may go in: 3 is a colour image. All but 3 may come out."""
 
-KERNELS = (3, 5, 7, 9, 11, 13)
-"""Rows of the one large filter."""
+def costs(kernel: int, layers: int, in_maps: int, maps: int, side: int) -> tuple[int, ...]:
+    """Return weights without biases, multiply-adds, ReLUs in a row, and numbers put out.
 
-SIDES = (224, 112, 56, 28, 14)
-"""Rows of the maps in the five blocks of VGG."""
+    Of equal convolutions with stride 1, each with a ReLU, on maps of `side` rows.
+    """
+    weights = kernel**2 * maps * (in_maps + (layers - 1) * maps)
+    return weights, weights * side**2, layers, layers * maps * side**2
 
 
 def view(layers: int, kernel: int, in_maps: int, maps: int, side: int) -> View:
     """Draw both, and say which of the two is cheaper, and by how much."""
-    stack = count_stack(3, layers, in_maps, maps, side)
-    single = count_stack(kernel, 1, in_maps, maps, side)
-    diagram = stack_diagram(stack, single)
-    says = f"{fields(stack, single)} {weights(stack, single, in_maps, maps)}"
+    stack, single = costs(3, layers, in_maps, maps, side), costs(kernel, 1, in_maps, maps, side)
+    diagram = stack_diagram(layers, kernel, stack, single)
+    says = f"{fields(layers, kernel)} {weights(layers, kernel, in_maps, maps, stack[0], single[0])}"
     return View(diagram.svg, says, diagram.alt)
 
 
-def fields(stack: Cost, single: Cost) -> str:
+def fields(layers: int, kernel: int) -> str:
     """Say who sees more, and how many 3x3 layers would see as much as the large kernel."""
-    kernel = single.field
-    layers = f"{stack.relus} layer{'s' * (stack.relus > 1)} of 3{TIMES}3"
-    verb = "see" if stack.relus > 1 else "sees"
-    if stack.field == kernel:
-        return f"{layers} {verb} {kernel}{TIMES}{kernel}, as much as the one kernel."
-    needed = (kernel - 1) // 2
-    less = "less" if stack.field < kernel else "more"
-    return (
-        f"{layers} {verb} {stack.field}{TIMES}{stack.field}, {less} than the one kernel. For a "
-        f"fair comparison it takes {needed}."
-    )
+    field, sees = 2 * layers + 1, "see" if layers > 1 else "sees"
+    says = f"{plural(layers, 'layer')} of 3{TIMES}3 {sees} {field}{TIMES}{field}"
+    if field == kernel:
+        return f"{says}, as much as the one kernel."
+    says += f", {'less' if field < kernel else 'more'} than the one kernel."
+    return f"{says} For a fair comparison it takes {(kernel - 1) // 2}."
 
 
-def weights(stack: Cost, single: Cost, in_maps: int, maps: int) -> str:
+def weights(layers: int, kernel: int, in_maps: int, maps: int, stack: int, single: int) -> str:
     """Write both counts out and compare them."""
-    first = f"9 {TIMES} {in_maps} {TIMES} {maps}"
-    if stack.relus > 1:
-        first += f" + {stack.relus - 1} {TIMES} 9 {TIMES} {maps} {TIMES} {maps}"
-    one = f"{single.field**2} {TIMES} {in_maps} {TIMES} {maps}"
-    counts = f"Weights: {first} = {stack.weights:,} against {one} = {single.weights:,}"
-    if stack.weights == single.weights:
-        return f"{counts}: the same."
-    fewer, more = sorted((stack.weights, single.weights))
-    dear = "one kernel" if single.weights > stack.weights else "stack"
-    if more < 2 * fewer:
-        return f"{counts}: the {dear} has {100 * (more / fewer - 1):.0f} % more."
-    return f"{counts}: the {dear} has {more / fewer:.1f} times as many."
+    both = f"{TIMES} {in_maps} {TIMES} {maps}"
+    deeper = f" + {layers - 1} {TIMES} 9 {TIMES} {maps} {TIMES} {maps}" * (layers > 1)
+    says = f"Weights: 9 {both}{deeper} = {stack:,} against {kernel**2} {both} = {single:,}"
+    if stack == single:
+        return f"{says}: the same."
+    dear, ratio = "one kernel", single / stack
+    if stack > single:
+        dear, ratio = "stack", stack / single
+    by = f"{100 * (ratio - 1):.0f} % more" if ratio < 2 else f"{ratio:.1f} times as many"
+    return f"{says}: the {dear} has {by}."
 
 
 class KernelStack(Explorer):
@@ -67,9 +59,11 @@ class KernelStack(Explorer):
 
     controls = (
         Slider("layers", f"3{TIMES}3 layers", 1, 6, start=3),
-        Choice("kernel", "One kernel", {f"{k}{TIMES}{k}": k for k in KERNELS}, start=7),
-        Choice("in_maps", "Maps in", {f"{n}": n for n in MAPS}, start=64),
-        Choice("maps", "Maps out", {f"{n}": n for n in MAPS[1:]}, start=64),
-        Choice("side", "Map size", {f"{s}{TIMES}{s}": s for s in SIDES}, start=56),
+        Choice("kernel", "One kernel", {f"{k}{TIMES}{k}": k for k in range(3, 14, 2)}, start=7),
+        Choice("in_maps", "Maps in", {f"{n}": n for n in (3, 16, 64, 128, 256, 512)}, start=64),
+        Choice("maps", "Maps out", {f"{n}": n for n in (16, 64, 128, 256, 512)}, start=64),
+        Choice(
+            "side", "Map size", {f"{224 >> k}{TIMES}{224 >> k}": 224 >> k for k in range(5)}, 56
+        ),
     )
     view = staticmethod(view)

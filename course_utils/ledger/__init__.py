@@ -1,0 +1,241 @@
+"""Where the parameters and the multiply-adds of a network are, layer by layer.
+
+    ledger(model, input_shape)     a row per layer, totals, and the same by block
+
+What is counted (`CONVENTION` stands beside every table):
+
+- MACs: one multiply-add of a convolution or linear weight, as torch's FlopCounterMode counts them
+  (its total is twice this). Biases, normalisation, pooling, activations and sums are not counted.
+  Products of two activations (attention) are, and a note says so.
+- Parameters: every number in an `nn.Parameter`, once, trainable or not; buffers are not.
+- Activations: the numbers in a layer's output, for one image; none for a layer that hands on its
+  input, reshapes it or writes into it.
+- Receptive field: the inputs from the first to the last that a unit sees, borders ignored, so it
+  may exceed the image. Where paths meet: from the first to the last that any of them sees. A dense
+  layer after a flatten is a kernel over all that it sees. The statistics of normalisation are no
+  path. Not given behind what resamples or rearranges maps, and a note says so.
+- Stride: how far, in inputs, the fields of neighbouring units lie apart: the product of strides.
+
+The model runs its own forward pass, in the mode it is in, on tensors of torch's meta device, which
+have a shape and no memory (`forward.py`): branches, shared modules and functional calls are met as
+they happen. Usual operations have closed forms (`operations.py`), torch's meta kernels do the rest;
+multiply-adds are those of `torch.utils.flop_counter`. Auxiliary heads count in training mode only.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from math import prod
+from operator import index
+
+from torch import Tensor, nn
+from torch.nn.modules.lazy import LazyModuleMixin
+
+from course_utils.ledger.forward import Follower, Row, follow, hooks_of
+from course_utils.ledger.table import CONVENTION, as_html, as_text
+
+__all__ = ["CONVENTION", "Ledger", "Row", "describe_unowned", "hooks_of", "ledger"]
+
+HOW_TO_OWN = (
+    "Keep layers in attributes of the model, nn.Sequential, nn.ModuleList or nn.ModuleDict, and "
+    "single weights in nn.Parameter or nn.ParameterList."
+)
+GROUPS = ("convolution", "linear", "normalisation", "other")  # where parameters and MACs sit
+COSTS = ("parameters", "macs", "activations")
+
+
+class Ledger:
+    """The table of one network: `rows`, totals, `blocks()`, and `notes` on what to be careful of.
+
+    The last expression of a cell shows it as an HTML table; `print` shows text. `unowned` says
+    which weights are used and not the model's own; it becomes a note, too.
+    """
+
+    def __init__(self, name: str, input_shape: tuple, rows: Sequence[Row], notes=(), unowned=""):
+        self.name, self.input_shape, self.rows = name, input_shape, tuple(rows)
+        self.unowned = unowned
+        self.notes = (*([f"{unowned}. {HOW_TO_OWN}"] if unowned else []), *notes)
+        self.parameters = sum(row.parameters for row in rows)  # each counted once
+        self.macs = sum(row.macs for row in rows)  # for one image
+        # A layer, its normalisation and its ReLU each count theirs: training keeps them all.
+        self.activations = sum(row.activations for row in rows)
+
+    @property
+    def units(self) -> int:
+        """Outputs of convolution and dense layers only: the neurons that papers count."""
+        return sum(r.activations for r in self.rows if r.category in ("convolution", "linear"))
+
+    def blocks(self) -> tuple[Row, ...]:
+        """Return the sums by block, in the order of the forward pass."""
+        rows: dict[str, list[Row]] = {}
+        for row in self.rows:
+            rows.setdefault(row.block, []).append(row)
+        return tuple(_block(name, part) for name, part in rows.items())
+
+    def groups(self) -> dict[str, dict[str, int]]:
+        """Return parameters and macs of each of `GROUPS`; the sums are the totals."""
+        sums = {group: {"parameters": 0, "macs": 0} for group in GROUPS}
+        for row in self.rows:
+            group = sums[row.category if row.category in GROUPS else "other"]
+            group["parameters"] += row.parameters
+            group["macs"] += row.macs
+        return sums
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __repr__(self) -> str:
+        return as_text(self)
+
+    def _repr_html_(self) -> str:
+        return as_html(self)
+
+
+def ledger(
+    model: nn.Module, input_shape: Sequence[int] = (3, 224, 224), *, name: str | None = None
+) -> Ledger:
+    """Count a network layer by layer, without computing anything and without copying its weights.
+
+    `model`: any nn.Module whose forward takes one tensor; with weights or on the meta device. It
+        runs in the mode it is in and is left as it was: weights, gradients, mode, attributes.
+    `input_shape`: (C, H, W) of one image, without the batch; (C, L) or (C, D, H, W) work as well.
+    `name`: what the tables call it; the name of its class if it is not given.
+
+    Weights that the forward pass uses and `model.parameters()` does not have (layers in a plain
+    list, a closure, a global) are not counted, and hooks of yours are not run: notes say so. Lazy,
+    quantised and TorchScript layers are refused. An error of the model itself passes through, with
+    a note that names the layer.
+    """
+    _check_model(model)
+    shape = _checked_shape(input_shape)
+    followed = follow(model, shape)
+    rows = _rows(model, followed)
+    unowned = describe_unowned(followed.unowned.values()) if followed.unowned else ""
+    notes = _notes(model, followed, rows)
+    return Ledger(name or type(model).__name__, shape, rows, notes, unowned)
+
+
+def describe_unowned(weights: Iterable[Tensor]) -> str:
+    """Say which weights a forward pass uses that are not the model's own."""
+    sizes = [tuple(weight.shape) for weight in weights]
+    shapes = ["×".join(map(str, size)) or "1" for size in sizes[:4]] + ["…"] * (len(sizes) > 4)
+    return (
+        f"its forward pass uses {sum(map(prod, sizes)):,} weights that model.parameters() does not "
+        f"have (of shape {', '.join(shapes)}): they are neither counted nor trained"
+    )
+
+
+def _check_model(model: nn.Module) -> None:
+    if not isinstance(model, nn.Module):
+        hint = "; call the class to make one" if isinstance(model, type) else ""
+        raise TypeError(f"model must be an nn.Module, got {model!r}{hint}")
+    for path, module in model.named_modules():
+        kind = type(module)
+        if isinstance(module, LazyModuleMixin) and module.has_uninitialized_params():
+            wrong = "a lazy layer", "run the model once, or give the layer its sizes"
+        elif kind.__module__.startswith("torch.jit"):
+            wrong = "a TorchScript module", "pass the model that was compiled"
+        elif ".quantized." in kind.__module__:
+            wrong = "a quantised layer", "pass the model as it was before"
+        else:
+            continue
+        raise ValueError(
+            f"model must be Python code with weights in parameters, got {wrong[0]} at {path!r} "
+            f"({kind.__name__}): {wrong[1]}"
+        )
+
+
+def _checked_shape(input_shape: Sequence[int]) -> tuple[int, ...]:
+    with suppress(TypeError):
+        shape = tuple(index(size) for size in input_shape)
+        if shape and min(shape) > 0:
+            return shape
+    raise ValueError(
+        "input_shape must be sizes of one image without the batch, each an integer >= 1, such as "
+        f"(3, 224, 224); got {input_shape!r}"
+    )
+
+
+def _rows(model: nn.Module, followed: Follower) -> list[Row]:
+    """One row per step, then one for each leaf module that has parameters and was not used.
+
+    A parameter is counted in the first call of the leaf module that has it; else in the first
+    operation that used it; else its module is listed as unused.
+    """
+    owners = {step.path: step.row for step in reversed(followed.steps) if step.leaf}
+    users = {name: step.row for step in reversed(followed.steps) for name in step.weights}
+    found, counts, unused = [(step.row, step.path) for step in followed.steps], Counter(), Counter()
+    for path, parameter in model.named_parameters():
+        owner = path.rpartition(".")[0].partition(".parametrizations")[0]
+        if row := owners.get(owner) or users.get(path):
+            counts[id(row)] += parameter.numel()
+        else:
+            unused[owner] += parameter.numel()
+    for path, number in unused.items():
+        kind = type(model.get_submodule(path)).__name__
+        named = {"Conv": "convolution", "Norm": "normalisation", "Linear": "linear"}
+        category = next((what for part, what in named.items() if part in kind), "other")
+        found.append((row := Row(path, kind, category=category), path))
+        counts[id(row)] = number
+    rows = []
+    for row, path in found:
+        block = _block_of(row, path, model, rows[-1] if rows else None)
+        name = row.name or type(model).__name__
+        rows.append(replace(row, name=name, parameters=counts[id(row)], block=block or name))
+    return rows
+
+
+def _block_of(row: Row, path: str, model: nn.Module, before: Row | None) -> str:
+    """Name the block of a row: a child of the model, or a stage in a child that holds nothing but
+    containers.
+
+    What the model's own forward does (an addition, a ReLU) belongs to the block before it. So does
+    a child that is no more than an activation or a normalisation, or hands on what it gets.
+    """
+    if before and row.output_shape and "." not in path:
+        same = before.output_shape and prod(row.output_shape) == prod(before.output_shape)
+        if row.category in ("activation", "normalisation") or (row.category == "other" and same):
+            return before.block
+    depth, parts = 1, path.split(".")
+    while depth < len(parts) and _nests(model.get_submodule(".".join(parts[:depth]))):
+        depth += 1
+    return ".".join(parts[:depth]) or (before.block if before else "")
+
+
+def _nests(module: nn.Module) -> bool:
+    containers = (nn.Sequential, nn.ModuleList, nn.ModuleDict)
+    inside = [*module.children()] if isinstance(module, containers) else []
+    return bool(inside) and all(isinstance(child, containers) for child in inside)
+
+
+def _block(name: str, rows: list[Row]) -> Row:
+    last = ([row for row in rows if row.output_shape is not None] or rows)[-1]
+    costs = {cost: sum(getattr(row, cost) for row in rows) for cost in COSTS}
+    return replace(last, name=name, kind=f"{len(rows)}", call=1, layers=len(rows), **costs)
+
+
+def _notes(model: nn.Module, followed: Follower, rows: list[Row]) -> list[str]:
+    """What a reader of the table must know: sharing, what was not used, what is uncertain."""
+    notes = []
+    if products := sum(step.macs["product of activations"] for step in followed.steps):
+        notes.append(f"{products:,} of the MACs are products of two activations, not of a weight")
+    if unused := [row for row in rows if row.output_shape is None]:
+        mode = "training" if model.training else "evaluation"
+        names = ", ".join(row.name for row in unused[:4])
+        names += f" and {len(unused) - 4} more" if len(unused) > 4 else ""
+        total = sum(row.parameters for row in unused)
+        notes.append(f"not used in this forward pass ({mode} mode): {names}; {total:,} parameters")
+    for row in rows:
+        times = followed.calls[row.name]
+        if times > 1 and row.call == 1 and row.parameters:
+            notes.append(
+                f"{row.name} is called {times} times: its parameters count once, its MACs each time"
+            )
+    first: dict[int, str] = {}
+    for path, parameter in model.named_parameters(remove_duplicate=False):
+        if first.setdefault(id(parameter), path) != path:
+            notes.append(f"{path} is the same tensor as {first[id(parameter)]}: counted once")
+    return [*notes, *followed.notes]
