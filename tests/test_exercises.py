@@ -139,7 +139,7 @@ REPORTS = [  # function, state, what the fields of the report hold
     (lambda n: sys.exit(3), "raised", {"message": "`return` ends just the function"}),
     (lambda n: _fail(KeyboardInterrupt()), "interrupted", {"call": "double(n=2)"}),
     (lambda n: [4], "wrong type", {"message": "a list, and the result should be an int"}),
-    (lambda n: "4", "wrong type", {"message": "a str", "given": "'4'"}),
+    (str, "wrong type", {"message": "a str", "given": "'2'"}),  # it has no signature
     (lambda n: np.array([4, 4]), "wrong type", {"message": "a NumPy array"}),
     (lambda n: torch.ones(2), "wrong type", {"message": "a torch tensor"}),
     (lambda: 4, "wrong signature", NOT_HERE),

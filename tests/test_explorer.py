@@ -25,7 +25,7 @@ class Parts(Explorer):
     controls = (
         Slider("parts", "Parts", 0, 20, start=3, wide=True),
         Slider("whole", "Whole", 1, 20, start=12),
-        Slider("grams", "Grams", 5, 95, start=lambda largest: largest - 40, step=10),
+        Slider("grams", "Grams", 3, 93, start=lambda largest: largest - 40, step=10),
         Choice("unit", "Unit", {"An ounce": "oz", "A gram": "g"}, start="g", buttons=True),
         Choice("size", "Size", {"Small": 1, "Large": 2}, start=1),
         Line("note", "Note", start="a & b"),
@@ -80,7 +80,7 @@ PICTURE_AND_SENTENCE = [("HTML", {"value"})] * 2  # and no sheet: the page would
 
 def test_it_begins_with_what_is_declared_or_asked_for():
     panel = Parts(whole=np.int64(4), size=2)
-    assert list(panel.state.values()) == [3, 4, 55, "g", 2, "a & b"]
+    assert list(panel.state.values()) == [3, 4, 53, "g", 2, "a & b"]
     assert type(panel.state["whole"]) is int and panel.largest["parts"] == 4
     assert (panel.says, panel.alt, panel.refused) == (repr(panel), "3 parts", False)
     assert repr(panel) == "3 < 4."
@@ -92,7 +92,7 @@ def test_it_begins_with_what_is_declared_or_asked_for():
         ({"whole": 0}, "whole must be an integer from 1 to 20, got 0"),
         ({"whole": 2.5}, "whole must be an integer from 1 to 20, got 2.5"),
         ({"whole": True}, "whole must be an integer from 1 to 20, got True"),
-        ({"grams": 20}, "grams must be an integer from 5 to 95 in steps of 10, got 20"),
+        ({"grams": 20}, "grams must be an integer from 3 to 93 in steps of 10, got 20"),
         ({"unit": "lb"}, "unit must be one of 'oz', 'g', got 'lb'"),
         ({"note": 3}, "note must be a text, got 3"),
         ({"weight": 3}, "Parts has the controls parts, whole, .*, note, got 'weight'"),
@@ -147,7 +147,7 @@ def test_moving_in_code_moves_what_is_shown():
     panel.move(whole=4)
     assert panel.redraws == 1 and "4/4</svg>" in shown(panel)
     at = [control(panel, one.label).value for one in panel.controls]
-    assert at == list(panel.state.values()) == [4, 4, 55, "oz", 1, "so"]
+    assert at == list(panel.state.values()) == [4, 4, 53, "oz", 1, "so"]
     panel.move(whole=10, parts=9)
     assert panel.state["parts"] == control(panel, "Parts").value == 4, "the range stays"
 
@@ -155,7 +155,7 @@ def test_moving_in_code_moves_what_is_shown():
 def test_a_number_typed_between_two_steps_goes_to_the_lower():
     panel = Parts()
     control(panel, "Grams").set_state({"value": 78})
-    assert panel.state["grams"] == control(panel, "Grams").value == 75
+    assert panel.state["grams"] == control(panel, "Grams").value == 73
     assert panel.redraws == 1
 
 
