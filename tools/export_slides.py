@@ -32,6 +32,7 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 
+from tools.run_notebooks import find
 from tools.slides import assets, browser
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -46,22 +47,6 @@ NOTES = re.compile(r"\s*<details[^>]*>\s*<summary>.*?</summary>(.*)</details>\s*
 
 class ExportError(Exception):
     """The export cannot be made; the message says why. The previous export is as it was."""
-
-
-def select(names: Sequence[str], folder: Path = NOTEBOOKS) -> list[Path]:
-    """Return the paths of the named notebooks (with or without .ipynb); all of them without names.
-
-    Raises:
-        ExportError: if a name is unknown, or if there is no notebook at all.
-    """
-    known = {path.stem: path for path in sorted(folder.glob("[0-9][0-9]_*.ipynb"))}
-    if not known:
-        raise ExportError(f"no notebook (NN_slug.ipynb) in {folder}")
-    chosen = [Path(name).name.removesuffix(".ipynb") for name in names] or list(known)
-    for name in chosen:
-        if name not in known:
-            raise ExportError(f"notebook must be one of: {', '.join(known)}; got {name!r}")
-    return [known[name] for name in chosen]
 
 
 def title(notebook: NotebookNode) -> str:
@@ -250,17 +235,18 @@ def export(
 def main(arguments: Sequence[str] | None = None) -> int:
     """Export what the command line names; return the exit code."""
     parser = argparse.ArgumentParser(description="Export the notebooks as offline slides.")
-    parser.add_argument("notebooks", nargs="*", metavar="NOTEBOOK", help="such as 01_some_slug")
+    parser.add_argument("notebooks", nargs="*", metavar="NOTEBOOK", help="such as 01")
     parser.add_argument("--to", type=Path, default=TARGET, help="the folder to write")
     parser.add_argument("--no-pdf", action="store_true", help="HTML only")
-    parser.add_argument(
-        "--draft", action="store_true", help="export although slides are too tall; they are named"
-    )
+    draft = "export although slides are too tall; they are named"
+    parser.add_argument("--draft", action="store_true", help=draft)
     options = parser.parse_args(arguments)
     try:
-        lines, wrong = export(
-            select(options.notebooks), options.to.resolve(), not options.no_pdf, options.draft
-        )
+        paths = find(options.notebooks)
+    except ValueError as error:
+        parser.error(str(error))
+    try:
+        lines, wrong = export(paths, options.to.resolve(), not options.no_pdf, options.draft)
     except (ExportError, assets.AssetError, OSError) as error:
         print(f"No slides were exported: {error}", file=sys.stderr)
         return 1
