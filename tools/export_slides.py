@@ -181,6 +181,24 @@ def replace(new: Path, target: Path) -> None:
     shutil.rmtree(old, ignore_errors=True)
 
 
+def write_decks(paths: Sequence[Path], folder: Path) -> tuple[dict[str, str], list[str]]:
+    """Write the assets and a deck for each notebook; return name -> title, and what is wrong."""
+    assets.copy(assets.install(), folder / "assets")
+    shutil.copy(ROOT / "tools" / "slides" / "theme.css", folder / "assets")
+    shutil.copytree(ROOT / "tools" / "jupyter" / "custom" / "fonts", folder / "assets" / "fonts")
+    decks, wrong = {}, []
+    for path in paths:
+        try:
+            deck = prepare(nbformat.read(path, as_version=4))
+        except ExportError as error:
+            wrong.append(f"{path.stem}: {error}")
+            continue
+        page = link_decks(render(deck, path.stem), [other.stem for other in paths])
+        (folder / f"{path.stem}.html").write_text(page, encoding="utf-8")
+        decks[path.stem] = deck.metadata.title
+    return decks, wrong
+
+
 def export(
     paths: Sequence[Path], target: Path, with_pdf: bool = True, draft: bool = False
 ) -> tuple[list[str], list[str]]:
@@ -192,24 +210,11 @@ def export(
         ExportError, assets.AssetError: nothing was replaced then.
     """
     check_target(target)
-    folders = assets.install()
-    chromium = browser.find_chromium()
-    lines, wrong, decks = [], [], {}
+    chromium, lines = browser.find_chromium(), []
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".slides-") as scratch:
         new = Path(scratch) / "slides"
         (new / "assets").mkdir(parents=True)
-        assets.copy(folders, new / "assets")
-        shutil.copy(ROOT / "tools" / "slides" / "theme.css", new / "assets")
-        shutil.copytree(ROOT / "tools" / "jupyter" / "custom" / "fonts", new / "assets" / "fonts")
-        for path in paths:
-            try:
-                deck = prepare(nbformat.read(path, as_version=4))
-            except ExportError as error:
-                wrong.append(f"{path.stem}: {error}")
-                continue
-            page = link_decks(render(deck, path.stem), [other.stem for other in paths])
-            (new / f"{path.stem}.html").write_text(page, encoding="utf-8")
-            decks[path.stem] = deck.metadata.title
+        decks, wrong = write_decks(paths, new)
         with_pdf = with_pdf and chromium is not None
         if chromium is None:
             lines.append("Slides not measured and no PDF: no Chromium found (set CHROMIUM=path).")
