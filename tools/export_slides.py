@@ -32,6 +32,7 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 
+from tools.run_notebooks import find
 from tools.slides import assets, browser
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -46,22 +47,6 @@ NOTES = re.compile(r"\s*<details[^>]*>\s*<summary>.*?</summary>(.*)</details>\s*
 
 class ExportError(Exception):
     """The export cannot be made; the message says why. The previous export is as it was."""
-
-
-def select(names: Sequence[str], folder: Path = NOTEBOOKS) -> list[Path]:
-    """Return the paths of the named notebooks (with or without .ipynb); all of them without names.
-
-    Raises:
-        ExportError: if a name is unknown, or if there is no notebook at all.
-    """
-    known = {path.stem: path for path in sorted(folder.glob("[0-9][0-9]_*.ipynb"))}
-    if not known:
-        raise ExportError(f"no notebook (NN_slug.ipynb) in {folder}")
-    chosen = [Path(name).name.removesuffix(".ipynb") for name in names] or list(known)
-    for name in chosen:
-        if name not in known:
-            raise ExportError(f"notebook must be one of: {', '.join(known)}; got {name!r}")
-    return [known[name] for name in chosen]
 
 
 def title(notebook: NotebookNode) -> str:
@@ -196,6 +181,24 @@ def replace(new: Path, target: Path) -> None:
     shutil.rmtree(old, ignore_errors=True)
 
 
+def write_decks(paths: Sequence[Path], folder: Path) -> tuple[dict[str, str], list[str]]:
+    """Write the assets and a deck for each notebook; return name -> title, and what is wrong."""
+    assets.copy(assets.install(), folder / "assets")
+    shutil.copy(ROOT / "tools" / "slides" / "theme.css", folder / "assets")
+    shutil.copytree(ROOT / "tools" / "jupyter" / "custom" / "fonts", folder / "assets" / "fonts")
+    decks, wrong = {}, []
+    for path in paths:
+        try:
+            deck = prepare(nbformat.read(path, as_version=4))
+        except ExportError as error:
+            wrong.append(f"{path.stem}: {error}")
+            continue
+        page = link_decks(render(deck, path.stem), [other.stem for other in paths])
+        (folder / f"{path.stem}.html").write_text(page, encoding="utf-8")
+        decks[path.stem] = deck.metadata.title
+    return decks, wrong
+
+
 def export(
     paths: Sequence[Path], target: Path, with_pdf: bool = True, draft: bool = False
 ) -> tuple[list[str], list[str]]:
@@ -207,24 +210,11 @@ def export(
         ExportError, assets.AssetError: nothing was replaced then.
     """
     check_target(target)
-    folders = assets.install()
-    chromium = browser.find_chromium()
-    lines, wrong, decks = [], [], {}
+    chromium, lines = browser.find_chromium(), []
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".slides-") as scratch:
         new = Path(scratch) / "slides"
         (new / "assets").mkdir(parents=True)
-        assets.copy(folders, new / "assets")
-        shutil.copy(ROOT / "tools" / "slides" / "theme.css", new / "assets")
-        shutil.copytree(ROOT / "tools" / "jupyter" / "custom" / "fonts", new / "assets" / "fonts")
-        for path in paths:
-            try:
-                deck = prepare(nbformat.read(path, as_version=4))
-            except ExportError as error:
-                wrong.append(f"{path.stem}: {error}")
-                continue
-            page = link_decks(render(deck, path.stem), [other.stem for other in paths])
-            (new / f"{path.stem}.html").write_text(page, encoding="utf-8")
-            decks[path.stem] = deck.metadata.title
+        decks, wrong = write_decks(paths, new)
         with_pdf = with_pdf and chromium is not None
         if chromium is None:
             lines.append("Slides not measured and no PDF: no Chromium found (set CHROMIUM=path).")
@@ -250,17 +240,18 @@ def export(
 def main(arguments: Sequence[str] | None = None) -> int:
     """Export what the command line names; return the exit code."""
     parser = argparse.ArgumentParser(description="Export the notebooks as offline slides.")
-    parser.add_argument("notebooks", nargs="*", metavar="NOTEBOOK", help="such as 01_some_slug")
+    parser.add_argument("notebooks", nargs="*", metavar="NOTEBOOK", help="such as 01")
     parser.add_argument("--to", type=Path, default=TARGET, help="the folder to write")
     parser.add_argument("--no-pdf", action="store_true", help="HTML only")
-    parser.add_argument(
-        "--draft", action="store_true", help="export although slides are too tall; they are named"
-    )
+    draft = "export although slides are too tall; they are named"
+    parser.add_argument("--draft", action="store_true", help=draft)
     options = parser.parse_args(arguments)
     try:
-        lines, wrong = export(
-            select(options.notebooks), options.to.resolve(), not options.no_pdf, options.draft
-        )
+        paths = find(options.notebooks)
+    except ValueError as error:
+        parser.error(str(error))
+    try:
+        lines, wrong = export(paths, options.to.resolve(), not options.no_pdf, options.draft)
     except (ExportError, assets.AssetError, OSError) as error:
         print(f"No slides were exported: {error}", file=sys.stderr)
         return 1

@@ -32,25 +32,14 @@ SLOW_TESTS = ["-n", "2", "-m", "slow", "tests"]
 TALLY = re.compile(r"\b(\d+) (passed|failed|errors?)\b")
 
 
-def rows(names: list[str]) -> list[tuple[str, str, dict, list[str]]]:
-    """Return (what, set, environment, arguments of pytest) of each run."""
-    chosen = names or list(INSTRUCTIONS)
-    threads = ("1",) if names else ("1", "2")
+def rows(names: list[str]) -> list[tuple[str, str, str, list[str]]]:
+    """Return (what, set, number of threads, arguments of pytest) of each run."""
     found = [
-        (f"notebooks, {n} thread{'s' * (n > '1')}", name, {"OMP_NUM_THREADS": n}, NOTEBOOKS)
-        for name in chosen
-        for n in threads
+        (f"notebooks, {n} thread{'s' * (n > '1')}", name, n, NOTEBOOKS)
+        for name in names or INSTRUCTIONS
+        for n in (("1",) if names else ("1", "2"))
     ]
-    slow = [("slow tests", name, {"OMP_NUM_THREADS": "1"}, SLOW_TESTS) for name in SLOW]
-    return [
-        (
-            what,
-            name,
-            {**INSTRUCTIONS[name], **extra, "MKL_NUM_THREADS": extra["OMP_NUM_THREADS"]},
-            a,
-        )
-        for what, name, extra, a in (found if names else found + slow)
-    ]
+    return found if names else found + [("slow tests", name, "1", SLOW_TESTS) for name in SLOW]
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -61,11 +50,12 @@ def main(arguments: list[str] | None = None) -> int:
     if unknown := [name for name in names if name not in INSTRUCTIONS]:
         parser.error(f"sets must be of {', '.join(INSTRUCTIONS)}, got {unknown[0]!r}")
     table, failed = [], False
-    for what, name, environment, options in rows(names):
+    for what, name, threads, options in rows(names):
         started = time.perf_counter()
+        limits = {"OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads}
         done = subprocess.run(
-            [sys.executable, "-m", "pytest", "--quiet", *options],
-            cwd=ROOT, env={**os.environ, **environment}, stdout=subprocess.PIPE, text=True,
+            [sys.executable, "-m", "pytest", "--quiet", *options], cwd=ROOT,
+            env={**os.environ, **INSTRUCTIONS[name], **limits}, stdout=subprocess.PIPE, text=True,
         )  # fmt: skip
         minutes = (time.perf_counter() - started) / 60
         tally = {word.rstrip("s"): n for n, word in TALLY.findall(done.stdout[-300:])}

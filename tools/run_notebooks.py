@@ -105,11 +105,12 @@ def write(path: Path, text: str) -> bool:
 
 
 def find(names: list[str], folder: Path = NOTEBOOKS) -> list[Path]:
-    """Return the notebooks named by path, file name or the name's beginning ("01"); all if none.
+    """Return the notebooks named by path, file name or the name's beginning ("01").
 
-    Raises ValueError for a name that no notebook, or more than one, answers to.
+    All of the course's if no name is given. Raises ValueError for a name that no notebook, or more
+    than one, answers to.
     """
-    everything = sorted(folder.glob("*.ipynb"))
+    everything = sorted(folder.glob("[0-9][0-9]_*.ipynb"))
     if not names:
         return everything
     chosen = []

@@ -9,24 +9,9 @@ NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
 # What .gitignore names: made by tools, never stored.
 NOT_STORED = {
-    ".git",
-    ".venv",
-    "build",
-    "dist",
-    "node_modules",
-    "__pycache__",
-    ".pytest_cache",
-    ".ruff_cache",
-    ".hypothesis",
-    ".ipynb_checkpoints",
-    ".virtual_documents",
-    ".jupyter",
-    ".idea",
-    ".vscode",
-    ".DS_Store",
-    "mnist",
-    "fashion_mnist",
-    "cifar10",
+    *(".git", ".venv", "build", "dist", "node_modules", "__pycache__", ".pytest_cache"),
+    *(".ruff_cache", ".hypothesis", ".ipynb_checkpoints", ".virtual_documents", ".jupyter"),
+    *(".idea", ".vscode", ".DS_Store", "mnist", "fashion_mnist", "cifar10"),
 }
 
 

@@ -1,6 +1,8 @@
 """pyproject.toml, environment.yml and requirements.lock say the same."""
 
+import ast
 import re
+import sys
 import tomllib
 
 import yaml
@@ -12,8 +14,8 @@ from packaging.version import Version
 
 CONDA_NAMES = {"torch": "pytorch", "playwright": "playwright-python"}
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+CONDA = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
 LOCK = (ROOT / "requirements.lock").read_text(encoding="utf-8")
-WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 
 
 def requirements() -> list[Requirement]:
@@ -22,20 +24,14 @@ def requirements() -> list[Requirement]:
     return [Requirement(line) for line in lines]
 
 
-def conda() -> dict:
-    return yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
-
-
 def conda_packages() -> dict[str, tuple[SpecifierSet, str]]:
     """Return name -> (range, build) of the conda packages in environment.yml."""
     found = {}
-    for line in conda()["dependencies"]:
+    for line in CONDA["dependencies"]:
         if isinstance(line, str):
-            name, specifier, build = re.fullmatch(
-                r"([a-z0-9_-]+) ?([<>=!0-9.,]*)(?: (\S+))?", line
-            ).groups()
-            assert name not in found, f"{name} occurs twice"
-            found[name] = SpecifierSet(specifier), build or ""
+            parts = re.fullmatch(r"([a-z0-9_-]+) ?([<>=!0-9.,]*)(?: (\S+))?", line).groups("")
+            assert parts[0] not in found, f"{parts[0]} occurs twice"
+            found[parts[0]] = SpecifierSet(parts[1]), parts[2]
     return found
 
 
@@ -55,21 +51,15 @@ def version(pin: Requirement) -> Version:
     return Version(specifier.version)
 
 
-def test_conda_has_the_same_ranges():
+def test_conda_has_the_same_ranges_and_installs_the_course_itself():
     packages = conda_packages()
     assert packages.pop("python")[0] == SpecifierSet(PROJECT["requires-python"])
     packages.pop("pip")
     expected = {CONDA_NAMES.get(r.name, r.name): r.specifier for r in requirements()}
     assert {name: specifier for name, (specifier, _) in packages.items()} == expected
-
-
-def test_conda_takes_the_small_build_of_torch():
-    assert conda_packages()["pytorch"][1] == "cpu_*"
-
-
-def test_conda_installs_the_course_itself():
-    assert conda()["channels"] == ["conda-forge", "nodefaults"]
-    assert [d for d in conda()["dependencies"] if isinstance(d, dict)] == [{"pip": ["-e ."]}]
+    assert packages["pytorch"][1] == "cpu_*"  # the small build
+    assert CONDA["channels"] == ["conda-forge", "nodefaults"]
+    assert [d for d in CONDA["dependencies"] if isinstance(d, dict)] == [{"pip": ["-e ."]}]
 
 
 def test_every_range_has_a_lower_bound():
@@ -90,9 +80,8 @@ def test_the_lock_pins_everything_within_its_range():
 
 
 def test_workflows_run_what_make_runs():
-    (path,) = WORKFLOWS
-    workflow = yaml.safe_load(path.read_text(encoding="utf-8"))
-    jobs = workflow["jobs"]
+    (path,) = (ROOT / ".github" / "workflows").glob("*.yml")
+    jobs = yaml.safe_load(path.read_text(encoding="utf-8"))["jobs"]
     steps = {name: " ".join(str(s) for s in job["steps"]) for name, job in jobs.items()}
     assert ".ci/run" in steps["linux"]
     assert "environment.yml" in steps["conda"]
@@ -103,23 +92,15 @@ def test_workflows_run_what_make_runs():
 
 def test_every_import_is_a_declared_dependency():
     """An import that works only because another package happens to need it would break one day."""
-    import ast
-    import sys
-
     declared = {canonicalize_name(Requirement(d).name) for d in PROJECT["dependencies"]}
-    modules = {"ipython": "ipykernel"}  # ipykernel is IPython in a notebook
+    declared |= {"ipython", "course-utils"}  # ipykernel is IPython in a notebook
     missing = set()
     for path in sorted((ROOT / "course_utils").rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            names = []
-            if isinstance(node, ast.Import):
-                names = [alias.name for alias in node.names]
-            elif isinstance(node, ast.ImportFrom) and not node.level:
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            if isinstance(node, ast.ImportFrom) and not node.level:
                 names = [node.module]
-            for name in names:
-                top = name.split(".")[0]
-                package = canonicalize_name(modules.get(top.lower(), top))
-                known = top in sys.stdlib_module_names or top == "course_utils"
-                if not known and package not in declared:
+            for top in {name.split(".")[0] for name in names} - sys.stdlib_module_names:
+                if canonicalize_name(top) not in declared:
                     missing.add(f"{path.name}: {top}")
     assert missing == set()

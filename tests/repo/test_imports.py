@@ -78,10 +78,11 @@ def test_imports_go_down():
     ],
 )
 def test_a_bad_import_is_found(tmp_path, module, source, words):
-    made = {"__init__": "", "geometry": "", "ledger": "from course_utils import geometry"}
-    made |= {"training": "from course_utils.ledger import ledger", "lessons/__init__": ""}
-    made |= {f"lessons/{name}/{file}": "" for name in ("vgg", "resnet") for file in ("figures",)}
-    for name, text in {**made, module: source}.items():
+    empty = ("__init__", "geometry", "lessons/__init__", "lessons/vgg/figures")
+    made = dict.fromkeys((*empty, "lessons/resnet/figures"), "")
+    made["ledger"] = "from course_utils import geometry"
+    made["training"] = "from course_utils.ledger import ledger"
+    for name, text in (made | {module: source}).items():
         path = tmp_path / "course_utils" / f"{name}.py"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
@@ -103,7 +104,6 @@ def test_panels_questions_and_exercises_are_light():
     rooms = [m for m in modules() if m.startswith("course_utils.lessons.")]
     light = [m for m in rooms if m.endswith((".explorer", ".exercises"))]
     assert len(light) >= 24
-    light += ["course_utils.quiz", "course_utils.exercises", "course_utils.explorer"]
-    assert not HEAVY & loaded_by(f"import {', '.join(light)}")
-    small = ["course_utils.quiz", "course_utils.exercises", "course_utils.explorer"]
+    small = [f"course_utils.{name}" for name in ("quiz", "exercises", "explorer")]
+    assert not HEAVY & loaded_by(f"import {', '.join(light + small)}")
     assert "numpy" not in loaded_by(f"import {', '.join(small)}")

@@ -14,13 +14,13 @@ PAGES = [p for p in stored_files() if p.suffix == ".md"] + NOTEBOOKS
 INLINE = re.compile(r"\]\(\s*<?([^)\s>]+)")  # of images inside links, too
 REFERENCE = re.compile(r"^\[[^\]]+\]:\s*<?(\S+?)>?\s*$", re.MULTILINE)
 ATTRIBUTE = re.compile(r"\b(?:href|src)=[\"']([^\"']+)[\"']")
+FENCE = re.compile(r"^(```|~~~).*?^\1[^\n]*$", re.MULTILINE | re.DOTALL)
 ELSEWHERE = re.compile(r"[a-z][a-z0-9+.-]*:|//", re.IGNORECASE)
 
 
 def prose(markdown: str) -> str:
     """Return Markdown without its code, in which brackets are no links."""
-    markdown = re.sub(r"^(```|~~~).*?^\1[^\n]*$", "", markdown, flags=re.MULTILINE | re.DOTALL)
-    return re.sub(r"`[^`\n]*`", "", markdown)
+    return re.sub(r"`[^`\n]*`", "", FENCE.sub("", markdown))
 
 
 def markdown_of(path: Path) -> str:
@@ -43,9 +43,7 @@ def links(markdown: str) -> Iterator[str]:
 
 def anchors(path: Path) -> set[str]:
     """Return the names that links can point at in a page, as GitHub and as JupyterLab make them."""
-    markdown = re.sub(
-        r"^(```|~~~).*?^\1[^\n]*$", "", markdown_of(path), flags=re.MULTILINE | re.DOTALL
-    )
+    markdown = FENCE.sub("", markdown_of(path))
     found = set(re.findall(r"\b(?:id|name)=[\"']([^\"']+)[\"']", markdown))
     for heading in re.findall(r"^#{1,6}\s+(.*?)\s*#*\s*$", markdown, re.MULTILINE):
         plain = re.sub(r"!?\[([^\]]*)\]\([^)]*\)", r"\1", heading).replace("`", "")
@@ -75,19 +73,6 @@ def test_links_lead_somewhere(path):
     assert problems(path) == []
 
 
-@pytest.fixture
-def page(tmp_path):
-    """A page beside another one with headings; returns its problems."""
-    (tmp_path / "other.md").write_text("# Two words\n\n## `ask` it: *now*\n\n<a id='here'></a>\n")
-
-    def made(markdown: str) -> list[str]:
-        path = tmp_path / "page.md"
-        path.write_text(markdown)
-        return problems(path)
-
-    return made
-
-
 @pytest.mark.parametrize(
     ("markdown", "problem"),
     [
@@ -104,6 +89,9 @@ def page(tmp_path):
         ("[![picture](none.png)](other.md)", "no such file"),
     ],
 )
-def test_good_links_pass_and_bad_ones_are_found(page, markdown, problem):
-    found = page(markdown)
+def test_good_links_pass_and_bad_ones_are_found(tmp_path, markdown, problem):
+    other = "# Two words\n\n## `ask` it: *now*\n\n<a id='here'></a>\n"
+    for name, text in (("other.md", other), ("page.md", markdown)):
+        (tmp_path / name).write_text(text)
+    found = problems(tmp_path / "page.md")
     assert any(problem in line for line in found) if problem else found == []

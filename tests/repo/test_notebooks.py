@@ -24,8 +24,6 @@ HOME = re.compile(
     r"(/home/|/Users/|/root\b|/tmp/|/var/folders/|[A-Z]:\\Users\\|/site-packages/|ipykernel_\d+)"
 )
 WIDGET_MIMES = ("application/vnd.jupyter.widget-view+json", "application/vnd.jupyter.widget-state")
-KEPT_APART = {"nbval-ignore-output"}  # allowed with a reason in the cell
-FORBIDDEN_TAGS = {"nbval-skip"}
 # Words that point at something on the slide, and what they may point at.
 ABOVE = re.compile(
     r"\b(?:picture|figure|chart|table|diagram|plot|panel|code|counts?|numbers?|line) above\b"
@@ -37,6 +35,7 @@ BELOW = re.compile(
 )
 HERE = re.compile(r"\b[Ii]n (?:the|this) (?:picture|figure|chart|diagram)\b(?! of)")
 PICTURE = re.compile(r"<(?:svg|img|table)\b|^\|.*\|$|^!\[", re.MULTILINE)
+CODE = re.compile(r"^(```|~~~).*?^\1", re.MULTILINE | re.DOTALL)
 MARKERS = re.compile(r"#\s*(NBVAL_|PYTEST_VALIDATE_)")
 
 
@@ -45,26 +44,18 @@ def code_cells(notebook) -> list:
     return [c for c in notebook.cells if c.cell_type == "code" and c.source.strip()]
 
 
-def lines(source: str) -> int:
-    """Count the lines of a cell, blank ones left out."""
-    return sum(bool(line.strip()) for line in source.splitlines())
-
-
-def outputs(notebook) -> Iterator[tuple[str, dict]]:
-    """Yield (cell id, output) of the whole notebook."""
-    for cell in code_cells(notebook):
-        for output in cell.outputs:
-            yield cell.id, output
+def slide_type(cell) -> str | None:
+    """Return what the deck does with a cell; None for one that continues a slide."""
+    return cell.metadata.get("slideshow", {}).get("slide_type")
 
 
 def style_problems(notebook, is_lesson: bool) -> Iterator[str]:
     """Yield what breaks the house's numbers."""
-    code = code_cells(notebook)
-    sizes = [lines(c.source) for c in code]
-    for cell in code:
-        size = len(cell.source.splitlines())  # blank ones take room, too
-        if size > LINES:
-            yield f"{cell.id}: {size} lines of code, at most {LINES}"
+    lines = {cell.id: cell.source.splitlines() for cell in code_cells(notebook)}
+    sizes = [sum(bool(line.strip()) for line in source) for source in lines.values()]
+    for name, source in lines.items():
+        if len(source) > LINES:  # blank ones take room, too
+            yield f"{name}: {len(source)} lines of code, at most {LINES}"
     if sizes and median(sizes) > MEDIAN_LINES:
         yield f"median code cell has {median(sizes)} lines, at most {MEDIAN_LINES}"
     row = 0
@@ -82,11 +73,8 @@ def opening_problems(notebook, is_lesson: bool) -> Iterator[str]:
     first = notebook.cells[0]
     if first.cell_type != "markdown" or not re.match(r"# \S", first.source):
         yield "does not open with a heading of the first level"
-    headings = sum(
-        len(re.findall(r"^# \S", _without_code(c.source), re.MULTILINE))
-        for c in notebook.cells
-        if c.cell_type == "markdown"
-    )
+    prose = [c.source for c in notebook.cells if c.cell_type == "markdown"]
+    headings = sum(len(re.findall(r"^# \S", CODE.sub("", text), re.MULTILINE)) for text in prose)
     if headings != 1:
         yield f"{headings} headings of the first level, exactly one is wanted"
     top = "\n".join(c.source for c in notebook.cells[:8] if c.cell_type == "markdown")
@@ -94,22 +82,15 @@ def opening_problems(notebook, is_lesson: bool) -> Iterator[str]:
         yield "names no goals in its first cells"
 
 
-def _without_code(markdown: str) -> str:
-    return re.sub(r"^(```|~~~).*?^\1", "", markdown, flags=re.MULTILINE | re.DOTALL)
-
-
 def slide_problems(notebook) -> Iterator[str]:
     """Yield slide types that the deck does not know, and notes that would show in the text."""
     for cell in notebook.cells:
-        metadata = cell.metadata.get("slideshow", {})
-        kind = metadata.get("slide_type")
-        if "slide_type" in metadata and kind not in SLIDE_TYPES:
+        kind = slide_type(cell)
+        if "slide_type" in cell.metadata.get("slideshow", {}) and kind not in SLIDE_TYPES:
             yield f"{cell.id}: slide type {kind!r}; a cell that continues a slide has none"
         if kind == "notes" and (cell.cell_type != "markdown" or not NOTES.fullmatch(cell.source)):
             yield f"{cell.id}: notes stand in <details><summary>For the lecturer</summary>"
-    if not any(
-        c.metadata.get("slideshow", {}).get("slide_type") == "slide" for c in notebook.cells
-    ):
+    if "slide" not in map(slide_type, notebook.cells):
         yield "has no slide"
 
 
@@ -135,7 +116,8 @@ def run_problems(notebook) -> Iterator[str]:
 
 def output_problems(notebook) -> Iterator[str]:
     """Yield errors, warnings, paths of a computer and widget data in the stored outputs."""
-    for cell, output in outputs(notebook):
+    pairs = [(cell.id, output) for cell in code_cells(notebook) for output in cell.outputs]
+    for cell, output in pairs:
         if output.output_type == "error":
             yield f"{cell}: an error is stored: {output.ename}"
         if output.get("name") == "stderr":
@@ -144,14 +126,11 @@ def output_problems(notebook) -> Iterator[str]:
         for mime in WIDGET_MIMES:
             if mime in data:
                 yield f"{cell}: the widget {mime} is stored"
-        for text in [output.get("text", ""), *map(_as_text, data.values())]:
+        for value in (output.get("text", ""), *data.values()):
+            text = value if isinstance(value, str) else json.dumps(value)
             found = HOME.search(re.sub(r"base64,[A-Za-z0-9+/=\s]+", "", text))
             if found:
                 yield f"{cell}: a path of the computer is stored: {found.group()!r}"
-
-
-def _as_text(value) -> str:
-    return value if isinstance(value, str) else json.dumps(value)
 
 
 def metadata_problems(notebook) -> Iterator[str]:
@@ -171,9 +150,9 @@ def tag_problems(notebook) -> Iterator[str]:
     """Yield cells that nbval would not check, unless they say why their output is not compared."""
     for cell in notebook.cells:
         tags = set(cell.metadata.get("tags", []))
-        for tag in sorted(tags & FORBIDDEN_TAGS):
-            yield f"{cell.id}: tag {tag}"
-        if tags & KEPT_APART and "not compared" not in cell.source:
+        if "nbval-skip" in tags:
+            yield f"{cell.id}: tag nbval-skip"
+        if "nbval-ignore-output" in tags and "not compared" not in cell.source:
             yield f"{cell.id}: output is not compared, and no comment says why"
         if cell.cell_type == "code" and MARKERS.search(cell.source):
             yield f"{cell.id}: a comment for nbval; use a tag, which the reader does not see"
@@ -183,7 +162,7 @@ def slides(notebook) -> Iterator[list]:
     """Yield the cells of each slide, and each skipped cell by itself with the prose around it."""
     slide: list = []
     for cell in notebook.cells:
-        kind = cell.metadata.get("slideshow", {}).get("slide_type")
+        kind = slide_type(cell)
         if kind == "notes":
             continue
         if kind in ("slide", "subslide", "skip") and slide:
@@ -223,17 +202,10 @@ def pointing_problems(notebook) -> Iterator[str]:
 
 def problems(notebook, is_lesson: bool = True) -> list[str]:
     """Return everything that is wrong with a notebook."""
-    return [
-        *style_problems(notebook, is_lesson),
-        *opening_problems(notebook, is_lesson),
-        *slide_problems(notebook),
-        *pointing_problems(notebook),
-        *id_problems(notebook),
-        *run_problems(notebook),
-        *output_problems(notebook),
-        *metadata_problems(notebook),
-        *tag_problems(notebook),
-    ]
+    rules = (slide_problems, pointing_problems, id_problems, run_problems, output_problems)
+    rules += (metadata_problems, tag_problems)
+    found = [*style_problems(notebook, is_lesson), *opening_problems(notebook, is_lesson)]
+    return found + [problem for rule in rules for problem in rule(notebook)]
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
@@ -274,53 +246,59 @@ def test_good_notebook_passes():
     assert problems(made()) == []
 
 
-def _stderr(text="warning"):
-    return nbformat.v4.new_output("stream", name="stderr", text=text)
+def on(place, **fields):
+    """Change fields of a cell; `slide` its slide type."""
+
+    def change(cells, metadata):
+        if "slide" in fields:
+            cells[place].metadata["slideshow"] = {"slide_type": fields["slide"]}
+        cells[place].update({key: value for key, value in fields.items() if key != "slide"})
+
+    return change
 
 
-def _prompt(text):
-    data = {"text/plain": f"Question 01.x\n{text}\n  ( ) One"}
-    return nbformat.v4.new_output("execute_result", data=data, execution_count=1)
+def with_metadata(**fields):
+    return lambda cells, metadata: cells[3].metadata.update(fields)
 
 
+def with_output(kind, **fields):
+    output = nbformat.from_dict({"output_type": kind, "metadata": {}, **fields})
+    return lambda cells, metadata: cells[3].outputs.append(output)
+
+
+PROMPT = {"text/plain": "Question 01.x\nIn the picture, how many?\n  ( ) One"}
 BROKEN = {
-    "at most 20": lambda cells, m: cells[3].update(source="x = 1\n" * 21),
+    "at most 20": on(3, source="x = 1\n" * 21),
     "median code cell": lambda cells, m: [c.update(source="x = 1\n" * 6) for c in cells[3::2]],
     "in a row": lambda cells, m: [cells.insert(4, cells[3].copy()) for _ in range(3)],
     "are prose": lambda cells, m: cells.extend([cells[2].copy() for _ in range(24)]),
-    "does not open": lambda cells, m: cells[0].update(source="## Second level"),
-    "exactly one": lambda cells, m: cells[2].update(source="# Another"),
-    "no goals": lambda cells, m: cells[1].update(source="Hello."),
-    "slide type '-'": lambda cells, m: cells[2].metadata.update(slideshow={"slide_type": "-"}),
-    "For the lecturer": lambda cells, m: cells[2].metadata.update(
-        slideshow={"slide_type": "notes"}
+    "does not open": on(0, source="## Second level"),
+    "exactly one": on(2, source="# Another"),
+    "no goals": on(1, source="Hello."),
+    "slide type '-'": on(2, slide="-"),
+    "For the lecturer": on(2, slide="notes"),
+    "has no slide": on(0, metadata={}),
+    "'table above' points": on(2, source="## A\n\nSee the table above."),
+    "'Below' points": on(-2, source="Below, twice.", slide="slide"),
+    "'In the picture' points": on(
+        3, source='ask("01.x")', outputs=[nbformat.v4.new_output("execute_result", PROMPT)]
     ),
-    "has no slide": lambda cells, m: cells[0].update(metadata={}),
-    "'table above' points": lambda cells, m: cells[2].update(source="## A\n\nSee the table above."),
-    "'Below' points": lambda cells, m: cells[-2].update(
-        source="Below, twice.", metadata={"slideshow": {"slide_type": "slide"}}
-    ),
-    "'In the picture' points": lambda cells, m: cells[3].update(
-        source='ask("01.x")', outputs=[_prompt("In the picture, how many?")]
-    ),
-    "is not words": lambda cells, m: cells[2].update(id="deadbeef"),
-    "occurs twice": lambda cells, m: cells[2].update(id="goals"),
-    "execution counts": lambda cells, m: cells[3].update(execution_count=None),
-    "counts are [1, 3": lambda cells, m: cells[5].update(execution_count=3),
-    "empty code cell": lambda cells, m: cells[3].update(source=" "),
-    "an error is stored": lambda cells, m: cells[3].outputs.append(
-        nbformat.v4.new_output("error", ename="ValueError", evalue="", traceback=[])
-    ),
-    "from stderr": lambda cells, m: cells[3].outputs.append(_stderr()),
-    "'/home/'": lambda cells, m: cells[3].outputs[0].data.update({"text/html": "in /home/ada/x"}),
-    "widget-view": lambda cells, m: cells[3].outputs[0].data.update({WIDGET_MIMES[0]: {}}),
+    "is not words": on(2, id="deadbeef"),
+    "occurs twice": on(2, id="goals"),
+    "execution counts": on(3, execution_count=None),
+    "counts are [1, 3": on(5, execution_count=3),
+    "empty code cell": on(3, source=" "),
+    "an error is stored": with_output("error", ename="ValueError", evalue="", traceback=[]),
+    "from stderr": with_output("stream", name="stderr", text="warning"),
+    "'/home/'": with_output("display_data", data={"text/html": "in /home/ada/x"}),
+    "widget-view": with_output("display_data", data={WIDGET_MIMES[0]: {}}),
     "state of widgets": lambda cells, m: m.update(widgets={}),
     "not python3": lambda cells, m: m["kernelspec"].update(name="cnn"),
     "language_info": lambda cells, m: m["language_info"].update(version="3.11.7"),
-    "times are stored": lambda cells, m: cells[3].metadata.update(execution={}),
-    "tag nbval-skip": lambda cells, m: cells[3].metadata.update(tags=["nbval-skip"]),
-    "no comment says why": lambda cells, m: cells[3].metadata.update(tags=["nbval-ignore-output"]),
-    "a comment for nbval": lambda cells, m: cells[3].update(source="# NBVAL_SKIP\n1"),
+    "times are stored": with_metadata(execution={}),
+    "tag nbval-skip": with_metadata(tags=["nbval-skip"]),
+    "no comment says why": with_metadata(tags=["nbval-ignore-output"]),
+    "a comment for nbval": on(3, source="# NBVAL_SKIP\n1"),
 }
 
 

@@ -57,13 +57,6 @@ def test_links_to_notebooks_lead_to_their_decks(deck):
     assert 'href="../data/README.md"' in page
 
 
-def test_an_unknown_notebook_is_named_with_those_that_exist(tmp_path):
-    (tmp_path / "01_made.ipynb").touch()
-    assert export.select(["01_made"], tmp_path) == export.select([], tmp_path)
-    with pytest.raises(export.ExportError, match="one of: 01_made; got '02_nothing'"):
-        export.select(["02_nothing.ipynb"], tmp_path)
-
-
 @pytest.mark.parametrize(
     ("target", "problem"),
     [(".", "holds no earlier export"), ("thesis.txt", "must be a folder"),
@@ -88,7 +81,7 @@ def test_a_deck_that_is_not_fit_is_named_and_left_out(deck, tmp_path, monkeypatc
     monkeypatch.setattr(export.browser, "find_chromium", lambda: "chromium")
     monkeypatch.setattr(export.browser, "offline_page", nullcontext)
     monkeypatch.setattr(export.browser, "problems", problems)
-    monkeypatch.setattr(export, "select", lambda names: [p for p in paths if p.stem in names])
+    monkeypatch.setattr(export, "find", lambda names: [p for p in paths if p.stem in names])
     target = tmp_path / "slides"
 
     def run(*names):
@@ -129,6 +122,7 @@ def test_every_package_has_a_digest_and_files():
         assert recipe["integrity"].startswith("sha512-") and recipe["files"]
 
 
-def test_the_command_line_reports_on_one_line_and_fails(capsys):
-    assert export.main(["99_nothing"]) == 1
-    assert "No slides were exported: notebook must be one of" in capsys.readouterr().err
+def test_unknown_name_on_the_command_line(capsys):
+    with pytest.raises(SystemExit, match="2"):
+        export.main(["99_nothing"])
+    assert "notebook must name one of: 00_start_here" in capsys.readouterr().err
