@@ -41,26 +41,18 @@ def clean_outputs(outputs: list[NotebookNode]) -> list[NotebookNode]:
             output.data.pop(WIDGET_VIEW, None)
             if not output.data:
                 continue
-        same_stream = (
-            kept
-            and output.output_type == kept[-1].output_type == "stream"
-            and output.name == kept[-1].name
-        )
-        if same_stream:
+        if output.output_type == "stream" and kept and kept[-1].get("name") == output.name:
             kept[-1].text += output.text
         else:
             kept.append(output)
     return kept
 
 
-def patterns(path: Path = SANITISE) -> list[tuple[re.Pattern, str]]:
+def patterns() -> list[tuple[re.Pattern, str]]:
     """Return what the notebook tests take out of both outputs before they compare them."""
     file = ConfigParser(interpolation=None)
-    file.read_string(path.read_text(encoding="utf-8"))
-    return [
-        (re.compile(part["regex"]), part["replace"])
-        for part in map(file.__getitem__, file.sections())
-    ]
+    file.read(SANITISE, encoding="utf-8")
+    return [(re.compile(file[name]["regex"]), file[name]["replace"]) for name in file.sections()]
 
 
 def comparable(outputs: list[NotebookNode], rules: list[tuple[re.Pattern, str]]) -> list[tuple]:
@@ -69,11 +61,10 @@ def comparable(outputs: list[NotebookNode], rules: list[tuple[re.Pattern, str]])
     for output in outputs:
         texts = dict(output.get("data", {}))
         texts |= {key: output[key] for key in ("name", "text", "ename", "evalue") if key in output}
-        for mime, text in texts.items():
-            text = "PICTURE" if mime.startswith("image/p") else str(text)
+        for key, text in texts.items():
+            texts[key] = "PICTURE" if key.startswith("image/p") else str(text)
             for pattern, replacement in rules:
-                text = pattern.sub(replacement, text)
-            texts[mime] = text
+                texts[key] = pattern.sub(replacement, texts[key])
         found.append((output.output_type, texts))
     return found
 
@@ -105,13 +96,14 @@ def keep_the_shipped(new: NotebookNode, lesson: NotebookNode, busy: bool) -> Non
             cell.metadata.pop("collapsed", None)
 
 
-def settle(new: NotebookNode, lesson: NotebookNode, rules: list, busy: bool = False) -> None:
+def settle(new: NotebookNode, lesson: NotebookNode, busy: bool) -> None:
     """Give a notebook that is to be saved the lesson's outputs wherever its own agree with them.
 
     From the first code cell on that is new, changed, moved or gone, every result is saved as it is:
     what the code below shows may follow from the change even where no compared text tells.
     """
     keep_the_shipped(new, lesson, busy)
+    rules = patterns()
     spec = lesson.metadata.get("kernelspec", {})
     if new.metadata.get("kernelspec", {}).get("name") == spec.get("name"):
         for key in ("kernelspec", "language_info"):
@@ -140,7 +132,7 @@ def keep_what_agrees(model: dict, path: str, contents_manager: object, **others:
     lesson = committed(Path(contents_manager.root_dir), path)
     if lesson is not None:
         new = nbformat.from_dict(model["content"])
-        settle(new, lesson, patterns(), is_busy(contents_manager))
+        settle(new, lesson, is_busy(contents_manager))
         model["content"] = new
 
 

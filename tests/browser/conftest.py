@@ -10,13 +10,12 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from files import NOTEBOOKS, ROOT
 
 from tools.slides import browser as slides_browser
 
 playwright_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 
-ROOT = Path(__file__).resolve().parents[2]
-NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
 RUN_TIMEOUT = 300_000  # milliseconds for all cells of a notebook, on a machine with other work
 
 _SELECT = """(id) => {

@@ -9,11 +9,10 @@ from typing import NamedTuple
 
 import nbformat
 import pytest
+from files import NOTEBOOKS, ROOT
 
 from tools.slides import assets, browser
 
-ROOT = Path(__file__).resolve().parents[2]
-NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
 AXE = ROOT / "build" / "npm"
 
 

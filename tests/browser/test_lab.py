@@ -2,18 +2,16 @@
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
 
 import nbformat
 import pytest
+from files import NOTEBOOKS
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from playwright.sync_api import TimeoutError, expect
 
 from course_utils.geometry import edge_count
 from course_utils.quiz import find_question
 
-ROOT = Path(__file__).resolve().parents[2]
-NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
 SPARSE = "01_sparse_connectivity.ipynb"
 # Last, since the tests after it go on with it; first of its tests, since answers make slides grow.
 BY_USE = sorted(NOTEBOOKS, key=lambda path: path.name == SPARSE)
