@@ -40,6 +40,7 @@ def test_the_keyboard_alone_goes_through_a_lesson(study):
     expect(card.locator(f"{LIVE} input")).to_be_visible()
     page.keyboard.press("Tab")
     assert focus(page) == ("text", "ask-dense-arrows"), "into the question just shown"
+    card.locator("input[type=text]").fill("")  # what an earlier test answered
     page.keyboard.type("5")
     reached = []
     for key in ["Tab"] * 4 + ["Shift+Tab"] * 3:
@@ -116,7 +117,8 @@ def test_widgets_live_after_a_reload_or_say_what_to_do(study):
         expect(widget).to_be_visible()
         assert lost in widget.evaluate(SAYS, "::before")
     study.run("explore")
-    expect(study.cell("explore")).to_contain_text("SparseConnectivity is made in a cell above")
+    why = "SparseConnectivity is made in a cell above"
+    expect(study.cell("explore")).to_contain_text(why, timeout=20_000)  # a kernel just started
     expect(study.cell("explore")).to_contain_text("Run All Above Selected Cell")
 
     study.run("setup", "explore")
