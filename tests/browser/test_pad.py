@@ -51,8 +51,6 @@ class Hand:
             self.page.keyboard.press(name)
 
     def press(self, button):
-        """Press a button, as a person does: when the last stroke is drawn."""
-        self.page.wait_for_function(DRAWN)
         self.page.get_by_role("button", name=button).click()
 
     def points(self, number):

@@ -236,7 +236,6 @@ def test_what_is_on_the_pad():
     assert drawing.ink([scan]) == ink(as_a_scan(drawing.strokes)), "as a scan on an empty pad"
     line = ink(distances([[(16, 4), (16, 28)]]) <= 2.4)
     assert Drawing(0, ONE).ink([scan]) == tuple(map(max, scan, line)), "as it is on a scan"
-    assert drawing.undo() == Drawing(None, ONE) and Drawing(0).undo() == Drawing(0)
     assert Drawing(0).ink([scan]) == scan and Drawing(None).ink([scan]) == (0,) * 64
 
 
@@ -323,8 +322,8 @@ def test_the_widget_follows_the_panel_and_the_panel_the_widget(models):
     assert panel.state == {"pad": Drawing(7, f"{ONE};{DOT}")} and panel.redraws == 1
     assert drawn.value.count("<polyline") == 2
     assert 'points="9,9 9,9"' in drawn.value, "a dot is a line, too, or it would not be drawn"
-    undo.click()
-    assert panel.state == {"pad": Drawing(7, ONE)} and strokes.value == ONE
+    strokes.value = ONE  # Undo is the page's: tests/browser/test_pad.py
+    assert panel.state == {"pad": Drawing(7, ONE)} and drawn.value.count("<polyline") == 1
     slider.value = 9
     assert panel.state == {"pad": Drawing(9)} and strokes.value == ""
     assert "Test scan no. 9 is a" in sentence.value and panel.redraws == 3

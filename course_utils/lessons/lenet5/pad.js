@@ -2,7 +2,9 @@
    keyboard, are written into the text input beside the surface, "x,y x,y;x,y" in 32nds of the pad,
    and `input` events say so. Whoever listens to that input (here ipywidgets) draws the ink; until
    it has, the surface itself shows the strokes. It keeps nothing else, so that the
-   listener may clear or shorten the text at any time between two strokes. */
+   listener may clear or shorten the text at any time between two strokes. Undo and Clear shorten
+   the text here, too: a listener that is busy may hear of a button before it hears of the strokes
+   that were drawn before. */
 (surface) => {
   const [trace, ring] = surface.children;
   const pad = surface.closest('.cnn-pad-panel');
@@ -17,6 +19,13 @@
     return [inside((event.clientX - left) / width), inside((event.clientY - top) / height)];
   };
 
+  const strokes = () => pad.querySelector('.cnn-pad-strokes input');
+
+  function say(text) {
+    strokes().value = text;
+    strokes().dispatchEvent(new Event('input', { bubbles: true }));
+  }
+
   function draw(point) {
     at = point;
     ring.setAttribute('cx', at[0]);
@@ -24,15 +33,13 @@
     if (stroke === null) return;
     const said = at.map((number) => number.toFixed(1)).join();
     if (stroke.at(-1) !== said) stroke.push(said);
-    const text = pad.querySelector('.cnn-pad-strokes input');
-    text.value = earlier + stroke.join(' ');
+    say(earlier + stroke.join(' '));
     const line = (points) => `M${points.split(' ')[0]}L${points}`; // a single point is a dot
-    trace.setAttribute('d', text.value.split(';').map(line).join(''));
-    text.dispatchEvent(new Event('input', { bubbles: true }));
+    trace.setAttribute('d', strokes().value.split(';').map(line).join(''));
   }
 
   function down(point) {
-    const text = pad.querySelector('.cnn-pad-strokes input').value;
+    const text = strokes().value;
     earlier = text && `${text};`;
     stroke = [];
     ring.classList.add('cnn-down');
@@ -71,6 +78,13 @@
     } else return;
     event.preventDefault();
     event.stopPropagation();
+  });
+  pad.addEventListener('click', (event) => {
+    const button = event.target.closest('.cnn-pad-undo, .cnn-pad-clear');
+    if (button === null) return;
+    up();
+    const all = button.matches('.cnn-pad-clear');
+    say(all ? '' : strokes().value.split(';').slice(0, -1).join(';'));
   });
   surface.addEventListener('blur', () => pointer === null && up());
 

@@ -72,6 +72,8 @@ class PadWidget(ipywidgets.HBox):
         pad.add_class("cnn-pad")
         undo = ipywidgets.Button(description="Undo", tooltip="take back the last stroke")
         clear = ipywidgets.Button(description="Clear", tooltip="empty the pad")
+        undo.add_class("cnn-pad-undo")  # the page takes the stroke away, see pad.js
+        clear.add_class("cnn-pad-clear")
         self.buttons = ipywidgets.HBox([undo, clear])
         self.beside = ipywidgets.VBox([ipywidgets.HTML(_HOW), self.buttons, self._slider])
         self.beside.add_class("cnn-pad-beside")
@@ -81,7 +83,6 @@ class PadWidget(ipywidgets.HBox):
         self.value = value
         self._strokes.observe(self._draw, names="value")
         self._slider.observe(self._put_scan, names="value")
-        undo.on_click(lambda _: setattr(self, "value", self.value.undo()))
         clear.on_click(lambda _: setattr(self, "value", Drawing(None)))
 
     def _draw(self, change) -> None:

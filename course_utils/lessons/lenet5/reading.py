@@ -41,10 +41,6 @@ class Drawing(NamedTuple):
         lines = filter(None, self.written.split(";"))
         return [[tuple(map(float, point.split(","))) for point in line.split()] for line in lines]
 
-    def undo(self) -> Drawing:
-        """Return the drawing without its last stroke."""
-        return self._replace(written=self.written.rpartition(";")[0])
-
     def ink(self, scans: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
         """Return the 64 amounts of ink, 0 to 16, row by row.
 
