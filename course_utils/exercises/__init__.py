@@ -28,6 +28,7 @@ from pathlib import Path
 from course_utils.exercises.comparing import (
     as_tensor,
     compare,
+    described,
     is_array,
     one_line,
     plain,
@@ -229,7 +230,7 @@ def _try(exercise, function, case, notepad):
     except BaseException as error:  # SystemExit as well: it must not end the notebook
         verdict = "nothing" if isinstance(error, NotImplementedError) else "raised"
         place = _place(error, function)
-        return _Outcome(verdict, notepad.take(), error=_describe(error), place=place)
+        return _Outcome(verdict, notepad.take(), error=described(error), place=place)
     printed = notepad.take()
     if given is None or given is Ellipsis or given is NotImplemented:
         return _Outcome("nothing", printed, short(given))
@@ -243,15 +244,6 @@ def _try(exercise, function, case, notepad):
         changed=next((name for name, old, new in pairs if not unchanged(old, new)), ""),
         ideas=frozenset(hint for hint, of in case.ideas.items() if compare(of, given) == "same"),
     )
-
-
-def _describe(error):
-    """An error on one line, as in `ZeroDivisionError: division by zero`."""
-    try:
-        text = str(error)
-    except Exception:  # an exception class of the student's may break while it is written
-        text = "(its text cannot be shown)"
-    return one_line(f"{type(error).__name__}: {text}" if text else type(error).__name__)
 
 
 def _place(error, function):

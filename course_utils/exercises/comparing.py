@@ -141,3 +141,12 @@ def one_line(text: str) -> str:
     """Text without line breaks and memory addresses, cut to a length that fits a report."""
     text = re.sub(r" at 0x[0-9a-fA-F]+", "", " ".join(text.split()))
     return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
+
+
+def described(error: BaseException) -> str:
+    """An error on one line, as in `ZeroDivisionError: division by zero`."""
+    try:
+        text = str(error)
+    except Exception:  # an exception class of the student's may break while it is written
+        text = "(its text cannot be shown)"
+    return one_line(f"{type(error).__name__}: {text}" if text else type(error).__name__)

@@ -27,43 +27,44 @@ def run_for(seconds, work) -> str:
     Returns `"done"`, `"stopped"` (it was still running, and ended) or `"left behind"` (it still
     is running). An interrupt from the keyboard stops it first.
     """
-    ended, problems = threading.Event(), []
+    problems = []
 
     def body():
         try:
-            work()
+            try:
+                work()
+            except TimeUp:
+                pass  # the thread that waits knows
+            except BaseException as problem:
+                problems.append(problem)
         except TimeUp:
-            pass  # the thread that waits has written it down
-        except BaseException as problem:
-            problems.append(problem)
-        finally:
-            ended.set()
+            pass  # a second one, on its way when the first arrived
 
     worker = threading.Thread(target=body, daemon=True, name="exercise")
     worker.start()
     deadline = time.monotonic() + seconds
     try:
         # In short waits, because on Windows an interrupt is noticed only between two of them.
-        while not ended.is_set() and (left := deadline - time.monotonic()) > 0:
-            ended.wait(min(left, 0.1))
+        while worker.is_alive() and (left := deadline - time.monotonic()) > 0:
+            worker.join(min(left, 0.1))
     except KeyboardInterrupt:
-        _stop(worker, ended)
+        _stop(worker)
         raise
+    if worker.is_alive():
+        return "stopped" if _stop(worker) else "left behind"
     if problems:
         raise problems[0]
-    if ended.is_set():
-        return "done"
-    return "stopped" if _stop(worker, ended) else "left behind"
+    return "done"
 
 
-def _stop(worker, ended) -> bool:
+def _stop(worker) -> bool:
     """Raise TimeUp in the thread, again and again; True when it has ended."""
     raise_in = ctypes.pythonapi.PyThreadState_SetAsyncExc
     deadline = time.monotonic() + _LEAVE_BEHIND
-    while not ended.is_set() and time.monotonic() < deadline:
+    while worker.is_alive() and time.monotonic() < deadline:
         raise_in(ctypes.c_ulong(worker.ident), ctypes.py_object(TimeUp))
-        ended.wait(_REPEAT)
-    return ended.is_set()
+        worker.join(_REPEAT)
+    return not worker.is_alive()
 
 
 class Notepad(io.TextIOBase):

@@ -46,6 +46,15 @@ def seeded(build, seed=0):
     return build()
 
 
+class Odd(Exception):
+    def __str__(self):
+        raise RuntimeError
+
+    @classmethod
+    def rise(cls):
+        raise cls
+
+
 class Net(nn.Module):
     """A dense layer, and whatever `change(self, scores, images)` makes of its scores."""
 
@@ -89,6 +98,8 @@ CHANGES = [  # what is done to the scores of a dense layer, words of the reason 
     (lambda net, s, x: s.detach(), "No gradient comes back", "detach()"),
     (lambda net, s, x: s.relu_().exp().mul_(2), "backward pass raises an error", "in place"),
     (lambda net, s, x: s if s.sum() > 9e9 else s * 2, "cannot be counted", "shapes only"),
+    (lambda net, s, x: sys.exit("done"), "in Net.forward, which was given", "Follow the shapes"),
+    (lambda net, s, x: Odd.rise(), "Odd: (its text cannot be shown)", "Follow the shapes"),
     (lambda net, s, x: s / (not net.training), "became infinite or no number (lr 0.003", "batch n"),
 ]
 
@@ -131,6 +142,12 @@ def with_buffer(size):
     return net
 
 
+def hooked():
+    net = Net()
+    net.register_forward_hook(lambda module, given, scores: 2 * scores)
+    return net
+
+
 def stack(*layers):
     return nn.Sequential(*layers, nn.Flatten(), nn.Linear(256, 10))
 
@@ -145,6 +162,7 @@ NETWORKS = [  # what builds the network, words of the reason and of the advice
     (lambda: LeNet5("modern"), "raises an error in LeNet5.forward", ""),  # it is for 32 pixels
     (lambda: stack(nn.LazyConv2d(1, 1)), "lazy layers, whose weights", "torch.zeros(1, 1, 16, 16)"),
     (lambda: stack(nn.LazyBatchNorm2d(affine=False)), "lazy layers, whose weights or stat", ""),
+    (hooked, "What a forward hook computes cannot be counted, and the network has one", "handle"),
     (nn.Flatten, "has no parameters", "Give it a layer"),
     (lambda: dense().requires_grad_(False), "has frozen all its parameters", "requires_grad"),
     (lambda: dense().to("meta"), "on the meta device", "torch.device"),

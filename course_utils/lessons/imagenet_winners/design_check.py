@@ -22,7 +22,8 @@ from torch.nn.modules import module as every_module
 from torch.nn.parameter import UninitializedTensorMixin
 
 from course_utils.datasets import digits
-from course_utils.ledger import HOW_TO_OWN, ledger
+from course_utils.exercises.comparing import described
+from course_utils.ledger import HOW_TO_OWN, hooks_of, ledger
 from course_utils.training import TrainingDiverged, evaluate, fit
 
 
@@ -100,13 +101,8 @@ def _refusing(why: str, advice: str) -> Iterator[None]:
         yield
     except Refused:
         raise
-    except Exception as error:
-        raise Refused(why.replace("{error}", _one_line(error)), advice) from error
-
-
-def _one_line(error: Exception) -> str:
-    text = " ".join(f"{type(error).__name__}: {error}".split())
-    return text if len(text) <= 220 else text[:219] + "…"
+    except (Exception, SystemExit) as error:  # what a design may raise has no end
+        raise Refused(why.replace("{error}", described(error)), advice) from error
 
 
 def _some_of(names: Sequence[str]) -> str:
@@ -172,6 +168,11 @@ def _copied(model: object) -> nn.Module:
         raise Refused(
             "Its weights are on the meta device and hold no numbers.",
             'Build it without `with torch.device("meta")`.',
+        )
+    if hooked := [name or "the network" for name, m in model.named_modules() if hooks_of(m)]:
+        raise Refused(
+            f"What a forward hook computes cannot be counted, and {_some_of(hooked)} has one.",
+            "Compute in forward. A hook that only looks comes off by its handle.remove().",
         )
     sizes = {name: p.numel() for name, p in model.named_parameters()}
     if not any(p.requires_grad for p in model.parameters()):
@@ -259,14 +260,14 @@ def _run(own: nn.Module, images: Tensor, grad: bool) -> object:
     try:
         with torch.set_grad_enabled(grad):
             return own(images)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         module, given = at_work[-1]
         path, kind = {m: n for n, m in own.named_modules()}.get(module), type(module).__name__
         where = f"layer {path} ({kind})" if path else f"{kind}.forward"
         shapes = ", ".join(f"{tuple(a.shape)}" for a in given if isinstance(a, Tensor))
         raise Refused(
             f"The forward pass raises an error in {where}, which was given "
-            f"{shapes or 'no tensor'}: {_one_line(error)}",
+            f"{shapes or 'no tensor'}: {described(error)}",
             f"Follow the shapes: images are {tuple(images.shape)}, scores ({len(images)}, "
             f"{BUDGET.classes}). See the ledger of a part of it.",
         ) from None
