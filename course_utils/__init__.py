@@ -13,7 +13,7 @@ probing.py        gradients, activations, effective receptive fields, one timed 
 drawing/          SVG elements, plots, networks to scale, the palette
 datasets/         what is in data/, papers' numbers, drawn beach scenes
 downloads.py      MNIST, Fashion-MNIST, CIFAR-10 on request
-preflight.py      is this computer ready?
+preflight.py      is this computer ready? (lessons/missing_names.py: which cell makes a name)
 geometry.py ops.py checks.py state.py     shape arithmetic; NumPy operations; arguments; kept files
 
 A new lesson 13 is an entry in lessons/__init__.py, a notebook, a room, a question file, a test in

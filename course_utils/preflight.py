@@ -7,16 +7,12 @@ computer to computer stands in the form ``(found ...)``, so that the rest can be
 
 from __future__ import annotations
 
-import ast
 import html
 import importlib.metadata
-import json
-import os
 import platform
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -259,69 +255,3 @@ def check_widgets() -> Check:
     opened = probe.comm is not None and bool(probe.comm.comm_id)
     probe.close()
     return Check(what) if opened else Check(what, remedy=f"No channel was opened. {_reinstall()}")
-
-
-# ---------------------------------------------------------------------------------------------
-# A lesson that is begun in the middle: after a restart a cell further down ends in `NameError: name
-# 'ask' is not defined`. The kernels that `make lab` starts load this module as an IPython extension
-# (tools/jupyter/kernels): the traceback stays, and under it stands which cell makes the name. A
-# name that no cell above makes is the student's own affair, and nothing is added.
-
-_OWN_SCOPE = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
-_OTHER_SCOPE = (ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
-
-
-def load_ipython_extension(shell) -> None:
-    """Add the line to every NameError of this kernel; IPython calls this as the kernel starts."""
-    shell.set_custom_exc((NameError,), _show)
-
-
-def _show(shell, kind, error, trace, tb_offset=None) -> None:
-    # Jupyter's server puts the notebook's path there.
-    path = Path(os.environ.get("JPY_SESSION_NAME", ""))
-    if kind is NameError and path.suffix == ".ipynb" and path.is_file():
-        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
-        sources = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
-        note = advice(error.name, sources, shell.history_manager.input_hist_raw)
-        if note:
-            error.add_note(note)
-    shell.showtraceback((kind, error, trace), tb_offset=tb_offset)
-
-
-def advice(name: str, sources: list[str], run: list[str]) -> str:
-    """Return what to do about a missing name, or "" if no cell above makes it and waits to be run.
-
-    sources: the code cells of the notebook, in order. run: what was run since the kernel started,
-    the cell that failed last. Where that one is none of `sources`, all count as above it.
-    """
-    *before, current = [source.strip() for source in run]
-    cells = [source.strip() for source in sources]
-    for cell in cells[: cells.index(current)] if current in cells else cells:
-        if name in names_made(cell) and cell not in before:
-            return (
-                f"\n{name} is made in a cell above that has not been run since Python started. "
-                f"It begins with:\n    {cell.splitlines()[0]}\n"
-                "In the menu, choose Run, then Run All Above Selected Cell. Then run this cell "
-                "again."
-            )
-    return ""
-
-
-def names_made(source: str) -> set[str]:
-    """Return the names that a cell binds at its top level; none for what is not plain Python."""
-    try:
-        return set(_bound(ast.parse(source)))
-    except SyntaxError:
-        return set()
-
-
-def _bound(node: ast.AST) -> Iterator[str]:
-    for child in ast.iter_child_nodes(node):
-        if isinstance(child, _OWN_SCOPE):
-            yield child.name
-        elif isinstance(child, ast.alias):
-            yield child.asname or child.name.split(".")[0]
-        elif isinstance(child, ast.Name) and isinstance(child.ctx, ast.Store):
-            yield child.id
-        elif not isinstance(child, _OTHER_SCOPE):
-            yield from _bound(child)

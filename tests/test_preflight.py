@@ -14,7 +14,8 @@ from packaging.requirements import Requirement
 
 from course_utils import preflight
 from course_utils.datasets import files as data_files
-from course_utils.preflight import Check, Preflight, advice, names_made
+from course_utils.lessons.missing_names import advice, names_made
+from course_utils.preflight import Check, Preflight
 
 
 @pytest.fixture
@@ -192,7 +193,7 @@ def test_the_traceback_stays_and_the_note_stands_under_it(tmp_path):
     program = f"""
 from IPython.core.interactiveshell import InteractiveShell
 shell = InteractiveShell(colors="nocolor")
-shell.extension_manager.load_extension("course_utils.preflight")
+shell.extension_manager.load_extension("course_utils.lessons.missing_names")
 for source in {[FAILS, "own_slip"]!r}:
     shell.run_cell(source, store_history=True)
 """
