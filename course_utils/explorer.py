@@ -33,7 +33,7 @@ from course_utils.drawing.style import BAD, INPUT, PAPER, tint
 class View(NamedTuple):
     """One state of an explorer, drawn.
 
-    html: the picture. says: one to five sentences with the numbers, plain text. alt: what the
+    html: the picture. says: one to four sentences with the numbers, plain text. alt: what the
     picture shows, for who cannot see it.
     """
 

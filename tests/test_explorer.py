@@ -330,7 +330,7 @@ def check_ranges(panel):
 
 def check_words(panel):
     sentences = re.findall(r"[.?!](?=\s+[\w(\u2212]|$)", panel.says)
-    assert 1 <= len(sentences) <= 5 and panel.says[-1] in ".?!", panel.says
+    assert 1 <= len(sentences) <= 4 and panel.says[-1] in ".?!", panel.says
     remedy = re.search(r"\b([Cc]hoose|[Dd]raw|[Ww]rite|must hold)\b", panel.says)
     assert remedy or not panel.refused, panel.says
 

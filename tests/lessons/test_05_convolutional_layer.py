@@ -200,8 +200,8 @@ def test_row_and_column_follow_the_stage_and_begin_in_the_middle():
 def test_what_pooling_leaves_out_is_said_and_what_does_not_fit_is_refused():
     assert "left out" not in ConvolutionalLayer(pool=2).says
     says = ConvolutionalLayer(pool=4).says
-    assert "The last 2 rows and the last 2 columns of the detector" in says
-    assert "The last row and the last column" in ConvolutionalLayer(stride=2, pool=2).says
+    assert "; the last 2 rows and the last 2 columns of the detector" in says
+    assert "; the last row and the last column" in ConvolutionalLayer(stride=2, pool=2).says
     panel = ConvolutionalLayer(stride=3, pool=4)
     assert panel.refused and "leaves a map of 2 × 2, and a pooling window of 4 × 4" in panel.says
     panel.move(stride=1)

@@ -74,7 +74,7 @@ class ConvolutionalLayer(Explorer):
         if rest:
             lines = f"{rest} rows and the last {rest} columns"
             lines = lines if rest > 1 else "row and the last column"
-            says += f" The last {lines} of the detector fill no window: they are left out."
+            says = f"{says[:-1]}; the last {lines} of the detector fill no window and are left out."
         return View(diagram.svg, says, diagram.alt)
 
 
