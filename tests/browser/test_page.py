@@ -118,7 +118,7 @@ def test_widgets_live_after_a_reload_or_say_what_to_do(study):
         assert lost in widget.evaluate(SAYS, "::before")
     study.run("explore")
     why = "SparseConnectivity is made in a cell above"
-    expect(study.cell("explore")).to_contain_text(why, timeout=20_000)  # a kernel just started
+    expect(study.cell("explore")).to_contain_text(why)
     expect(study.cell("explore")).to_contain_text("Run All Above Selected Cell")
 
     study.run("setup", "explore")
