@@ -5,7 +5,8 @@
 
 build/slides/index.html lists the decks. Each deck is one HTML file; all share the folder `assets`.
 They work from file:// without a network, maths included. With Chromium installed, every slide is
-measured (it must fit 1280 x 720, whichever answer is opened) and each deck becomes a PDF.
+measured (it must fit 1280 x 720, whichever answer is opened) and each deck becomes a PDF, and a
+handout: three slides a page with room for notes, the answers on its last pages.
 
 How a notebook says what a slide shows (the live deck in JupyterLab obeys the same marks):
 
@@ -14,7 +15,8 @@ How a notebook says what a slide shows (the live deck in JupyterLab obeys the sa
 - Code is hidden; its outputs are shown. A code cell with the tag `show-code` shows its code, too.
 - The slide with the level-one heading is the title slide: its content stands in the middle.
 - A notes cell is markdown, `<details><summary>For the lecturer</summary> ... </details>`; it is in
-  the speaker view of the export (key S) and folded in the notebook.
+  the speaker view of the export (key S) and folded in the notebook. Its list items that begin with
+  the heading of a slide in bold, `- **2 · 224 or 227?** Ask first.`, are the notes of that slide.
 
 The slides show the outputs that the notebooks store: nothing is run. A deck that is not fit to show
 is named and left out; the others are exported, and their folder replaces the old one in one step.
@@ -43,6 +45,7 @@ NOTEBOOK_LINK = re.compile(
     r'<a([^>]* href=")(\d\d_\w+)\.ipynb((?:#[^"]*)?"[^>]*)>(.*?)</a>', re.DOTALL
 )
 NOTES = re.compile(r"\s*<details[^>]*>\s*<summary>.*?</summary>(.*)</details>\s*", re.DOTALL)
+SLIDE_NOTE = re.compile(r"^- \*\*(.+?)\*\*(?!\*)(.*(?:\n {2}.*)*)\n?", re.MULTILINE)
 
 
 class ExportError(Exception):
@@ -62,17 +65,52 @@ def title(notebook: NotebookNode) -> str:
     raise ExportError("no markdown cell with a level-one heading (# ...): the deck has no title")
 
 
+def slide_type(cell: NotebookNode) -> str | None:
+    """Return what the deck does with a cell; None for one that continues a slide."""
+    return cell.metadata.get("slideshow", {}).get("slide_type")
+
+
+def slides(notebook: NotebookNode) -> list[list[NotebookNode]]:
+    """Return the cells of each slide, without what is skipped and without notes."""
+    found: list[list[NotebookNode]] = []
+    for cell in notebook.cells:
+        kind = slide_type(cell)
+        if kind not in ("skip", "notes"):
+            if kind in ("slide", "subslide") or not found:
+                found.append([])
+            found[-1].append(cell)
+    return found
+
+
+def heading(slide: Sequence[NotebookNode]) -> str:
+    """Return the heading that a slide begins with, "" if it begins with something else."""
+    begins = re.match(r"#{1,3} +(.+)", slide[0].source)
+    return begins[1].strip() if begins and slide[0].cell_type == "markdown" else ""
+
+
+def notes(notebook: NotebookNode) -> dict[str, str]:
+    """Return what the lecturer is told for each slide, by the slide's heading."""
+    text = "\n".join(cell.source for cell in notebook.cells if slide_type(cell) == "notes")
+    return {name: said.strip() for name, said in SLIDE_NOTE.findall(text)}
+
+
 def prepare(notebook: NotebookNode) -> NotebookNode:
-    """Return a copy of a notebook as its slides show it: with a title, and notes not folded.
+    """Return a copy of a notebook as its slides show it: titled, each slide with its notes.
 
     (The template leaves out code without the tag `show-code`.)
     """
     deck = nbformat.from_dict(notebook)
     deck.metadata["title"] = title(deck)
+    told, cells = notes(deck), []
+    ends = {slide[-1].id: told[heading(slide)] for slide in slides(deck) if heading(slide) in told}
     for cell in deck.cells:
-        kind = cell.metadata.get("slideshow", {}).get("slide_type")
-        if cell.cell_type == "markdown" and kind == "notes":
-            cell.source = NOTES.sub(r"\1", cell.source).strip()
+        if cell.cell_type == "markdown" and slide_type(cell) == "notes":
+            cell.source = SLIDE_NOTE.sub("", NOTES.sub(r"\1", cell.source)).strip()
+        cells.append(cell)
+        if cell.id in ends:
+            kind = {"slideshow": {"slide_type": "notes"}}
+            cells.append(nbformat.v4.new_markdown_cell(ends[cell.id], metadata=kind))
+    deck.cells = cells
     return deck
 
 
@@ -109,10 +147,14 @@ def index(decks: Sequence[tuple[str, str]], with_pdf: bool) -> str:
     rows = []
     for name, heading in decks:
         text = html.escape(heading)
-        pdf = f'<a href="{name}.pdf" aria-label="{text}, PDF">PDF</a>' if with_pdf else ""
+        files = {"PDF": f"{name}.pdf", "handout": f"{name}-handout.pdf"} if with_pdf else {}
+        links = " ".join(
+            f'<a href="{file}" aria-label="{text}, {kind}">{kind}</a>'
+            for kind, file in files.items()
+        )
         rows.append(
             f'<li><span><span class="aside">{name[:2]}</span> '
-            f'<a href="{name}.html">{text}</a></span>{pdf}</li>'
+            f'<a href="{name}.html">{text}</a></span><span>{links}</span></li>'
         )
     return f"""<!DOCTYPE html>
 <html lang="en">
@@ -126,8 +168,8 @@ def index(decks: Sequence[tuple[str, str]], with_pdf: bool) -> str:
 <body class="index">
 <main>
 <h1>{COURSE}</h1>
-<p>Arrow keys or Space move through a deck, Esc shows all slides, S opens the notes for the
-lecturer. Everything here works without a network.</p>
+<p>Arrow keys, Space or a clicker move through a deck and open the answers, Esc shows all slides,
+S opens the notes for the lecturer. Everything here works without a network.</p>
 <ol>
 {chr(10).join(rows)}
 </ol>

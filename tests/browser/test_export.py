@@ -10,6 +10,7 @@ from typing import NamedTuple
 import nbformat
 import pytest
 from files import NOTEBOOKS, ROOT
+from playwright.sync_api import expect
 
 from tools.slides import assets, browser
 
@@ -136,12 +137,33 @@ def test_no_serious_accessibility_violation(deck):
 
 def test_questions_are_folded_text_and_notes_do_not_show(deck):
     asked = sum(c.source.count('ask("') for c in deck.cells if c not in deck.notes)
-    assert deck.count(".cnn-quiz") == deck.count(".cnn-quiz:has(details)") == asked > 0
-    assert deck.count(".cnn-quiz :is(input, button, details[open])") == 0
+    answers = deck.count(".cnn-quiz > details.fragment")  # hints are in the notes
+    assert deck.count(".cnn-quiz") == deck.count(".cnn-quiz details") == answers == asked > 0
+    assert deck.count(".cnn-quiz :is(input, button)") == 0
     assert deck.count("aside.notes") >= len(deck.notes) > 0
     assert deck.count("aside.notes:visible") == 0
     said = deck.page.locator("aside.notes").all_inner_texts()
     assert "If somebody says something else" in said[-1]
+
+
+def test_a_clicker_opens_the_answer_before_it_moves_on(deck):
+    page = deck.page
+    where = page.evaluate("""() => {
+      const slide = document.querySelector('.cnn-quiz details').closest('section');
+      const { h, v } = Reveal.getIndices(slide);
+      Reveal.slide(h, v, -1);
+      return [h, v];
+    }""")
+    answer = page.locator(".present .present .cnn-quiz > details").last
+    for _ in range(9):  # a slide may have other steps before its answer
+        if answer.get_attribute("open") is not None:
+            break
+        page.keyboard.press("PageDown")
+    expect(answer.locator("p").first).to_be_visible()
+    assert page.evaluate("() => Object.values(Reveal.getIndices()).slice(0, 2)") == where
+    page.keyboard.press("PageUp")
+    expect(answer.locator("p").first).not_to_be_visible()
+    page.evaluate("() => Reveal.slide(0, 0)")
 
 
 def test_a_deck_names_its_language_and_title_and_has_a_pdf(deck):
@@ -156,7 +178,8 @@ def test_the_index_leads_to_every_deck(exported, page):
     page.on("request", lambda request: asked.append(request.url))
     page.goto((exported.folder / "index.html").as_uri())
     links = hrefs(page)
-    assert links == [f"{p.stem}.{kind}" for p in NOTEBOOKS for kind in ("html", "pdf")]
+    endings = (".html", ".pdf", "-handout.pdf")
+    assert links == [p.stem + ending for p in NOTEBOOKS for ending in endings]
     assert all((exported.folder / link).is_file() for link in links)
     assert all(url.startswith("file:") for url in asked)
     add_axe(page)

@@ -50,6 +50,18 @@ def test_the_deck_shows_tagged_code_only_and_asks_for_nothing_remote(deck):
     assert page.count("its controls work in JupyterLab") == 1
 
 
+def test_a_slide_gets_the_notes_that_name_it(deck):
+    told = "- **Made *up*** Wave.\n  Twice.\n- **Other** Never.\n"
+    deck.cells[1].source = NOTES.replace("Ask first.", f"Ask first.\n\n{told}")
+    assert export.notes(deck) == {"Made *up*": "Wave.\n  Twice.", "Other": "Never."}
+    assert [export.heading(slide) for slide in export.slides(deck)] == ["Made *up*"]
+    cells = export.prepare(deck).cells
+    assert [c.source for c in cells if export.slide_type(c) == "notes"] == [
+        "Ask first.", "Wave.\n  Twice.",
+    ]  # fmt: skip
+    assert cells.index(cells[-1]) == len(deck.cells)  # a note ends its slide; one was skipped
+
+
 def test_links_to_notebooks_lead_to_their_decks(deck):
     page = export.link_decks(export.render(export.prepare(deck), "01_made"), ["01_made", "02_next"])
     assert 'href="02_next.html#part-1"' in page and ">Next</a>" in page

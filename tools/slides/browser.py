@@ -18,8 +18,9 @@ FLAGS = (
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
 )  # fmt: skip
 MEASURE = Path(__file__).with_name("measure.js")
+HANDOUT = Path(__file__).with_name("handout.js")
 SCREEN = {"width": 1280, "height": 720}
-SMALLEST_TEXT = 12  # pixels on a 1280 x 720 screen
+SMALLEST_TEXT = 14  # pixels on a 1280 x 720 screen
 
 
 def find_chromium() -> str | None:
@@ -54,7 +55,7 @@ def open_deck(page, deck: Path, query: str = "") -> None:
 def problems(page, deck: Path) -> list[str]:
     """Walk through a deck and return what is wrong with its slides, one line each.
 
-    A slide must fit 1280 x 720, no visible text may be under 12 px, every picture needs its text.
+    A slide must fit 1280 x 720, no visible text may be under 14 px, every picture needs its text.
     """
     open_deck(page, deck)
     lines = []
@@ -76,6 +77,7 @@ def problems(page, deck: Path) -> list[str]:
 def print_pdf(page, deck: Path, target: Path) -> int:
     """Print a deck, one page a slide with every fragment shown; return the number of pages.
 
+    Beside it a handout, `<name>-handout.pdf`: A4, three slides a page, the answers at the end.
     Raises RuntimeError if the file has more or fewer pages than there are slides.
     """
     open_deck(page, deck, "?print-pdf&pdfSeparateFragments=false")
@@ -85,4 +87,12 @@ def print_pdf(page, deck: Path, target: Path) -> int:
     pages = len(re.findall(rb"/Type\s*/Page\b", printed))
     if pages != slides:
         raise RuntimeError(f"{target.name} must have {slides} pages, one a slide, got {pages}")
+    page.evaluate(HANDOUT.read_text(encoding="utf-8"))
+    margin = dict.fromkeys(("top", "right", "bottom", "left"), "12mm")
+    page.pdf(path=str(handout(target)), format="A4", margin=margin, print_background=True)
     return pages
+
+
+def handout(pdf: Path) -> Path:
+    """Return where the handout of a deck lies, given its PDF."""
+    return pdf.with_name(f"{pdf.stem}-handout.pdf")

@@ -24,7 +24,7 @@ async () => {
       if (words.length && !e.closest('style, script, option, mjx-container')) {
         const drawn = e.matches('svg *') ? e.getScreenCTM().d / scale : 1;
         const size = parseFloat(getComputedStyle(e).fontSize) * drawn;
-        if (size < 11.95) found.small.add(`${size.toFixed(1)} px "${words.join(' ').slice(0, 40)}"`);
+        if (size < 13.95) found.small.add(`${size.toFixed(1)} px "${words.join(' ').slice(0, 40)}"`);
       }
       const picture = e.matches('img') || (e.matches('svg') && !e.closest('mjx-container, [aria-hidden="true"]'));
       if (picture && !(e.alt || e.getAttribute('aria-label') || e.querySelector?.('title'))) found.unnamed.add(describe(e));

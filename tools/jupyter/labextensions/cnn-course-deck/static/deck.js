@@ -3,7 +3,8 @@
    That extension hides JupyterLab and styles the slide. Left to itself, it shows a white page when
    it begins at a hidden cell (jupyterlab-deck#43), knows no keys of a clicker (#50), takes the keys
    of a focused control for its own, leaves the notebook's editing keys on, and after a reload
-   presents the Launcher. This script decides which cells are shown and what each key does.
+   presents the Launcher. This script decides which cells are shown and what each key does: moving
+   on from a question shows its answer first.
 
    It is a prebuilt extension of JupyterLab written by hand, without a build: an object with `init`
    and `get`, as webpack's module federation would make it. tools/lab.py says where it lies. */
@@ -45,6 +46,8 @@
     const { commands, shell } = app;
     const number = document.body.appendChild(document.createElement('div'));
     number.className = 'cnn-deck-number';
+    const run = document.body.appendChild(document.createElement('button'));
+    Object.assign(run, { className: 'cnn-deck-run', textContent: '▶ Run', hidden: true });
     let panel = null; // the notebook on the screen
     let reached = 0; // the last step that is shown
     let wanted = false; // somebody asked for the deck in this tab
@@ -68,6 +71,7 @@
         cell.toggleClass('jp-deck-mod-visible', on && visible.includes(index));
       });
       number.textContent = `${slide} / ${steps.at(-1).slide}`;
+      paintRun(book, visible.filter((index) => onScreen.includes(index)));
       const cell = book.widgets[steps[reached].cells[0]].model.id;
       sessionStorage.setItem(KEPT, JSON.stringify({ path: panel.context.path, cell }));
     }
@@ -82,6 +86,34 @@
       book.activeCellIndex = steps[reached].cells[0];
       paint();
       book.activeCell.node.focus({ preventScroll: true });
+    }
+
+    /** Show the answer of a question on the screen; false if there is none left to show. */
+    function reveal() {
+      const open = '.jp-deck-mod-visible .cnn-quiz:not([data-cnn-asked])';
+      for (const card of panel.content.node.querySelectorAll(open)) {
+        card.dataset.cnnAsked = 'yes'; // once: where no kernel answers, the next press moves on
+        const buttons = [...card.querySelectorAll('button')];
+        const button = buttons.find((one) => one.textContent.trim() === 'Reveal');
+        const fold = card.querySelector('details:last-of-type:not([open])');
+        if (button) button.click();
+        if (fold) fold.open = true;
+        if (button || fold) return true;
+      }
+      return false;
+    }
+
+    const onward = () => reveal() || go(reached + 1);
+
+    /** The button that runs the cell of a slide which says so by its tag: training, while one talks. */
+    function paintRun(book, visible) {
+      const cell = visible.map((index) => book.widgets[index])
+        .find((one) => one.model.getMetadata('tags')?.includes('run-live'));
+      run.hidden = !cell;
+      run.onclick = () => {
+        book.activeCellIndex = book.widgets.indexOf(cell);
+        commands.execute('notebook:run-cell');
+      };
     }
 
     // The extension paints on these signals, too: ours comes after it.
@@ -133,15 +165,15 @@
         return inEditor || !control ? () => commands.execute('notebook:run-cell') : null;
       }
       if (ctrlKey || altKey || metaKey) return null;
-      if (key === 'PageDown') return () => go(reached + 1);
+      if (key === 'PageDown') return onward;
       if (key === 'PageUp') return () => go(reached - 1);
       if (['b', 'B', '.'].includes(key) && !target.closest(TYPING)) return () => setBlack(true);
       if (control) return null;
       if (key === 'Home') return () => go(0);
       if (key === 'End') return () => go(Infinity);
-      if (['ArrowRight', 'ArrowDown'].includes(key)) return () => go(reached + 1);
+      if (['ArrowRight', 'ArrowDown'].includes(key)) return onward;
       if (['ArrowLeft', 'ArrowUp'].includes(key)) return () => go(reached - 1);
-      if (key === ' ') return () => go(reached + (shiftKey ? -1 : 1));
+      if (key === ' ') return shiftKey ? () => go(reached - 1) : onward;
       return null;
     }
 
@@ -168,7 +200,8 @@
       const arrow = event.target.closest('.jp-Deck-Remote [class*="jp-deck-mod-direction"]');
       if (!arrow) return;
       event.stopImmediatePropagation();
-      go(reached + (/forward|down/.test(arrow.className) ? 1 : -1));
+      if (/forward|down/.test(arrow.className)) onward();
+      else go(reached - 1);
     }, true);
     window.addEventListener('dblclick', (event) => {
       // It would open the text of a slide for editing.
