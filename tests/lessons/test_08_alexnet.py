@@ -15,7 +15,7 @@ from course_utils.datasets.papers import results
 from course_utils.drawing.style import ACCENT, tint
 from course_utils.exercises import check
 from course_utils.lessons.alexnet import exercises, figures
-from course_utils.lessons.alexnet.explorer import FirstConvolution, view
+from course_utils.lessons.alexnet.explorer import FirstConvolution
 from course_utils.models.alexnet import CONVOLUTIONS, AlexNet
 
 SLUG = "08_alexnet"
@@ -123,7 +123,7 @@ def test_towers_cross_exactly_where_a_layer_reads_both():
     ],
 )
 def test_the_edge_is_drawn_as_it_is(size, padding, rounding, sentence, zeros, unknown, unread):
-    shown = view(size, padding, rounding, 11, 4)
+    shown = FirstConvolution.view(size, padding, rounding, 11, 4)
     written = words(shown.html)
     assert (written.count("0"), written.count("?")) == (zeros, unknown)
     assert shown.html.count(f'fill="{tint(ACCENT, 0.7)}"') == unread
@@ -173,14 +173,14 @@ def test_every_state_has_pytorchs_sides_or_is_refused_where_nothing_fits():
     for state in itertools.product(sizes, (0, 1, 4), ("down", "up"), (11, 5), (1, 3, 4)):
         sides = torch_sides(*state)
         if len(sides) == 4:
-            shown = view(*state)
+            shown = FirstConvolution.view(*state)
             assert f" + 1 = {sides[0]}. The " in shown.says and f"{sides[0]} windows" in shown.alt
             assert ", ".join(map("{} {}".format, stages, sides)) in shown.alt
             continue
         before, stage = stages[len(sides) - 1 :][:2]
         reason = f"behind {before} are {sides[-1]} × {sides[-1]}, and {stage} needs windows of 3"
         with pytest.raises(ValueError, match=f"^{state[0]} pixels are too few: .* {reason}"):
-            view(*state)
+            FirstConvolution.view(*state)
         refused += 1
     assert 20 < refused < 100
 

@@ -13,7 +13,7 @@ from course_utils.exercises import check
 from course_utils.geometry import receptive_field
 from course_utils.ledger import ledger
 from course_utils.lessons.vgg import exercises, figures
-from course_utils.lessons.vgg.explorer import KernelStack, costs, view
+from course_utils.lessons.vgg.explorer import KernelStack, costs
 from course_utils.models.vgg import CONFIGURATIONS, VGG
 
 SLUG = "09_vgg"
@@ -135,7 +135,7 @@ def test_every_layer_of_table_1_is_a_box():
 
 
 def test_the_stacks_picture_writes_all_costs():
-    shown = view(3, 7, 64, 64, 56)
+    shown = KernelStack.view(3, 7, 64, 64, 56)
     numbers = ["110,592", "200,704", "346,816,512", "629,407,744", "3", "1", "602,112", "200,704"]
     assert [word for word in words(shown.html) if re.fullmatch(r"[\d,]+", word)] == numbers
     assert shown.alt == (
@@ -147,7 +147,7 @@ def test_the_stacks_picture_writes_all_costs():
 
 def test_fields_are_drawn_to_scale():
     for layers, kernel in ((1, 13), (3, 7), (6, 3)):
-        svg = view(layers, kernel, 64, 64, 56).html
+        svg = KernelStack.view(layers, kernel, 64, 64, 56).html
         squares = [float(side) for side in re.findall(r'width="([\d.]+)" height="\1"', svg)]
         fields = sorted([1, kernel, *range(3, 2 * layers + 2, 2)])
         assert sorted(side / 21 for side in squares if side >= 21) == fields
@@ -167,14 +167,17 @@ def test_stacks_cost_what_torch_layers_cost(kernel, layers):
     assert costs(kernel, layers, 3, 8, 14) == expected
     if kernel == 3:
         field = counted.rows[-1].receptive_field
-        assert f"see{'s' * (layers == 1)} {field}×{field}" in view(layers, 7, 3, 8, 14).says
+        assert (
+            f"see{'s' * (layers == 1)} {field}×{field}"
+            in KernelStack.view(layers, 7, 3, 8, 14).says
+        )
 
 
 @pytest.mark.parametrize("layers", range(1, 7))
 def test_what_is_said_is_true(layers):
     maps = (3, 16, 64, 512)
     for kernel, in_maps, out in itertools.product(range(3, 14, 2), maps, maps[1:]):
-        says = view(layers, kernel, in_maps, out, 56).says
+        says = KernelStack.view(layers, kernel, in_maps, out, 56).says
         field = receptive_field([(3, 1)] * layers)
         compared = "as much as" if field == kernel else "less than" if field < kernel else "more"
         assert f"{field}×{field}, {compared}" in says
