@@ -13,7 +13,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from course_utils.datasets import digits
 from course_utils.drawing import style
 from course_utils.lessons.inception import exercises, figures
-from course_utils.lessons.inception.explorer import LEAST_SHARE, TARGETS, InceptionExplorer, view
+from course_utils.lessons.inception.explorer import LEAST_SHARE, TARGETS, InceptionExplorer
 from course_utils.models import GoogLeNet
 from course_utils.models.googlenet import INCEPTION_TABLE, Inception, NaiveInception, training_loss
 from course_utils.training import fit
@@ -129,7 +129,7 @@ def test_gradients_are_drawn_in_pairs_and_crops_by_number_of_networks():
 
 
 def shown(target, variant, *filters):
-    return view(target, variant, **dict(zip(SLIDERS, filters, strict=True)))
+    return InceptionExplorer.view(target, variant, **dict(zip(SLIDERS, filters, strict=True)))
 
 
 def wins(target):
