@@ -16,9 +16,10 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from course_utils.drawing import style
 from course_utils.lessons.resnet import exercises, figures
-from course_utils.lessons.resnet.explorer import MAPS, SLOPES, ShortcutExplorer, view
+from course_utils.lessons.resnet.explorer import MAPS, SLOPES, ShortcutExplorer
 from course_utils.models.resnet import TABLE_1, BasicBlock, make_shortcut
 
+view = ShortcutExplorer.view
 SLUG = "11_resnet"
 TRAINING = ["train-plain-20", "train-plain-56", "train-resnet-20", "train-resnet-56"]
 SURGERY = ["surgery", "surgery-picture", "surgery-deep"]

@@ -71,7 +71,6 @@ def _halves(x: float, count: int, sides: Sequence[int], largest: int) -> Iterato
         yield _middle(x - 3, middle + 5, half, 13 if len(half) < 5 else 12)
 
 
-# ---------------------------------------------------------------------------------------------
 # The first convolution at the right edge, and what follows
 
 _LEFT, _TOP = 96, 146  # upper left corner of the row of pixels
@@ -160,7 +159,6 @@ def _trail(stages: Sequence[tuple[str, int]], fc6: tuple[int, int]) -> Iterator[
         yield _middle(888, y - 20 + 26 * k, words, 14, bold=k == 1)
 
 
-# ---------------------------------------------------------------------------------------------
 # First-layer filters
 
 

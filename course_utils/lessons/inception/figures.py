@@ -73,17 +73,12 @@ _ALTS = {
     "reduced": "Module with dimension reduction: 1x1 convolutions stand before the 3x3 and the "
     "5x5 and behind the max-pooling; a fourth branch is 1x1 alone",
 }
+_ROW_3A = (64, 96, 128, 16, 32, 32)
 _middle = partial(text, anchor="middle")
 
 
 def module_diagram(
-    in_maps: int = 192,
-    side: int = 28,
-    filters: Sequence[int] = (64, 96, 128, 16, 32, 32),
-    *,
-    variant: str = "reduced",
-    costs: bool = True,
-    budget: int | None = None,
+    in_maps=192, side=28, filters=_ROW_3A, *, variant="reduced", costs=True, budget=None
 ) -> Diagram:
     """Draw a module, input on the left: four branches, and what they put out, stacked.
 
