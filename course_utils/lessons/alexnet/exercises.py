@@ -4,8 +4,6 @@ Source: Krizhevsky, Sutskever and Hinton (2012), *ImageNet Classification with D
 Neural Networks*, NIPS 25, sections 3.3 and 3.5.
 """
 
-from __future__ import annotations
-
 from course_utils.exercises import Exercise
 
 
@@ -140,11 +138,6 @@ def with_strength(strength, around=window):
     ]
 
 
-def with_k_outside(a, n, k, alpha, beta):
-    strengths = [squares(window(a, i, n // 2)) for i in range(len(a))]
-    return [v / (k + (alpha * s) ** beta) for v, s in zip(a, strengths, strict=True)]
-
-
 def overwriting(a, *constants):
     for i in range(len(a)):
         a[i] = normalise(a, *constants)[i]
@@ -190,7 +183,9 @@ NORMALISE = Exercise(
         "`beta` has no effect in your function. It is a power of the whole "
         "bracket.": lambda *given: normalise(*given[:4], 1),
         "You raise only the strength to the power and add k afterwards. Look where the bracket "
-        "closes.": with_k_outside,
+        "closes.": lambda a, n, k, alpha, beta: [
+            v / (k + (alpha * squares(window(a, i, n // 2))) ** beta) for i, v in enumerate(a)
+        ],
         "Your window reaches further to the left than to the right. Where does a Python slice "
         "end?": with_strength(squares, lambda a, i, half: a[max(0, i - half) : i + half]),
         "`k` has no effect in your function. The paper takes 2, some programs "

@@ -1,12 +1,4 @@
-"""227 or 224: the first convolution at the edge of the image, and the maps down to fc6.
-
-panel = FirstConvolution()       # 224 pixels, no padding, rounded down: 54
-panel                            # the last columns are never read
-panel.move(rounding="up")        # 55, as in the authors' code
-panel.move(size=60)              # refused: nothing is left for pool5
-"""
-
-from __future__ import annotations
+"""227 or 224: the first convolution at the edge of the image, and the maps down to fc6."""
 
 from course_utils.drawing.svg import MINUS, TIMES
 from course_utils.explorer import Choice, Explorer, Slider, View

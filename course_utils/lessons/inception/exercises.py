@@ -5,8 +5,6 @@ Source: Szegedy et al. (2014), *Going Deeper with Convolutions*, arXiv 1409.4842
 pool proj.
 """
 
-from __future__ import annotations
-
 from math import prod
 
 import numpy as np

@@ -1,11 +1,4 @@
-"""Branch out: one Inception module, its six numbers of filters, and a budget to keep.
-
-panel = InceptionExplorer()         # GoogLeNet's 3a: 256 channels for 128 million multiply-adds
-panel.move(variant="naive")         # the same filters without reductions: over budget
-panel.move(target="half of 3a")     # the same output for half the work
-"""
-
-from __future__ import annotations
+"""Branch out: one Inception module, its six numbers of filters, and a budget to keep."""
 
 from collections import namedtuple
 

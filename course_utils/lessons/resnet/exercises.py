@@ -4,8 +4,6 @@ Source: He, Zhang, Ren and Sun (2015), *Deep Residual Learning for Image Recogni
 1512.03385: fig. 2, Section 4.1 and Table 1.
 """
 
-from __future__ import annotations
-
 from math import prod
 
 import numpy as np

@@ -1,12 +1,4 @@
-"""Add a shortcut: one block, its shapes and costs, and what the second path does to a gradient.
-
-panel = ShortcutExplorer()
-panel                           # 64 maps in, 64 out: the identity costs nothing
-panel.move(stride=2)            # now x and F(x) no longer have the same shape: refused
-panel.move(shortcut="B")        # a projection: 4,224 parameters
-"""
-
-from __future__ import annotations
+"""Add a shortcut: one block, its shapes and costs, and what the second path does to a gradient."""
 
 from course_utils.drawing.svg import plural
 from course_utils.explorer import Choice, Explorer, Slider, View

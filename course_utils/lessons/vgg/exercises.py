@@ -4,8 +4,6 @@ Source: Simonyan and Zisserman (2014), *Very Deep Convolutional Networks for Lar
 Recognition*, arXiv 1409.1556: section 2.3, Tables 1 and 2.
 """
 
-from __future__ import annotations
-
 from course_utils.exercises import Exercise
 
 

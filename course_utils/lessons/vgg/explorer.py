@@ -1,12 +1,4 @@
-"""Stack small filters: 3x3 layers against one large kernel, field and costs side by side.
-
-panel = KernelStack()
-panel                       # three 3x3 layers see as much as one 7x7, with 55 % of its weights
-panel.move(kernel=11)       # how many small layers does it take now?
-panel.move(in_maps=3)       # next to the image the stack is the dearer one
-"""
-
-from __future__ import annotations
+"""Stack small filters: 3x3 layers against one large kernel, field and costs side by side."""
 
 from course_utils.drawing.svg import TIMES, plural
 from course_utils.explorer import Choice, Explorer, Slider, View

@@ -4,8 +4,6 @@ After Simonyan and Zisserman (2014), *Very Deep Convolutional Networks for Large
 Recognition*, arXiv 1409.1556: Table 1 and the argument of section 2.3.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from html import escape
