@@ -22,13 +22,13 @@ SLUG = "08_alexnet"
 TABLE = ["setup", "opening-picture", "table-see"]
 EXPERIMENTS = [*TABLE, "four-layers", "race", "overlap", "augment", "few-see"]
 FILTERS = ["filters-code", "filters-see"]
+view = FirstConvolution.view
 
 
 def words(svg):
     return re.findall(r"<text[^>]*>([^<]*)</text>", svg)
 
 
-# ---------------------------------------------------------------------------------------------
 # The notebook
 
 
@@ -36,11 +36,8 @@ def words(svg):
 @pytest.mark.parametrize("seed", range(5))
 def test_experiments_hold_for_other_seeds(seed):
     result = run_cells(SLUG, EXPERIMENTS + FILTERS, seed=("SEED = 0", f"SEED = {seed}"))
-    # The factor of six does not show: tanh is sooner.
-    assert result["tanh"] < result["relu"] <= 1.5
-    # Overlap does not help on scans as small as these.
-    assert result["ordinary"] < result["overlapping"] < 12
-    # Few samples.
+    assert result["tanh"] < result["relu"] <= 1.5  # the factor of six does not show
+    assert result["ordinary"] < result["overlapping"] < 12  # on scans as small as these
     as_is, off, epochs = (result[name] for name in ("as_is", "off", "epochs"))
     assert 1.2 * epochs["plain"] <= epochs["dropout"] <= 2 * epochs["plain"]
     assert off["crops"] < 0.4 * off["plain"]
@@ -66,16 +63,9 @@ def test_tables_are_counted_as_the_facts_say(capsys):
 
 def test_the_papers_numbers_are_those_of_the_facts():
     paper = {name: result.value for name, result in results("alexnet").items()}
-    facts = {
-        "relu-speed": 6,
-        "second-place": 26.2,
-        "two-gpus": (1.7, 1.2),
-        "lrn": (1.4, 1.2),
-        "overlapping-pooling": (0.4, 0.3),
-        "one-net": (40.7, 18.2),
-        "five-nets": (38.1, 16.4, 16.4),
-        "seven-nets": (36.7, 15.4, 15.3),
-    }
+    facts = {"relu-speed": 6, "second-place": 26.2, "two-gpus": (1.7, 1.2), "lrn": (1.4, 1.2)}
+    facts |= {"overlapping-pooling": (0.4, 0.3), "one-net": (40.7, 18.2)}
+    facts |= {"five-nets": (38.1, 16.4, 16.4), "seven-nets": (36.7, 15.4, 15.3)}
     assert facts.items() <= paper.items()
     assert sum(paper["neurons-by-layer"]) == 622_312
 
@@ -91,7 +81,6 @@ def test_normalisation_has_its_peak_where_the_notebook_says(capsys):
         assert loud[b.argmax()] == peak
 
 
-# ---------------------------------------------------------------------------------------------
 # The pictures
 
 
@@ -123,7 +112,7 @@ def test_towers_cross_exactly_where_a_layer_reads_both():
     ],
 )
 def test_the_edge_is_drawn_as_it_is(size, padding, rounding, sentence, zeros, unknown, unread):
-    shown = FirstConvolution.view(size, padding, rounding, 11, 4)
+    shown = view(size, padding, rounding, 11, 4)
     written = words(shown.html)
     assert (written.count("0"), written.count("?")) == (zeros, unknown)
     assert shown.html.count(f'fill="{tint(ACCENT, 0.7)}"') == unread
@@ -151,7 +140,6 @@ def test_filters_are_drawn_with_zero_in_the_middle():
     pyplot.close(first.figure)
 
 
-# ---------------------------------------------------------------------------------------------
 # The panel
 
 
@@ -173,14 +161,14 @@ def test_every_state_has_pytorchs_sides_or_is_refused_where_nothing_fits():
     for state in itertools.product(sizes, (0, 1, 4), ("down", "up"), (11, 5), (1, 3, 4)):
         sides = torch_sides(*state)
         if len(sides) == 4:
-            shown = FirstConvolution.view(*state)
+            shown = view(*state)
             assert f" + 1 = {sides[0]}. The " in shown.says and f"{sides[0]} windows" in shown.alt
             assert ", ".join(map("{} {}".format, stages, sides)) in shown.alt
             continue
         before, stage = stages[len(sides) - 1 :][:2]
         reason = f"behind {before} are {sides[-1]} × {sides[-1]}, and {stage} needs windows of 3"
         with pytest.raises(ValueError, match=f"^{state[0]} pixels are too few: .* {reason}"):
-            FirstConvolution.view(*state)
+            view(*state)
         refused += 1
     assert 20 < refused < 100
 
@@ -206,7 +194,6 @@ def test_the_four_ways_of_the_notebook():
         assert panel.says.startswith(said)
 
 
-# ---------------------------------------------------------------------------------------------
 # The exercises
 
 

@@ -16,10 +16,10 @@ from course_utils.lessons.vgg import exercises, figures
 from course_utils.lessons.vgg.explorer import KernelStack, costs
 from course_utils.models.vgg import CONFIGURATIONS, VGG
 
+view = KernelStack.view
 SLUG = "09_vgg"
 TRAINING = "setup twins twins-train small-vgg three-starts train-by-depth pre-training pretrain"
 
-# ---------------------------------------------------------------------------------------------
 # The notebook
 
 
@@ -111,7 +111,6 @@ def test_published_numbers_are_tables_2_and_3():
     assert tables.items() <= paper.items()
 
 
-# ---------------------------------------------------------------------------------------------
 # The pictures
 
 
@@ -135,7 +134,7 @@ def test_every_layer_of_table_1_is_a_box():
 
 
 def test_the_stacks_picture_writes_all_costs():
-    shown = KernelStack.view(3, 7, 64, 64, 56)
+    shown = view(3, 7, 64, 64, 56)
     numbers = ["110,592", "200,704", "346,816,512", "629,407,744", "3", "1", "602,112", "200,704"]
     assert [word for word in words(shown.html) if re.fullmatch(r"[\d,]+", word)] == numbers
     assert shown.alt == (
@@ -147,13 +146,12 @@ def test_the_stacks_picture_writes_all_costs():
 
 def test_fields_are_drawn_to_scale():
     for layers, kernel in ((1, 13), (3, 7), (6, 3)):
-        svg = KernelStack.view(layers, kernel, 64, 64, 56).html
+        svg = view(layers, kernel, 64, 64, 56).html
         squares = [float(side) for side in re.findall(r'width="([\d.]+)" height="\1"', svg)]
         fields = sorted([1, kernel, *range(3, 2 * layers + 2, 2)])
         assert sorted(side / 21 for side in squares if side >= 21) == fields
 
 
-# ---------------------------------------------------------------------------------------------
 # The panel
 
 
@@ -167,17 +165,14 @@ def test_stacks_cost_what_torch_layers_cost(kernel, layers):
     assert costs(kernel, layers, 3, 8, 14) == expected
     if kernel == 3:
         field = counted.rows[-1].receptive_field
-        assert (
-            f"see{'s' * (layers == 1)} {field}×{field}"
-            in KernelStack.view(layers, 7, 3, 8, 14).says
-        )
+        assert f"see{'s' * (layers == 1)} {field}×{field}" in view(layers, 7, 3, 8, 14).says
 
 
 @pytest.mark.parametrize("layers", range(1, 7))
 def test_what_is_said_is_true(layers):
     maps = (3, 16, 64, 512)
     for kernel, in_maps, out in itertools.product(range(3, 14, 2), maps, maps[1:]):
-        says = KernelStack.view(layers, kernel, in_maps, out, 56).says
+        says = view(layers, kernel, in_maps, out, 56).says
         field = receptive_field([(3, 1)] * layers)
         compared = "as much as" if field == kernel else "less than" if field < kernel else "more"
         assert f"{field}×{field}, {compared}" in says
@@ -188,12 +183,9 @@ def test_what_is_said_is_true(layers):
         stack, single = (int(number.replace(",", "")) for number in sums[1::2][:2])
         assert [eval(one.replace("×", "*")) for one in sums[:4:2]] == [stack, single]
         assert (stack, single) == (costs(3, layers, in_maps, out, 1)[0], kernel**2 * in_maps * out)
-        dear, ratio = (
-            ("stack", stack / single) if stack > single else ("one kernel", single / stack)
-        )
-        verdict = f"the {dear} has {ratio:.1f} times as many."
-        if ratio < 2:
-            verdict = f"the {dear} has {100 * (ratio - 1):.0f} % more."
+        ratio = max(stack, single) / min(stack, single)
+        by = f"{ratio:.1f} times as many" if ratio >= 2 else f"{100 * (ratio - 1):.0f} % more"
+        verdict = f"the {'stack' if stack > single else 'one kernel'} has {by}."
         assert sums[4] == ("the same." if ratio == 1 else verdict)
 
 
@@ -211,16 +203,14 @@ def test_the_papers_argument_and_its_limit():
         assert verdict in panel.says
 
 
-# ---------------------------------------------------------------------------------------------
 # The exercises
 
 
 def pairs(configuration):
     """The blocks of (kernel, maps) of a column of Table 1."""
-    items = ([item for item in block if item != "LRN"] for block in CONFIGURATIONS[configuration])
-    return [
-        [tuple(map(int, item.removeprefix("conv").split("-"))) for item in block] for block in items
-    ]
+    pair = re.compile(r"conv(\d)-(\d+)")
+    found = [pair.findall(" ".join(block)) for block in CONFIGURATIONS[configuration]]
+    return [[(int(kernel), int(maps)) for kernel, maps in block] for block in found]
 
 
 def test_parameters_equal_those_of_the_networks():

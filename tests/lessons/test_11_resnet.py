@@ -52,7 +52,6 @@ def oracle():
     return found
 
 
-# ---------------------------------------------------------------------------------------------
 # The block and its panel
 
 
@@ -149,7 +148,6 @@ def test_the_lectures_implication_same_dimension():
     assert panel.refused and "x has 64 maps and F(x) only 32" in panel.says
 
 
-# ---------------------------------------------------------------------------------------------
 # The curves
 
 
@@ -186,7 +184,6 @@ def test_cuts_are_bars_at_their_blocks():
     assert list(ax.get_lines()[0].get_ydata()) == [5, 5]
 
 
-# ---------------------------------------------------------------------------------------------
 # The exercises
 
 
@@ -218,7 +215,6 @@ def test_depths_are_those_that_the_paper_names_its_networks_by():
         assert exercises.count_depth(list(blocks), 2 if kind == "basic" else 3) == depth
 
 
-# ---------------------------------------------------------------------------------------------
 # The notebook
 
 
