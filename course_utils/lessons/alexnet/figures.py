@@ -159,14 +159,11 @@ def _trail(stages: Sequence[tuple[str, int]], fc6: tuple[int, int]) -> Iterator[
         yield _middle(888, y - 20 + 26 * k, words, 14, bold=k == 1)
 
 
-# First-layer filters
-
-
 def colour_share(filters):
-    """Return how much of each filter is colour: 0 for a grey filter, 1 for one that is only colour.
+    """Return how much of each filter (M, 3, k, k) is colour: 0 grey, 1 nothing but colour.
 
-    filters: (M, 3, k, k). The grey part of a filter is the mean of its three channels; the share
-    is what is left, in squares. Random independent weights have 2/3 on average.
+    The grey part of a filter is the mean of its three channels; the share is what is left, in
+    squares. Random independent weights have 2/3 on average.
     """
     rest = filters - filters.mean(axis=1, keepdims=True)
     return (rest**2).sum(axis=(1, 2, 3)) / (filters**2).sum(axis=(1, 2, 3))

@@ -173,9 +173,6 @@ def _bars(modules: Mapping[str, Module], budget: int) -> Iterator[str]:
     yield text(start, _HEIGHT + 13, label, 15, anchor=anchor, bold=True, fill=colour)
 
 
-# The network and its heads
-
-
 def heads_diagram(macs: Mapping[str, int], heads: Mapping[str, str], *, last: str) -> Diagram:
     """Draw a network block by block, its auxiliary heads, and the ways that a gradient takes.
 
@@ -194,7 +191,7 @@ def heads_diagram(macs: Mapping[str, int], heads: Mapping[str, str], *, last: st
     height = 276 + 21 * len(ends)
     for place, (x, label) in enumerate(ends):
         colour = (style.ACCENT, style.BAD, style.OUTPUT)[place]
-        parts.append(_loss(x, label, height - 21 * (place + 1), centres[first], colour))
+        parts += _loss(x, label, height - 21 * (place + 1), centres[first], colour)
     alt = (
         f"{len(macs)} blocks from {first} to {name}, their heights the multiply-adds, "
         f"{sum(macs.values()):,} together; "
@@ -204,28 +201,21 @@ def heads_diagram(macs: Mapping[str, int], heads: Mapping[str, str], *, last: st
     return frame("".join(parts), height=height, alt=alt, kind="cnn-heads")
 
 
-def _loss(x: float, label: str, y: float, first: float, colour: str) -> str:
+def _loss(x: float, label: str, y: float, first: float, colour: str) -> Iterator[str]:
     """A loss above its block at x, and the way of its gradient at height y, back to the first."""
     up, dashes = f"M{x:.1f} 62V210", "7 4"
     look = {"stroke": colour, "stroke_dasharray": "2 5"}
     if x > 900:  # the last, beside the blocks
         up, dashes, look = f"M900 214H{x:.1f}V62", None, {"stroke": style.INK}
     tip = f"M{first + 9:.1f} {y - 5}L{first:.1f} {y}L{first + 9:.1f} {y + 5}"
-    return (
-        box(x - 57, 18, 114, 44, colour, 0.16, rx=8, stroke_width=2.2, stroke_dasharray=dashes)
-        + _middle(x, 46, label, 15, bold=True)
-        + path(up, stroke_width=2, **look)
-        + path(f"M{x:.1f} {y}H{first:.1f}{tip}", stroke=colour, stroke_width=2.6)
-        + circle(x, y, 4.5, fill=colour)
-    )
+    yield box(x - 57, 18, 114, 44, colour, 0.16, rx=8, stroke_width=2.2, stroke_dasharray=dashes)
+    yield _middle(x, 46, label, 15, bold=True)
+    yield path(up, stroke_width=2, **look)
+    yield path(f"M{x:.1f} {y}H{first:.1f}{tip}", stroke=colour, stroke_width=2.6)
+    yield circle(x, y, 4.5, fill=colour)
 
 
-# Plots
-
-
-def draw_block_gradients(
-    norms: Mapping[str, Sequence[float]], blocks: Sequence[str], *, heads: Sequence[str]
-) -> Axes:
+def draw_block_gradients(norms: Mapping, blocks: Sequence[str], *, heads: Sequence[str]) -> Axes:
     """Draw a gradient norm for each block, input first, and a thin line where a head sits.
 
     norms: label -> one number per block. Labels come in pairs (without and with heads): the second
@@ -244,10 +234,7 @@ def draw_block_gradients(
 
 
 def draw_crops(models: Sequence[int], crops: Sequence[int], errors: Sequence[float]) -> Axes:
-    """Draw top-5 error in percent against how often networks run on one image.
-
-    There is a line for each number of networks.
-    """
+    """Draw top-5 error in percent against runs for one image, a line per number of networks."""
     tests, series = sorted(zip(models, crops, errors, strict=True)), {}
     for m, c, error in tests:
         runs, found = series.setdefault(plural(m, "network"), ([], []))

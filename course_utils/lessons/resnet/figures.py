@@ -19,8 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-SIDE = 56
-"""Rows of the input maps: those of conv2_x in Table 1."""
+SIDE = 56  # rows of the input maps: those of conv2_x in Table 1
 
 
 class Block:
@@ -94,7 +93,7 @@ def block_diagram(
     leaves out ReLU and normalisation.
     """
     block = Block(in_maps, out_maps, stride, option)
-    parts, height = [_shortcut(block), *_main_path(block)], _HEIGHT
+    parts, height = [*_shortcut(block), *_main_path(block)], _HEIGHT
     parameters, macs = block.layers[2]
     alt = (
         f"Basic block with {_ALTS[block.shortcut]}: x {block.before}, y {block.after}, "
@@ -146,32 +145,31 @@ def _rounded(x: float, y: float, width: float, height: float, colour: str) -> st
     return box(*place, colour, 0.14, rx=8, stroke_width=2)
 
 
-def _shortcut(block: Block) -> str:
+def _shortcut(block: Block) -> Iterator[str]:
     """The way above the main path: dotted where the shape changes, as in fig. 3."""
     if block.shortcut == "none":
-        return text(161, _OVER, "no shortcut: y is ReLU(F(x))", 15, fill=style.MUTED)
-    way, tip = "M88 122V58Q88 44 102 44H694Q708 44 708 58V100", "M702 92L708 102L714 92"
+        yield text(161, _OVER, "no shortcut: y is ReLU(F(x))", 15, fill=style.MUTED)
+        return
     look, colour = {"stroke_width": 2.4}, style.INK
     if block.shortcut != "identity":
         look = {"stroke_width": 3.4, "stroke_dasharray": "1 7", "stroke_linecap": "round"}
         colour = style.HIGHLIGHT
-    drawn = path(way, stroke=colour, **look) + path(tip, stroke=colour, stroke_width=2.4)
-    if block.shortcut == "projection":
-        parameters, macs = block.layers[2]
-        label = f"projection: 1×1, {block.out_maps}, and batch norm"
-        return (
-            drawn
-            + rect(198, _OVER - 26, 340, 52, rx=8, fill=style.PAPER)
-            + _rounded(368, _OVER, 340, 52, style.WEIGHT)
-            + _middle(368, _OVER - 4, label, 14, bold=True)
-            + _middle(368, _OVER + 16, f"{parameters:,} parameters, {_short(macs)} MACs", 13)
-        )
+    yield path("M88 122V58Q88 44 102 44H694Q708 44 708 58V100", stroke=colour, **look)
+    yield path("M702 92L708 102L714 92", stroke=colour, stroke_width=2.4)
     label, new = "identity: x, no parameters", block.out_maps - block.in_maps
     if block.shortcut == "zeros":
         what = ["every second position"] * (block.stride == 2)
         what += [f"{new} maps of zeros appended"] * (new > 0)
         label = f"{', '.join(what)}: no parameters"
-    return drawn + _middle(368, _OVER - 12, label, 15, bold=True)
+    if block.shortcut != "projection":
+        yield _middle(368, _OVER - 12, label, 15, bold=True)
+        return
+    parameters, macs = block.layers[2]
+    yield rect(198, _OVER - 26, 340, 52, rx=8, fill=style.PAPER)
+    yield _rounded(368, _OVER, 340, 52, style.WEIGHT)
+    label = f"projection: 1×1, {block.out_maps}, and batch norm"
+    yield _middle(368, _OVER - 4, label, 14, bold=True)
+    yield _middle(368, _OVER + 16, f"{parameters:,} parameters, {_short(macs)} MACs", 13)
 
 
 def _short(macs: int) -> str:
@@ -204,9 +202,6 @@ def _product_axis(plain: float, both: float | None, count: str) -> Iterator[str]
         yield text(x, y - 14, words, anchor=anchor, fill=style.GOOD, **label)
 
 
-# Curves
-
-
 def _draw_lines(series: Mapping[str, Sequence[float]], ax: Axes) -> None:
     """A line for each name over 1, 2, 3, ...; dashed where the name begins with "plain"."""
     for colour, (name, values) in zip(style.CYCLE, series.items(), strict=False):
@@ -215,9 +210,7 @@ def _draw_lines(series: Mapping[str, Sequence[float]], ax: Axes) -> None:
     ax.grid(axis="y")
 
 
-def draw_errors(
-    curves: Mapping[str, tuple[Sequence[float], Sequence[float]]], *, guide: int
-) -> Figure:
+def draw_errors(curves: Mapping[str, Sequence[Sequence[float]]], *, guide: int) -> Figure:
     """Draw training errors on the left and test errors on the right, as fig. 1 does.
 
     curves: name -> (training errors, test errors), shares from 0 to 1, one per epoch. guide: an
