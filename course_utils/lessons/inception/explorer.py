@@ -8,7 +8,6 @@ from course_utils.lessons.inception.figures import VARIANTS, Module, module_diag
 LEAST_SHARE = 4
 """Rule of the game: a reduction keeps 1/4 of the filters behind it or more (Table 1 does)."""
 
-
 Target = namedtuple("Target", "in_maps side channels n3x3 n5x5 budget")
 """What a module must deliver from its input: numbers at least, and multiply-adds at most."""
 
@@ -54,10 +53,9 @@ class InceptionExplorer(Explorer):
         says = (
             f"{' + '.join(map(str, module.channels))} = {sum(module.channels):,} channels{passed} "
             f"for {module.macs:,} MACs and {module.weights:,} weights. {verdict(module, goal)} "
-            f"{twin}"
         )
         diagram = module_diagram(*given, variant=variant, budget=goal.budget)
-        return View(diagram.svg, says, diagram.alt)
+        return View(diagram.svg, says + twin, diagram.alt)
 
 
 def verdict(module: Module, goal: Target) -> str:

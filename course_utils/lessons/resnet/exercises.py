@@ -4,11 +4,14 @@ Source: He, Zhang, Ren and Sun (2015), *Deep Residual Learning for Image Recogni
 1512.03385: fig. 2, Section 4.1 and Table 1.
 """
 
+from functools import partial
 from math import prod
 
 import numpy as np
 
 from course_utils.exercises import Exercise
+
+_relu = partial(np.maximum, 0)
 
 
 def residual_block(x, w1, s1, w2, s2):
@@ -16,10 +19,6 @@ def residual_block(x, w1, s1, w2, s2):
     hidden = np.maximum(s1 * (w1 @ x), 0)
     residual = s2 * (w2 @ hidden)  # F(x): no ReLU yet
     return np.maximum(residual + x, 0)
-
-
-def _relu(values):
-    return np.maximum(values, 0)
 
 
 def _hidden(x, w1, s1, *_):

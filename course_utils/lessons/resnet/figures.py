@@ -134,7 +134,7 @@ def _main_path(block: Block) -> Iterator[str]:
         yield _middle(x, _MAIN - 3, f"3×3, {block.out_maps}, stride {stride}", 14, bold=True)
         yield _middle(x, _MAIN + 17, "and batch norm", 13, fill=style.MUTED)
         yield _middle(x, _MAIN + 48, f"{parameters:,} parameters", 13)
-        yield _middle(x, _MAIN + 66, f"{_short(macs)} MACs", 13)
+        yield _middle(x, _MAIN + 66, f"{macs / 1e6:,.1f} M MACs", 13)
     if block.shortcut != "none":
         yield circle(708, _MAIN, 18, fill=style.PAPER, **ink, stroke_width=2.4)
         yield path(f"M699 {_MAIN}h18M708 {_MAIN - 9}v18", **ink, stroke_width=2.4)
@@ -169,11 +169,8 @@ def _shortcut(block: Block) -> Iterator[str]:
     yield _rounded(368, _OVER, 340, 52, style.WEIGHT)
     label = f"projection: 1×1, {block.out_maps}, and batch norm"
     yield _middle(368, _OVER - 4, label, 14, bold=True)
-    yield _middle(368, _OVER + 16, f"{parameters:,} parameters, {_short(macs)} MACs", 13)
-
-
-def _short(macs: int) -> str:
-    return f"{macs / 1e6:,.1f} M" if macs >= 1e6 else f"{macs:,}"
+    work = f"{macs / 1e6:,.1f} M" if macs >= 1e6 else f"{macs:,}"
+    yield _middle(368, _OVER + 16, f"{parameters:,} parameters, {work} MACs", 13)
 
 
 def _product_axis(plain: float, both: float | None, count: str) -> Iterator[str]:
@@ -245,8 +242,7 @@ def draw_cuts(errors: Mapping[str, Mapping[int, float]], whole: Mapping[str, flo
     errors: kind of damage -> {number of the block, from 1: error from 0 to 1}; a block that cannot
     be damaged that way is left out. whole: name -> error of the undamaged network, a thin line.
     """
-    ax = new_axes(9.5, 3.9)
-    width = 0.8 / len(errors)
+    ax, width = new_axes(9.5, 3.9), 0.8 / len(errors)
     for place, (name, values) in enumerate(errors.items()):
         at = [block + (place - (len(errors) - 1) / 2) * width for block in values]
         look = {"color": style.tint(style.CYCLE[place], 0.75), "edgecolor": style.INK}
