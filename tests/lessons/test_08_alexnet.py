@@ -15,20 +15,20 @@ from course_utils.datasets.papers import results
 from course_utils.drawing.style import ACCENT, tint
 from course_utils.exercises import check
 from course_utils.lessons.alexnet import exercises, figures
-from course_utils.lessons.alexnet.explorer import FirstConvolution, view
+from course_utils.lessons.alexnet.explorer import FirstConvolution
 from course_utils.models.alexnet import CONVOLUTIONS, AlexNet
 
 SLUG = "08_alexnet"
 TABLE = ["setup", "opening-picture", "table-see"]
 EXPERIMENTS = [*TABLE, "four-layers", "race", "overlap", "augment", "few-see"]
 FILTERS = ["filters-code", "filters-see"]
+view = FirstConvolution.view
 
 
 def words(svg):
     return re.findall(r"<text[^>]*>([^<]*)</text>", svg)
 
 
-# ---------------------------------------------------------------------------------------------
 # The notebook
 
 
@@ -36,11 +36,8 @@ def words(svg):
 @pytest.mark.parametrize("seed", range(5))
 def test_experiments_hold_for_other_seeds(seed):
     result = run_cells(SLUG, EXPERIMENTS + FILTERS, seed=("SEED = 0", f"SEED = {seed}"))
-    # The factor of six does not show: tanh is sooner.
-    assert result["tanh"] < result["relu"] <= 1.5
-    # Overlap does not help on scans as small as these.
-    assert result["ordinary"] < result["overlapping"] < 12
-    # Few samples.
+    assert result["tanh"] < result["relu"] <= 1.5  # the factor of six does not show
+    assert result["ordinary"] < result["overlapping"] < 12  # on scans as small as these
     as_is, off, epochs = (result[name] for name in ("as_is", "off", "epochs"))
     assert 1.2 * epochs["plain"] <= epochs["dropout"] <= 2 * epochs["plain"]
     assert off["crops"] < 0.4 * off["plain"]
@@ -66,16 +63,9 @@ def test_tables_are_counted_as_the_facts_say(capsys):
 
 def test_the_papers_numbers_are_those_of_the_facts():
     paper = {name: result.value for name, result in results("alexnet").items()}
-    facts = {
-        "relu-speed": 6,
-        "second-place": 26.2,
-        "two-gpus": (1.7, 1.2),
-        "lrn": (1.4, 1.2),
-        "overlapping-pooling": (0.4, 0.3),
-        "one-net": (40.7, 18.2),
-        "five-nets": (38.1, 16.4, 16.4),
-        "seven-nets": (36.7, 15.4, 15.3),
-    }
+    facts = {"relu-speed": 6, "second-place": 26.2, "two-gpus": (1.7, 1.2), "lrn": (1.4, 1.2)}
+    facts |= {"overlapping-pooling": (0.4, 0.3), "one-net": (40.7, 18.2)}
+    facts |= {"five-nets": (38.1, 16.4, 16.4), "seven-nets": (36.7, 15.4, 15.3)}
     assert facts.items() <= paper.items()
     assert sum(paper["neurons-by-layer"]) == 622_312
 
@@ -91,7 +81,6 @@ def test_normalisation_has_its_peak_where_the_notebook_says(capsys):
         assert loud[b.argmax()] == peak
 
 
-# ---------------------------------------------------------------------------------------------
 # The pictures
 
 
@@ -151,7 +140,6 @@ def test_filters_are_drawn_with_zero_in_the_middle():
     pyplot.close(first.figure)
 
 
-# ---------------------------------------------------------------------------------------------
 # The panel
 
 
@@ -206,7 +194,6 @@ def test_the_four_ways_of_the_notebook():
         assert panel.says.startswith(said)
 
 
-# ---------------------------------------------------------------------------------------------
 # The exercises
 
 

@@ -13,13 +13,13 @@ from course_utils.exercises import check
 from course_utils.geometry import receptive_field
 from course_utils.ledger import ledger
 from course_utils.lessons.vgg import exercises, figures
-from course_utils.lessons.vgg.explorer import KernelStack, costs, view
+from course_utils.lessons.vgg.explorer import KernelStack, costs
 from course_utils.models.vgg import CONFIGURATIONS, VGG
 
+view = KernelStack.view
 SLUG = "09_vgg"
 TRAINING = "setup twins twins-train small-vgg three-starts train-by-depth pre-training pretrain"
 
-# ---------------------------------------------------------------------------------------------
 # The notebook
 
 
@@ -111,7 +111,6 @@ def test_published_numbers_are_tables_2_and_3():
     assert tables.items() <= paper.items()
 
 
-# ---------------------------------------------------------------------------------------------
 # The pictures
 
 
@@ -153,7 +152,6 @@ def test_fields_are_drawn_to_scale():
         assert sorted(side / 21 for side in squares if side >= 21) == fields
 
 
-# ---------------------------------------------------------------------------------------------
 # The panel
 
 
@@ -185,12 +183,9 @@ def test_what_is_said_is_true(layers):
         stack, single = (int(number.replace(",", "")) for number in sums[1::2][:2])
         assert [eval(one.replace("×", "*")) for one in sums[:4:2]] == [stack, single]
         assert (stack, single) == (costs(3, layers, in_maps, out, 1)[0], kernel**2 * in_maps * out)
-        dear, ratio = (
-            ("stack", stack / single) if stack > single else ("one kernel", single / stack)
-        )
-        verdict = f"the {dear} has {ratio:.1f} times as many."
-        if ratio < 2:
-            verdict = f"the {dear} has {100 * (ratio - 1):.0f} % more."
+        ratio = max(stack, single) / min(stack, single)
+        by = f"{ratio:.1f} times as many" if ratio >= 2 else f"{100 * (ratio - 1):.0f} % more"
+        verdict = f"the {'stack' if stack > single else 'one kernel'} has {by}."
         assert sums[4] == ("the same." if ratio == 1 else verdict)
 
 
@@ -208,16 +203,14 @@ def test_the_papers_argument_and_its_limit():
         assert verdict in panel.says
 
 
-# ---------------------------------------------------------------------------------------------
 # The exercises
 
 
 def pairs(configuration):
     """The blocks of (kernel, maps) of a column of Table 1."""
-    items = ([item for item in block if item != "LRN"] for block in CONFIGURATIONS[configuration])
-    return [
-        [tuple(map(int, item.removeprefix("conv").split("-"))) for item in block] for block in items
-    ]
+    pair = re.compile(r"conv(\d)-(\d+)")
+    found = [pair.findall(" ".join(block)) for block in CONFIGURATIONS[configuration]]
+    return [[(int(kernel), int(maps)) for kernel, maps in block] for block in found]
 
 
 def test_parameters_equal_those_of_the_networks():

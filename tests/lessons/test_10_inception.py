@@ -13,7 +13,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from course_utils.datasets import digits
 from course_utils.drawing import style
 from course_utils.lessons.inception import exercises, figures
-from course_utils.lessons.inception.explorer import LEAST_SHARE, TARGETS, InceptionExplorer, view
+from course_utils.lessons.inception.explorer import LEAST_SHARE, TARGETS, InceptionExplorer
 from course_utils.models import GoogLeNet
 from course_utils.models.googlenet import INCEPTION_TABLE, Inception, NaiveInception, training_loss
 from course_utils.training import fit
@@ -53,7 +53,6 @@ def rects(diagram, **attributes):
     return np.array(found).T
 
 
-# ---------------------------------------------------------------------------------------------
 # The pictures
 
 
@@ -124,12 +123,11 @@ def test_gradients_are_drawn_in_pairs_and_crops_by_number_of_networks():
     assert {"10.07 %, 1 crop", "7.89 %, 144 crops"} <= {label.get_text() for label in ax.texts}
 
 
-# ---------------------------------------------------------------------------------------------
 # The panel
 
 
 def shown(target, variant, *filters):
-    return view(target, variant, **dict(zip(SLIDERS, filters, strict=True)))
+    return InceptionExplorer.view(target, variant, **dict(zip(SLIDERS, filters, strict=True)))
 
 
 def wins(target):
@@ -200,7 +198,6 @@ def test_a_game_played_and_each_shortfall_named_with_its_size():
     )
 
 
-# ---------------------------------------------------------------------------------------------
 # The exercises
 
 
@@ -235,7 +232,6 @@ def test_the_branches_equal_the_networks(seed):
     assert given.shape == (8, 4, 5) and np.allclose(given, expected, atol=1e-6)
 
 
-# ---------------------------------------------------------------------------------------------
 # The notebook
 
 

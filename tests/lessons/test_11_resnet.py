@@ -16,9 +16,10 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from course_utils.drawing import style
 from course_utils.lessons.resnet import exercises, figures
-from course_utils.lessons.resnet.explorer import MAPS, SLOPES, ShortcutExplorer, view
+from course_utils.lessons.resnet.explorer import MAPS, SLOPES, ShortcutExplorer
 from course_utils.models.resnet import TABLE_1, BasicBlock, make_shortcut
 
+view = ShortcutExplorer.view
 SLUG = "11_resnet"
 TRAINING = ["train-plain-20", "train-plain-56", "train-resnet-20", "train-resnet-56"]
 SURGERY = ["surgery", "surgery-picture", "surgery-deep"]
@@ -51,7 +52,6 @@ def oracle():
     return found
 
 
-# ---------------------------------------------------------------------------------------------
 # The block and its panel
 
 
@@ -148,7 +148,6 @@ def test_the_lectures_implication_same_dimension():
     assert panel.refused and "x has 64 maps and F(x) only 32" in panel.says
 
 
-# ---------------------------------------------------------------------------------------------
 # The curves
 
 
@@ -185,7 +184,6 @@ def test_cuts_are_bars_at_their_blocks():
     assert list(ax.get_lines()[0].get_ydata()) == [5, 5]
 
 
-# ---------------------------------------------------------------------------------------------
 # The exercises
 
 
@@ -217,7 +215,6 @@ def test_depths_are_those_that_the_paper_names_its_networks_by():
         assert exercises.count_depth(list(blocks), 2 if kind == "basic" else 3) == depth
 
 
-# ---------------------------------------------------------------------------------------------
 # The notebook
 
 

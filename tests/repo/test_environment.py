@@ -18,65 +18,51 @@ CONDA = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
 LOCK = (ROOT / "requirements.lock").read_text(encoding="utf-8")
 
 
-def requirements() -> list[Requirement]:
-    """Return what the course and its tests need, as pyproject.toml has it."""
-    lines = [*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["dev"]]
-    return [Requirement(line) for line in lines]
+LINES = [*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["dev"]]
+REQUIREMENTS = [Requirement(line) for line in LINES]  # of the course and its tests
 
 
-def conda_packages() -> dict[str, tuple[SpecifierSet, str]]:
-    """Return name -> (range, build) of the conda packages in environment.yml."""
-    found = {}
-    for line in CONDA["dependencies"]:
-        if isinstance(line, str):
-            parts = re.fullmatch(r"([a-z0-9_-]+) ?([<>=!0-9.,]*)(?: (\S+))?", line).groups("")
-            assert parts[0] not in found, f"{parts[0]} occurs twice"
-            found[parts[0]] = SpecifierSet(parts[1]), parts[2]
-    return found
-
-
-def pins() -> dict[str, list[Requirement]]:
+def pins() -> dict[str, list[Version]]:
     """Return name -> its pins; a package may have another for another Python or system."""
-    found: dict[str, list[Requirement]] = {}
+    found: dict[str, list[Version]] = {}
     for line in LOCK.splitlines():
         if line and not line.startswith("#"):
             requirement = Requirement(line)
-            found.setdefault(canonicalize_name(requirement.name), []).append(requirement)
+            (pin,) = requirement.specifier
+            assert pin.operator == "==", line
+            found.setdefault(canonicalize_name(requirement.name), []).append(Version(pin.version))
     return found
 
 
-def version(pin: Requirement) -> Version:
-    (specifier,) = pin.specifier
-    assert specifier.operator == "==", pin
-    return Version(specifier.version)
-
-
 def test_conda_has_the_same_ranges_and_installs_the_course_itself():
-    packages = conda_packages()
-    assert packages.pop("python")[0] == SpecifierSet(PROJECT["requires-python"])
-    packages.pop("pip")
-    expected = {CONDA_NAMES.get(r.name, r.name): r.specifier for r in requirements()}
-    assert {name: specifier for name, (specifier, _) in packages.items()} == expected
+    lines = [line for line in CONDA["dependencies"] if isinstance(line, str)]
+    pattern = re.compile(r"([a-z0-9_-]+) ?([<>=!0-9.,]*)(?: (\S+))?")
+    packages = {name: parts for name, *parts in (pattern.fullmatch(x).groups("") for x in lines)}
+    assert len(packages) == len(lines), "a package occurs twice"
     assert packages["pytorch"][1] == "cpu_*"  # the small build
+    expected = {CONDA_NAMES.get(r.name, r.name): r.specifier for r in REQUIREMENTS}
+    expected["python"] = SpecifierSet(PROJECT["requires-python"])
+    packages.pop("pip")
+    assert {name: SpecifierSet(bounds) for name, (bounds, _) in packages.items()} == expected
     assert CONDA["channels"] == ["conda-forge", "nodefaults"]
     assert [d for d in CONDA["dependencies"] if isinstance(d, dict)] == [{"pip": ["-e ."]}]
 
 
 def test_every_range_has_a_lower_bound():
-    for requirement in requirements():
+    for requirement in REQUIREMENTS:
         assert any(s.operator == ">=" for s in requirement.specifier), str(requirement)
 
 
 def test_the_lock_pins_everything_within_its_range():
     """What else is needed on each system and Python version is uv's work (`make lock`)."""
     assert "make lock" in LOCK.splitlines()[1]
-    for requirement in [*requirements(), Requirement("flit_core")]:
-        for pin in pins()[canonicalize_name(requirement.name)]:
-            assert requirement.specifier.contains(version(pin)), f"{requirement}, pinned {pin}"
-    every = [version(pin) for same in pins().values() for pin in same]
-    assert not [v for v in every if v.is_prerelease or v.local]
+    pinned = pins()
+    for requirement in [*REQUIREMENTS, Requirement("flit_core")]:
+        for pin in pinned[canonicalize_name(requirement.name)]:
+            assert requirement.specifier.contains(pin), f"{requirement}, pinned {pin}"
+    assert not [pin for same in pinned.values() for pin in same if pin.is_prerelease or pin.local]
     (chosen,) = re.findall(r"^TORCH +\?= (\S+)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
-    assert [version(pin) for pin in pins()["torch"]] == [Version(chosen)]
+    assert pinned["torch"] == [Version(chosen)]
 
 
 def test_workflows_run_what_make_runs():

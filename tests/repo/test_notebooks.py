@@ -39,11 +39,6 @@ CODE = re.compile(r"^(```|~~~).*?^\1", re.MULTILINE | re.DOTALL)
 MARKERS = re.compile(r"#\s*(NBVAL_|PYTEST_VALIDATE_)")
 
 
-def code_cells(notebook) -> list:
-    """Return the code cells that hold something."""
-    return [c for c in notebook.cells if c.cell_type == "code" and c.source.strip()]
-
-
 def slide_type(cell) -> str | None:
     """Return what the deck does with a cell; None for one that continues a slide."""
     return cell.metadata.get("slideshow", {}).get("slide_type")
@@ -51,19 +46,19 @@ def slide_type(cell) -> str | None:
 
 def style_problems(notebook, is_lesson: bool) -> Iterator[str]:
     """Yield what breaks the house's numbers."""
-    lines = {cell.id: cell.source.splitlines() for cell in code_cells(notebook)}
-    sizes = [sum(bool(line.strip()) for line in source) for source in lines.values()]
-    for name, source in lines.items():
-        if len(source) > LINES:  # blank ones take room, too
-            yield f"{name}: {len(source)} lines of code, at most {LINES}"
+    code = [c for c in notebook.cells if c.cell_type == "code" and c.source.strip()]
+    for cell in code:
+        lines = len(cell.source.splitlines())
+        if lines > LINES:  # blank ones take room, too
+            yield f"{cell.id}: {lines} lines of code, at most {LINES}"
+    sizes = [sum(bool(line.strip()) for line in cell.source.splitlines()) for cell in code]
     if sizes and median(sizes) > MEDIAN_LINES:
         yield f"median code cell has {median(sizes)} lines, at most {MEDIAN_LINES}"
-    row = 0
-    for cell in notebook.cells:
-        row = row + 1 if cell.cell_type == "code" else 0
-        if row == IN_A_ROW + 1:
-            yield f"{cell.id}: more than {IN_A_ROW} code cells in a row"
-    prose = sum(c.cell_type == "markdown" for c in notebook.cells) / max(len(notebook.cells), 1)
+    kinds = "".join(cell.cell_type[0] for cell in notebook.cells)  # c or m
+    for long in re.finditer(f"c{{{IN_A_ROW + 1},}}", kinds):
+        where = notebook.cells[long.start() + IN_A_ROW].id
+        yield f"{where}: more than {IN_A_ROW} code cells in a row"
+    prose = kinds.count("m") / len(kinds)
     if is_lesson and not PROSE[0] <= prose <= PROSE[1]:
         yield f"{prose:.0%} of the cells are prose, {PROSE[0]:.0%} to {PROSE[1]:.0%} are wanted"
 
@@ -82,80 +77,61 @@ def opening_problems(notebook, is_lesson: bool) -> Iterator[str]:
         yield "names no goals in its first cells"
 
 
-def slide_problems(notebook) -> Iterator[str]:
-    """Yield slide types that the deck does not know, and notes that would show in the text."""
-    for cell in notebook.cells:
-        kind = slide_type(cell)
-        if "slide_type" in cell.metadata.get("slideshow", {}) and kind not in SLIDE_TYPES:
-            yield f"{cell.id}: slide type {kind!r}; a cell that continues a slide has none"
-        if kind == "notes" and (cell.cell_type != "markdown" or not NOTES.fullmatch(cell.source)):
-            yield f"{cell.id}: notes stand in <details><summary>For the lecturer</summary>"
+def whole_problems(notebook) -> Iterator[str]:
+    """Yield what differs from run to run, was not run from top to bottom, or occurs twice."""
     if "slide" not in map(slide_type, notebook.cells):
         yield "has no slide"
-
-
-def id_problems(notebook) -> Iterator[str]:
-    """Yield cell ids that say nothing or occur twice."""
     ids = [cell.get("id", "") for cell in notebook.cells]
-    for name in ids:
-        if not ID.fullmatch(name) or RANDOM_ID.fullmatch(name):
-            yield f"cell id {name!r} is not words such as 'ask-dense-arrows'"
     for name in sorted({name for name in ids if ids.count(name) > 1}):
         yield f"cell id {name!r} occurs twice"
-
-
-def run_problems(notebook) -> Iterator[str]:
-    """Yield cells that were not run, or not once from top to bottom."""
-    counts = [cell.execution_count for cell in code_cells(notebook)]
+    code = [c for c in notebook.cells if c.cell_type == "code" and c.source.strip()]
+    counts = [cell.execution_count for cell in code]
     if counts != list(range(1, len(counts) + 1)):
         yield f"execution counts are {counts}: run `make notebooks`"
-    for cell in notebook.cells:
-        if cell.cell_type == "code" and not cell.source.strip():
-            yield f"{cell.id}: an empty code cell"
-
-
-def output_problems(notebook) -> Iterator[str]:
-    """Yield errors, warnings, paths of a computer and widget data in the stored outputs."""
-    pairs = [(cell.id, output) for cell in code_cells(notebook) for output in cell.outputs]
-    for cell, output in pairs:
-        if output.output_type == "error":
-            yield f"{cell}: an error is stored: {output.ename}"
-        if output.get("name") == "stderr":
-            yield f"{cell}: something is stored from stderr: {output.text[:60]!r}"
-        data = output.get("data", {})
-        for mime in WIDGET_MIMES:
-            if mime in data:
-                yield f"{cell}: the widget {mime} is stored"
-        for value in (output.get("text", ""), *data.values()):
-            text = value if isinstance(value, str) else json.dumps(value)
-            found = HOME.search(re.sub(r"base64,[A-Za-z0-9+/=\s]+", "", text))
-            if found:
-                yield f"{cell}: a path of the computer is stored: {found.group()!r}"
-
-
-def metadata_problems(notebook) -> Iterator[str]:
-    """Yield metadata that differs from run to run."""
     if "widgets" in notebook.metadata:
         yield "the state of widgets is stored"
     if notebook.metadata.get("kernelspec", {}).get("name") != "python3":
         yield "the kernel is not python3"
     if notebook.metadata.get("language_info") != {"name": "python"}:
         yield "language_info holds more than the name"
-    for cell in notebook.cells:
-        if "execution" in cell.metadata:
-            yield f"{cell.id}: times are stored"
 
 
-def tag_problems(notebook) -> Iterator[str]:
-    """Yield cells that nbval would not check, unless they say why their output is not compared."""
-    for cell in notebook.cells:
-        tags = set(cell.metadata.get("tags", []))
-        if "nbval-skip" in tags:
-            yield f"{cell.id}: tag nbval-skip"
-        if "nbval-ignore-output" in tags and "not compared" not in cell.source:
-            yield f"{cell.id}: output is not compared, and no comment says why"
-        if cell.cell_type == "code" and MARKERS.search(cell.source):
-            yield f"{cell.id}: a comment for nbval; use a tag, which the reader does not see"
+def cell_problems(cell) -> Iterator[str]:
+    """Yield slide types and ids that say nothing, notes that would show, tags without a reason."""
+    code, kind, tags = cell.cell_type == "code", slide_type(cell), cell.metadata.get("tags", [])
+    if "slide_type" in cell.metadata.get("slideshow", {}) and kind not in SLIDE_TYPES:
+        yield f"slide type {kind!r}; a cell that continues a slide has none"
+    if kind == "notes" and (code or not NOTES.fullmatch(cell.source)):
+        yield "notes stand in <details><summary>For the lecturer</summary>"
+    name = cell.get("id", "")
+    if not ID.fullmatch(name) or RANDOM_ID.fullmatch(name):
+        yield f"cell id {name!r} is not words such as 'ask-dense-arrows'"
+    if "execution" in cell.metadata:
+        yield "times are stored"
+    if "nbval-skip" in tags:
+        yield "tag nbval-skip"
+    if "nbval-ignore-output" in tags and "not compared" not in cell.source:
+        yield "output is not compared, and no comment says why"
+    if code and MARKERS.search(cell.source):
+        yield "a comment for nbval; use a tag, which the reader does not see"
+    if code and not cell.source.strip():
+        yield "an empty code cell"
+    for output in cell.outputs if code else ():
+        yield from output_problems(output)
+
+
+def output_problems(output) -> Iterator[str]:
+    """Yield errors, warnings, paths of a computer and widget data in a stored output."""
+    if output.output_type == "error":
+        yield f"an error is stored: {output.ename}"
+    if output.get("name") == "stderr":
+        yield f"something is stored from stderr: {output.text[:60]!r}"
+    data = output.get("data", {})
+    yield from (f"the widget {mime} is stored" for mime in WIDGET_MIMES if mime in data)
+    for value in (output.get("text", ""), *data.values()):
+        text = value if isinstance(value, str) else json.dumps(value)
+        if found := HOME.search(re.sub(r"base64,[A-Za-z0-9+/=\s]+", "", text)):
+            yield f"a path of the computer is stored: {found.group()!r}"
 
 
 def slides(notebook) -> Iterator[list]:
@@ -187,25 +163,22 @@ def said_and_shown(cell) -> tuple[str, bool]:
 def pointing_problems(notebook) -> Iterator[str]:
     """Yield words that point at a picture or number that is not on their slide, on that side."""
     for slide in slides(notebook):
-        parts = [said_and_shown(cell) for cell in slide]
-        for i, (text, own) in enumerate(parts):
-            before, after = (
-                any(shows for _, shows in part) for part in (parts[:i], parts[i + 1 :])
-            )
-            for pattern, there in (
-                (ABOVE, before or own), (BELOW, after or own), (HERE, before or after or own),
-            ):  # fmt: skip
+        said, shown = zip(*map(said_and_shown, slide), strict=True)
+        for i, text in enumerate(said):
+            sides = (ABOVE, shown[: i + 1]), (BELOW, shown[i:]), (HERE, shown)
+            for pattern, there in sides:
                 found = pattern.search(text)
-                if found and not there:
+                if found and not any(there):
                     yield f"{slide[i].id}: {found[0]!r} points at nothing on its slide"
 
 
 def problems(notebook, is_lesson: bool = True) -> list[str]:
     """Return everything that is wrong with a notebook."""
-    rules = (slide_problems, pointing_problems, id_problems, run_problems, output_problems)
-    rules += (metadata_problems, tag_problems)
     found = [*style_problems(notebook, is_lesson), *opening_problems(notebook, is_lesson)]
-    return found + [problem for rule in rules for problem in rule(notebook)]
+    found += [*whole_problems(notebook), *pointing_problems(notebook)]
+    return found + [
+        f"{cell.id}: {words}" for cell in notebook.cells for words in cell_problems(cell)
+    ]
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
@@ -246,13 +219,13 @@ def test_good_notebook_passes():
     assert problems(made()) == []
 
 
-def on(place, **fields):
+def on(place, slide=None, **fields):
     """Change fields of a cell; `slide` its slide type."""
 
     def change(cells, metadata):
-        if "slide" in fields:
-            cells[place].metadata["slideshow"] = {"slide_type": fields["slide"]}
-        cells[place].update({key: value for key, value in fields.items() if key != "slide"})
+        if slide:
+            cells[place].metadata["slideshow"] = {"slide_type": slide}
+        cells[place].update(fields)
 
     return change
 

@@ -4,8 +4,6 @@ Source: Krizhevsky, Sutskever and Hinton (2012), *ImageNet Classification with D
 Neural Networks*, NIPS 25, sections 3.3 and 3.5.
 """
 
-from __future__ import annotations
-
 from course_utils.exercises import Exercise
 
 
@@ -133,23 +131,17 @@ def window(a, i, half):
     return a[max(0, i - half) : i + half + 1]
 
 
-def with_strength(strength):
-    """Return `normalise` with another strength(a, i, n // 2) of the neighbours of map i."""
+def with_strength(strength, around=window):
+    """Return `normalise` with another strength of other neighbours, around(a, i, n // 2)."""
     return lambda a, n, k, alpha, beta: [
-        a[i] / (k + alpha * strength(a, i, n // 2)) ** beta for i in range(len(a))
+        v / (k + alpha * strength(around(a, i, n // 2))) ** beta for i, v in enumerate(a)
     ]
 
 
-def with_k_outside(a, n, k, alpha, beta):
-    strengths = [squares(window(a, i, n // 2)) for i in range(len(a))]
-    return [v / (k + (alpha * s) ** beta) for v, s in zip(a, strengths, strict=True)]
-
-
-def overwriting(a, n, k, alpha, beta):
-    done = list(a)
-    for i in range(len(done)):
-        done[i] /= (k + alpha * squares(window(done, i, n // 2))) ** beta
-    return done
+def overwriting(a, *constants):
+    for i in range(len(a)):
+        a[i] = normalise(a, *constants)[i]
+    return a
 
 
 def random_position(rng):
@@ -172,28 +164,30 @@ NORMALISE = Exercise(
         "not, and that is what is asked for "
         "here.": lambda a, n, k, alpha, beta: normalise(a, n, k, alpha / n, beta),
         "You take the mean of the squares. The formula has their sum.": with_strength(
-            lambda a, i, half: squares(window(a, i, half)) / len(window(a, i, half))
+            lambda values: squares(values) / len(values)
         ),
         "You add up the values of the neighbours. The formula has their squares.": with_strength(
-            lambda a, i, half: sum(window(a, i, half))
+            sum
         ),
-        "You add up first and square then. The formula squares each value by "
-        "itself.": with_strength(lambda a, i, half: sum(window(a, i, half)) ** 2),
+        "You add up first and square then. "
+        "The formula squares each value by itself.": with_strength(lambda values: sum(values) ** 2),
         "You leave the map itself out. Look where j runs: is i among the values?": with_strength(
-            lambda a, i, half: squares(window(a, i, half)) - a[i] ** 2
+            squares, lambda a, i, half: a[max(0, i - half) : i] + a[i + 1 : i + half + 1]
         ),
         "You take n neighbours on each side. n is the width of the whole window, with the map "
         "itself in its middle.": lambda a, n, *rest: normalise(a, 2 * n + 1, *rest),
         "At the first and the last maps you go on at the other end. There the window is cut "
         "off.": with_strength(
-            lambda a, i, half: squares(a[j % len(a)] for j in range(i - half, i + half + 1))
+            squares, lambda a, i, half: [a[j % len(a)] for j in range(i - half, i + half + 1)]
         ),
         "`beta` has no effect in your function. It is a power of the whole "
-        "bracket.": lambda a, n, k, alpha, beta: normalise(a, n, k, alpha, 1),
+        "bracket.": lambda *given: normalise(*given[:4], 1),
         "You raise only the strength to the power and add k afterwards. Look where the bracket "
-        "closes.": with_k_outside,
+        "closes.": lambda a, n, k, alpha, beta: [
+            v / (k + (alpha * squares(window(a, i, n // 2))) ** beta) for i, v in enumerate(a)
+        ],
         "Your window reaches further to the left than to the right. Where does a Python slice "
-        "end?": with_strength(lambda a, i, half: squares(a[max(0, i - half) : i + half])),
+        "end?": with_strength(squares, lambda a, i, half: a[max(0, i - half) : i + half]),
         "`k` has no effect in your function. The paper takes 2, some programs "
         "take 1.": lambda a, n, k, *rest: normalise(a, n, 1, *rest),
         "You overwrite the values as you go, so that later maps look at neighbours already "

@@ -1,12 +1,4 @@
-"""227 or 224: the first convolution at the edge of the image, and the maps down to fc6.
-
-panel = FirstConvolution()       # 224 pixels, no padding, rounded down: 54
-panel                            # the last columns are never read
-panel.move(rounding="up")        # 55, as in the authors' code
-panel.move(size=60)              # refused: nothing is left for pool5
-"""
-
-from __future__ import annotations
+"""227 or 224: the first convolution at the edge of the image, and the maps down to fc6."""
 
 from course_utils.drawing.svg import MINUS, TIMES
 from course_utils.explorer import Choice, Explorer, Slider, View
@@ -30,26 +22,6 @@ def trail(size, padding, rounding, kernel, stride) -> list[tuple[str, int]]:
     return stages
 
 
-def view(size: int, padding: int, rounding: str, kernel: int, stride: int) -> View:
-    """Draw the edge and the maps, write the division of conv1 out, compare with the paper."""
-    stages = trail(size, padding, rounding, kernel, stride)
-    sides = [side for _, side in stages]
-    inputs = 256 * sides[-1] ** 2  # maps of conv5, times their places
-    parameters = (inputs + 1) * 4096
-    room = size + 2 * padding - kernel
-    padded = f"{size} + 2\u00b7{padding}" if padding else f"{size}"
-    rounded = f" = {room / stride:g}, rounded {rounding}," if room % stride else ""
-    compared = f"The sides are {', '.join(map(str, sides))}; the paper has 55, 27, 13, 6:"
-    if sides == [55, 27, 13, 6]:
-        compared = "The maps have the paper's sides, 55, 27, 13 and 6:"
-    says = (
-        f"({padded} {MINUS} {kernel}) / {stride}{rounded} + 1 = {sides[0]}. {compared} "
-        f"fc6 gets {inputs:,} numbers and has {parameters:,} parameters."
-    )
-    diagram = edge_and_trail(size, kernel, stride, padding, stages, (inputs, parameters))
-    return View(diagram.svg, says, diagram.alt)
-
-
 class FirstConvolution(Explorer):
     """AlexNet's first convolution, and the sides of all maps behind it.
 
@@ -63,4 +35,22 @@ class FirstConvolution(Explorer):
         Choice("kernel", "Kernel", {f"{k} {TIMES} {k}": k for k in (11, 7, 5)}, start=11),
         Slider("stride", "Stride", 1, 4, start=4),
     )
-    view = staticmethod(view)
+
+    @staticmethod
+    def view(size: int, padding: int, rounding: str, kernel: int, stride: int) -> View:
+        stages = trail(size, padding, rounding, kernel, stride)
+        sides = [side for _, side in stages]
+        inputs = 256 * sides[-1] ** 2  # maps of conv5, times their places
+        parameters = (inputs + 1) * 4096
+        room = size + 2 * padding - kernel
+        padded = f"{size}" + f" + 2\u00b7{padding}" * (padding > 0)
+        rounded = f" = {room / stride:g}, rounded {rounding}," * (room % stride > 0)
+        compared = f"The sides are {', '.join(map(str, sides))}; the paper has 55, 27, 13, 6:"
+        if sides == [55, 27, 13, 6]:
+            compared = "The maps have the paper's sides, 55, 27, 13 and 6:"
+        says = (
+            f"({padded} {MINUS} {kernel}) / {stride}{rounded} + 1 = {sides[0]}. {compared} "
+            f"fc6 gets {inputs:,} numbers and has {parameters:,} parameters."
+        )
+        diagram = edge_and_trail(size, kernel, stride, padding, stages, (inputs, parameters))
+        return View(diagram.svg, says, diagram.alt)

@@ -5,7 +5,7 @@ Source: Szegedy et al. (2014), *Going Deeper with Convolutions*, arXiv 1409.4842
 pool proj.
 """
 
-from __future__ import annotations
+from math import prod
 
 import numpy as np
 
@@ -14,9 +14,10 @@ from course_utils.exercises import Exercise
 ROW_3A = (64, 96, 128, 16, 32, 32)
 ROW_4E = (256, 160, 320, 32, 128, 128)
 ROW_5B = (384, 192, 384, 48, 128, 128)
+_OTHER = {"naive": "reduced", "reduced": "naive"}
 
 
-def _random_filters(rng):
+def _filters(rng):
     return tuple(8 * rng.randint(1, 40) for _ in range(6))
 
 
@@ -31,22 +32,14 @@ OUTPUT_CHANNELS = Exercise(
     id="10.output-channels",
     solution=output_channels,
     fixed=(  # variant, in_maps, filters
-        ("naive", 192, ROW_3A),
-        ("reduced", 192, ROW_3A),
-        ("naive", 528, ROW_4E),
-        ("reduced", 528, ROW_4E),
+        *((v, *module) for module in ((192, ROW_3A), (528, ROW_4E)) for v in _OTHER),
         ("reduced", 832, ROW_5B),
     ),
-    random_case=lambda rng: (
-        rng.choice(("naive", "reduced")),
-        8 * rng.randint(1, 100),
-        _random_filters(rng),
-    ),
+    random_case=lambda rng: (rng.choice(tuple(_OTHER)), 8 * rng.randint(1, 100), _filters(rng)),
     wrong_ideas={
-        "You add all six numbers. Do the maps of a reduction leave the module, or does the "
-        "next layer of their branch read them?": lambda v, n, f: (
-            sum(f) if v == "reduced" else output_channels(v, n, f)
-        ),
+        "You add all six numbers. Do the maps of a reduction "
+        "leave the module, or does the next layer of their "
+        "branch read them?": lambda v, n, f: sum(f) if v == "reduced" else output_channels(v, n, f),
         "You add three branches. A module has four. "
         "What does the pooling branch put out?": lambda v, n, f: f[0] + f[2] + f[4],
         "Your two variants put out the same. In the naive one nothing follows the pooling: how "
@@ -58,9 +51,7 @@ OUTPUT_CHANNELS = Exercise(
         "You count the input and the projection. The pooling branch puts out one or the other, "
         "by the variant.": lambda v, n, f: output_channels("reduced", n, f) + n,
         "Each of your counts belongs to the other variant. Which of the two has a 1x1 "
-        "convolution behind the pooling?": lambda v, n, f: output_channels(
-            "reduced" if v == "naive" else "naive", n, f
-        ),
+        "convolution behind the pooling?": lambda v, n, f: output_channels(_OTHER[v], n, f),
     },
 )
 
@@ -84,22 +75,16 @@ MODULE_MACS = Exercise(
         (832, 7, ROW_5B),
         (4, 7, (1, 2, 3, 4, 5, 6)),
     ),
-    random_case=lambda rng: (
-        16 * rng.randint(1, 50),
-        rng.choice((7, 14, 28)),
-        _random_filters(rng),
-    ),
+    random_case=lambda rng: (16 * rng.randint(1, 50), rng.choice((7, 14, 28)), _filters(rng)),
     wrong_ideas={
         "This is the naive module. Here 1x1 convolutions stand before the 3x3 and the 5x5 and "
         "behind the pooling.": lambda n, s, f: n * (f[0] + 9 * f[2] + 25 * f[4]) * s**2,
-        "The large filters are right. The two reductions before them read all maps that come "
-        "in: what do they cost?": lambda n, s, f: (
-            (n * (f[0] + f[5]) + 9 * f[1] * f[2] + 25 * f[3] * f[4]) * s**2
-        ),
-        "You added the reductions, but your 3x3 and 5x5 filters still read all maps that come "
-        "in. How deep are they behind a reduction?": lambda n, s, f: (
-            n * (f[0] + f[1] + f[3] + f[5] + 9 * f[2] + 25 * f[4]) * s**2
-        ),
+        "The large filters are right. The two reductions "
+        "before them read all maps that come in: what do they "
+        "cost?": lambda n, s, f: (n * (f[0] + f[5]) + 9 * f[1] * f[2] + 25 * f[3] * f[4]) * s**2,
+        "You added the reductions, but your 3x3 and 5x5 filters still "
+        "read all maps that come in. How deep are they behind a "
+        "reduction?": lambda n, s, f: n * (f[0] + f[1] + f[3] + f[5] + 9 * f[2] + 25 * f[4]) * s**2,
         "The pooling has no weights, but a 1x1 convolution follows it: "
         "the sixth number.": lambda n, s, f: module_macs(n, s, (*f[:5], 0)),
         "One branch is a 1x1 convolution alone: the first number. "
@@ -113,10 +98,9 @@ MODULE_MACS = Exercise(
         "Twice too many: a multiply-add is a product together with its addition.": lambda n, s, f: (
             2 * module_macs(n, s, f)
         ),
-        "You count one addition more for each number that comes out: the bias. By the "
-        "convention of the course biases are not counted.": lambda n, s, f: (
-            module_macs(n, s, f) + sum(f) * s**2
-        ),
+        "You count one addition more for each number "
+        "that comes out: the bias. By the convention of "
+        "the course biases are not counted.": lambda n, s, f: module_macs(n, s, f) + sum(f) * s**2,
         "You count nine operations per position for the pooling. It compares, and has no "
         "weights: no multiply-add.": lambda n, s, f: module_macs(n, s, f) + 9 * n * s**2,
         "Your 3x3 and 5x5 put out smaller maps. All layers of a module are padded so that the "
@@ -158,8 +142,7 @@ def _random_maps(rng):
     channels, rows, columns = rng.randint(2, 4), rng.randint(2, 3), rng.randint(2, 4)
 
     def array(*shape):
-        flat = [rng.randint(-4, 4) / 2 for _ in range(int(np.prod(shape)))]
-        return np.array(flat).reshape(shape)
+        return np.reshape([rng.randint(-4, 4) / 2 for _ in range(prod(shape))], shape)
 
     x = array(channels, rows, columns)
     pooled = np.maximum(x, np.roll(x, 1, axis=2)) + 0.5
@@ -185,10 +168,9 @@ CONCAT = Exercise(
     ),
     random_case=_random_maps,
     wrong_ideas={
-        "You put the maps below one another. Their height and width must stay: the first axis "
-        "of an array (C, H, W) is the channels.": lambda *given: np.concatenate(
-            _equally_many(*given), axis=1
-        ),
+        "You put the maps below one another. Their height "
+        "and width must stay: the first axis of an array "
+        "(C, H, W) is the channels.": lambda *given: np.concatenate(_equally_many(*given), axis=1),
         "You put the maps beside one another on one sheet. The first axis of an array "
         "(C, H, W) is the channels.": lambda *given: np.concatenate(_equally_many(*given), axis=2),
         "You add the branches, as ResNet does. "

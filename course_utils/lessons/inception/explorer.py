@@ -1,13 +1,6 @@
-"""Branch out: one Inception module, its six numbers of filters, and a budget to keep.
+"""Branch out: one Inception module, its six numbers of filters, and a budget to keep."""
 
-panel = InceptionExplorer()         # GoogLeNet's 3a: 256 channels for 128 million multiply-adds
-panel.move(variant="naive")         # the same filters without reductions: over budget
-panel.move(target="half of 3a")     # the same output for half the work
-"""
-
-from __future__ import annotations
-
-from typing import NamedTuple
+from collections import namedtuple
 
 from course_utils.explorer import Choice, Explorer, Slider, View
 from course_utils.lessons.inception.figures import VARIANTS, Module, module_diagram
@@ -15,17 +8,8 @@ from course_utils.lessons.inception.figures import VARIANTS, Module, module_diag
 LEAST_SHARE = 4
 """Rule of the game: a reduction keeps 1/4 of the filters behind it or more (Table 1 does)."""
 
-
-class Target(NamedTuple):
-    """What a module must deliver from its input: numbers at least, and multiply-adds at most."""
-
-    in_maps: int
-    side: int
-    channels: int
-    n3x3: int
-    n5x5: int
-    budget: int
-
+Target = namedtuple("Target", "in_maps side channels n3x3 n5x5 budget")
+"""What a module must deliver from its input: numbers at least, and multiply-adds at most."""
 
 TARGETS = {
     "3a": Target(192, 28, 256, 128, 32, 129_000_000),
@@ -34,57 +18,6 @@ TARGETS = {
     "5b, a quarter off": Target(832, 7, 1024, 384, 128, 53_000_000),
 }
 """GoogLeNet's own filters meet "3a" and "4e" closely; two ask for less work."""
-
-
-def view(target: str, variant: str, **filters: int) -> View:
-    """Draw one state and say what the module costs and whether it meets the target.
-
-    filters: the six sliders, in the order of Table 1.
-    """
-    goal, reduced = TARGETS[target], variant == "reduced"
-    if reduced and filters["reduce3x3"] >= goal.in_maps:  # the other reductions end below
-        raise ValueError(
-            f"3×3 reduce = {filters['reduce3x3']} is no reduction: {goal.in_maps} maps come in. "
-            "The work of the naive module would remain, and a 1×1 would be added. "
-            f"Choose fewer than {goal.in_maps}."
-        )
-    given = goal.in_maps, goal.side, tuple(filters.values())
-    module, naive = (Module(*given, kind) for kind in (variant, "naive"))
-    diagram = module_diagram(*given, variant=variant, budget=goal.budget)
-    passed = " (the last are all that came in)"
-    twin = "Reductions and projection are not part of it: their sliders do nothing."
-    if reduced:
-        passed, twin = "", f"Naive: {sum(naive.channels):,} channels for {naive.macs:,} MACs, "
-        twin += f"{naive.macs / module.macs:.1f} times as many."
-    says = (
-        f"{' + '.join(map(str, module.channels))} = {sum(module.channels):,} channels{passed} for "
-        f"{module.macs:,} MACs and {module.weights:,} weights. {verdict(module, goal)} {twin}"
-    )
-    return View(diagram.svg, says, diagram.alt)
-
-
-def verdict(module: Module, goal: Target) -> str:
-    """Say whether the target is met, and if not, what is missing."""
-    left = goal.budget - module.macs
-    _, n3x3, n5x5, _ = module.channels
-    missing = [f"{-left:,} MACs over budget"] * (left < 0)
-    missing += [
-        f"{want - have} {what} short of {want:,}"
-        for have, want, what in (
-            (sum(module.channels), goal.channels, "channels"),
-            (n3x3, goal.n3x3, "3×3 filters"),
-            (n5x5, goal.n5x5, "5×5 filters"),
-        )
-        if have < want
-    ]
-    missing += [
-        f"{size} reduce {branch[0].maps} is under a quarter of its {size} filters"
-        for size, branch in zip(("3×3", "5×5"), module.branches[1:3], strict=True)
-        if LEAST_SHARE * branch[0].maps < branch[-1].maps  # one layer, where the module is naive
-    ]
-    if missing:
-        return f"Not met: {'; '.join(missing)}."
-    return f"Target met, with {left:,} of {goal.budget:,} MACs left."
 
 
 class InceptionExplorer(Explorer):
@@ -100,4 +33,43 @@ class InceptionExplorer(Explorer):
         Slider("n5x5", "5×5", 16, 128, start=32, step=16),
         Slider("projection", "pool proj", 16, 128, start=32, step=16),
     )
-    view = staticmethod(view)
+
+    @staticmethod
+    def view(target: str, variant: str, **filters: int) -> View:
+        goal, reduced = TARGETS[target], variant == "reduced"
+        if reduced and filters["reduce3x3"] >= goal.in_maps:  # the other reductions end below
+            raise ValueError(
+                f"3×3 reduce = {filters['reduce3x3']} is no reduction: {goal.in_maps} maps come "
+                "in. The work of the naive module would remain, and a 1×1 would be added. "
+                f"Choose fewer than {goal.in_maps}."
+            )
+        given = goal.in_maps, goal.side, tuple(filters.values())
+        module, naive = (Module(*given, kind) for kind in (variant, "naive"))
+        passed = " (the last are all that came in)"
+        twin = "Reductions and projection are not part of it: their sliders do nothing."
+        if reduced:
+            passed, twin = "", f"Naive: {sum(naive.channels):,} channels for {naive.macs:,} MACs, "
+            twin += f"{naive.macs / module.macs:.1f} times as many."
+        says = (
+            f"{' + '.join(map(str, module.channels))} = {sum(module.channels):,} channels{passed} "
+            f"for {module.macs:,} MACs and {module.weights:,} weights. {verdict(module, goal)} "
+        )
+        diagram = module_diagram(*given, variant=variant, budget=goal.budget)
+        return View(diagram.svg, says + twin, diagram.alt)
+
+
+def verdict(module: Module, goal: Target) -> str:
+    """Say whether the target is met, and if not, what is missing."""
+    left, kinds = goal.budget - module.macs, ("3×3", "5×5")
+    missing = [f"{-left:,} MACs over budget"] * (left < 0)
+    names = ("channels", *(f"{kind} filters" for kind in kinds))
+    counts = (sum(module.channels), *module.channels[1:3])
+    for have, want, what in zip(counts, goal[2:5], names, strict=True):
+        missing += [f"{want - have} {what} short of {want:,}"] * (have < want)
+    for kind, branch in zip(kinds, module.branches[1:3], strict=True):
+        first, last = branch[0].maps, branch[-1].maps  # one layer, where the module is naive
+        rule = f"{kind} reduce {first} is under a quarter of its {kind} filters"
+        missing += [rule] * (LEAST_SHARE * first < last)
+    if missing:
+        return f"Not met: {'; '.join(missing)}."
+    return f"Target met, with {left:,} of {goal.budget:,} MACs left."

@@ -4,11 +4,14 @@ Source: He, Zhang, Ren and Sun (2015), *Deep Residual Learning for Image Recogni
 1512.03385: fig. 2, Section 4.1 and Table 1.
 """
 
-from __future__ import annotations
+from functools import partial
+from math import prod
 
 import numpy as np
 
 from course_utils.exercises import Exercise
+
+_relu = partial(np.maximum, 0)
 
 
 def residual_block(x, w1, s1, w2, s2):
@@ -18,16 +21,12 @@ def residual_block(x, w1, s1, w2, s2):
     return np.maximum(residual + x, 0)
 
 
-def _relu(values):
-    return np.maximum(values, 0)
-
-
-def _hidden(x, w1, s1, w2, s2):
+def _hidden(x, w1, s1, *_):
     return _relu(s1 * (w1 @ x))
 
 
 def _residual(x, w1, s1, w2, s2):
-    return s2 * (w2 @ _hidden(x, w1, s1, w2, s2))
+    return s2 * (w2 @ _hidden(x, w1, s1))
 
 
 def _block(*values):
@@ -37,13 +36,10 @@ def _block(*values):
 def _random_block(rng):
     n = rng.randint(1, 4)
 
-    def matrix():
-        return [[rng.randint(-4, 4) / 2 for _ in range(n)] for _ in range(n)]
+    def draw(low, high, *shape):
+        return np.reshape([rng.randint(low, high) / 2 for _ in range(prod(shape))], shape)
 
-    def vector(low, high):
-        return [rng.randint(low, high) / 2 for _ in range(n)]
-
-    return _block(vector(-6, 6), matrix(), vector(1, 5), matrix(), vector(1, 5))
+    return draw(-6, 6, n), draw(-4, 4, n, n), draw(1, 5, n), draw(-4, 4, n, n), draw(1, 5, n)
 
 
 RESIDUAL_BLOCK = Exercise(
@@ -65,36 +61,28 @@ RESIDUAL_BLOCK = Exercise(
     wrong_ideas={
         "The sum is right, and it comes out as it is. In fig. 2 one more ReLU follows: can "
         "your block put out a negative number?": lambda x, *w: _residual(x, *w) + x,
-        "You apply the second ReLU to F(x) and then add. Then F(x) can only make x larger. In "
-        "fig. 2, which comes first after the second layer?": lambda x, *w: (
-            _relu(_residual(x, *w)) + x
-        ),
+        "You apply the second ReLU to F(x) and then add. Then F(x) can only make x larger. In fig. "
+        "2, which comes first after the second layer?": lambda x, *w: _relu(_residual(x, *w)) + x,
         "There is one ReLU too many. If F(x) is cut off at 0 before the sum, the block can "
         "never correct a value downwards.": lambda x, *w: _relu(_relu(_residual(x, *w)) + x),
-        "Between your two layers there is no non-linearity, so that they are one linear layer. "
-        "What stands between them in fig. 2?": lambda x, w1, s1, w2, s2: _relu(
-            s2 * (w2 @ (s1 * (w1 @ x))) + x
-        ),
-        "You add x and normalise afterwards, so x gets scaled as well. The shortcut must lead "
-        "past everything: where does it join?": lambda x, w1, s1, w2, s2: _relu(
-            s2 * (w2 @ _relu(s1 * (w1 @ x)) + x)
-        ),
-        "`s1` and `s2` have no effect in your block. Each layer is followed by its "
-        "normalisation, here a factor per unit.": lambda x, w1, s1, w2, s2: _relu(
-            w2 @ _relu(w1 @ x) + x
-        ),
+        "Between your two layers there is no non-linearity, "
+        "so that they are one linear layer. What stands "
+        "between them in fig. 2?": lambda x, w1, s1, w2, s2: _relu(s2 * (w2 @ (s1 * (w1 @ x))) + x),
+        "You add x and normalise afterwards, so x gets scaled "
+        "as well. The shortcut must lead past everything: "
+        "where does it join?": lambda x, w1, s1, w2, s2: _relu(s2 * (w2 @ _hidden(x, w1, s1) + x)),
+        "`s1` and `s2` have no effect in your block. Each layer is followed by its normalisation, "
+        "here a factor per unit.": lambda x, w1, s1, w2, s2: residual_block(x, w1, 1, w2, 1),
         "This is the plain block: with all weights 0 it puts out 0. What should a residual "
         "block put out then?": lambda x, *w: _relu(_residual(x, *w)),
-        "Your output is twice as long as x. GoogLeNet and DenseNet concatenate; a residual "
-        "block keeps the shape. What does the sign in the circle of fig. 2 say?": lambda x, *w: (
-            _relu(np.concatenate([_residual(x, *w), x]))
-        ),
+        "Your output is twice as long as x. GoogLeNet and DenseNet "
+        "concatenate; a residual block keeps the shape. What does the sign "
+        "in the circle of fig. 2 say?": lambda x, *w: _relu(np.concatenate([_residual(x, *w), x])),
         "You add what comes out of the first layer. The shortcut begins before it: with all "
         "weights 0 your block puts out 0.": lambda x, *w: _relu(_residual(x, *w) + _hidden(x, *w)),
-        "Your shortcut joins again after the first layer, and the second has no way around it. "
-        "With `w2` all 0, what comes out of your block?": lambda x, w1, s1, w2, s2: _relu(
-            s2 * (w2 @ _relu(s1 * (w1 @ x) + x))
-        ),
+        "Your shortcut joins again after the first layer, and the "
+        "second has no way around it. With `w2` all 0, what comes "
+        "out of your block?": lambda x, w1, s1, w2, s2: _relu(s2 * (w2 @ _relu(s1 * (w1 @ x) + x))),
         "You subtract x. F(x) is *learnt* as the difference to x, but what is the block's "
         "output, then, in terms of F(x) and x?": lambda x, *w: _relu(_residual(x, *w) - x),
         "You apply the ReLU to x and leave the sum as it is. The shortcut does nothing to x: "
@@ -112,8 +100,9 @@ def shortcut_parameters(option, in_maps, out_maps, stride):
     return weights + 2 * out_maps  # and a scale and a shift per map
 
 
-def _projects(option, n, m, stride):
-    return option == "C" or (option == "B" and (n, 1) != (m, stride))
+def _projected(parameters):
+    """Return an idea: a shortcut has parameters(n, m, s) where it is a projection."""
+    return lambda o, n, m, s: (o == "C" or (o == "B" and (n, 1) != (m, s))) * parameters(n, m, s)
 
 
 def _random_shortcut(rng):
@@ -125,12 +114,7 @@ SHORTCUT_PARAMETERS = Exercise(
     id="11.shortcut-parameters",
     solution=shortcut_parameters,
     fixed=(  # option, in_maps, out_maps, stride; below: o, n, m, s
-        ("A", 64, 64, 1),
-        ("B", 64, 64, 1),
-        ("C", 64, 64, 1),
-        ("A", 64, 128, 2),
-        ("B", 64, 128, 2),
-        ("C", 64, 128, 2),
+        *((option, 64, *shape) for shape in ((64, 1), (128, 2)) for option in "ABC"),
         ("B", 64, 256, 1),  # the first bottleneck of ResNet-50
         ("B", 32, 32, 2),
         ("A", 32, 32, 2),
@@ -138,44 +122,32 @@ SHORTCUT_PARAMETERS = Exercise(
     ),
     random_case=_random_shortcut,
     wrong_ideas={
-        "The weights of the convolution are right. What follows every convolution of the "
-        "paper, and how many numbers does it learn per map?": lambda o, n, m, s: (
-            _projects(o, n, m, s) * n * m
-        ),
-        "You count one number per map beside the weights, a bias. There is none: the "
-        "normalisation follows, and it learns a scale as well as a shift.": lambda o, n, m, s: (
-            _projects(o, n, m, s) * (n * m + m)
-        ),
-        "You count a 3x3 filter. The projection need not look at neighbours: it only mixes "
-        "maps. How large is its filter in Section 3.3?": lambda o, n, m, s: (
-            _projects(o, n, m, s) * (9 * n * m + 2 * m)
-        ),
+        "The weights of the convolution are right. What follows every convolution of "
+        "the paper, and how many numbers does it learn per map?": _projected(lambda n, m, s: n * m),
+        "You count one number per map beside the weights, a bias. There is none: the normalisation "
+        "follows, and it learns a scale as well as a shift.": _projected(lambda n, m, s: n * m + m),
+        "You count a 3x3 filter. The projection need not look at neighbours: it only mixes maps. "
+        "How large is its filter in Section 3.3?": _projected(lambda n, m, s: 9 * n * m + 2 * m),
         "Your B is C. In option B, a block that keeps the shape has an identity. What does "
         "that cost?": lambda o, n, m, s: (o != "A") * (n * m + 2 * m),
         "Your B projects where the number of maps changes. Can x and F(x) be added when only "
         "the stride is 2?": lambda o, n, m, s: shortcut_parameters(o, n, m, 1),
-        "Your B projects where the stride is 2. The first bottleneck of ResNet-50 has "
-        "stride 1, takes 64 maps and puts out 256: do the shapes agree?": lambda o, n, m, s: (
-            (o == "C" or (o == "B" and s == 2)) * (n * m + 2 * m)
-        ),
+        "Your B projects where the stride is 2. The first bottleneck of "
+        "ResNet-50 has stride 1, takes 64 maps and puts out 256: do the "
+        "shapes agree?": lambda o, n, m, s: (o == "C" or (o == "B" and s == 2)) * (n * m + 2 * m),
         "Your C is B. In option C *every* shortcut is a projection, also where the identity "
         "would do.": lambda o, n, m, s: shortcut_parameters("B" if o == "C" else o, n, m, s),
-        "The maps of zeros in option A are not learnt: they are zero before training and after "
-        "it. Which parameters are left?": lambda o, n, m, s: (
-            m - n if o == "A" else shortcut_parameters(o, n, m, s)
-        ),
-        "Your A learns weights. Option A appends maps of zeros where the number of maps grows, "
-        "and is the identity elsewhere.": lambda o, n, m, s: shortcut_parameters(
-            "B" if o == "A" else o, n, m, s
-        ),
-        "A stride leaves out positions. Do the weights at the positions that are left out "
-        "disappear, or is it one filter for all positions?": lambda o, n, m, s: (
-            _projects(o, n, m, s) * (n * m // s**2 + 2 * m)
-        ),
-        "You give weights to the added maps only. The projection computes *all* maps that it "
-        "puts out, each from all that come in.": lambda o, n, m, s: (
-            _projects(o, n, m, s) * (n * (m - n) + 2 * m)
-        ),
+        "The maps of zeros in option A are not learnt: they are "
+        "zero before training and after it. Which parameters "
+        "are left?": lambda o, n, m, s: m - n if o == "A" else shortcut_parameters(o, n, m, s),
+        "Your A learns weights. Option A appends maps of zeros "
+        "where the number of maps grows, and is the identity "
+        "elsewhere.": lambda o, n, m, s: shortcut_parameters("B" if o == "A" else o, n, m, s),
+        "A stride leaves out positions. Do the weights "
+        "at the positions that are left out disappear, "
+        "or is it one filter for all positions?": _projected(lambda n, m, s: n * m // s**2 + 2 * m),
+        "You give weights to the added maps only. The projection computes *all* maps that "
+        "it puts out, each from all that come in.": _projected(lambda n, m, s: n * (m - n) + 2 * m),
     },
 )
 
@@ -204,10 +176,9 @@ COUNT_DEPTH = Exercise(
         rng.randint(2, 4),
     ),
     wrong_ideas={
-        "You count a projection in each stage. It lies on the shortcut: does it make the "
-        "longest path from image to scores any longer?": lambda blocks, c: (
-            sum(blocks) * c + 2 + len(blocks)
-        ),
+        "You count a projection in each stage. It lies "
+        "on the shortcut: does it make the longest path "
+        "from image to scores any longer?": lambda blocks, c: sum(blocks) * c + 2 + len(blocks),
         "You count one more layer in each block, for its shortcut. An identity has no weights, "
         "and a projection lies beside the main path.": lambda blocks, c: sum(blocks) * (c + 1) + 2,
         "These are the layers inside the blocks. What stands before the first block and behind "

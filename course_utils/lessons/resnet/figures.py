@@ -1,5 +1,4 @@
-"""The pictures of lesson 11: the residual block, curves of training, gradients by layer,
-damaged networks.
+"""The pictures of lesson 11: the residual block, curves of training, gradients, damaged networks.
 
 Source: He, Zhang, Ren and Sun (2015), *Deep Residual Learning for Image Recognition*, arXiv
 1512.03385; `block_diagram` follows fig. 2, `draw_errors` fig. 1.
@@ -7,7 +6,7 @@ Source: He, Zhang, Ren and Sun (2015), *Deep Residual Learning for Image Recogni
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from math import ceil, floor, log10
 from typing import TYPE_CHECKING
@@ -20,8 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-SIDE = 56
-"""Rows of the input maps: those of conv2_x in Table 1."""
+SIDE = 56  # rows of the input maps: those of conv2_x in Table 1
 
 
 class Block:
@@ -30,10 +28,8 @@ class Block:
     stride: of the first convolution and of the shortcut. option: of the shortcut: "plain" (none),
     "identity" (equation 1), "A", "B" or "C" (Section 4.1). shortcut: what it comes to: "none",
     "identity", "zeros" or "projection". before, after: the shapes of x and of F(x). layers:
-    (parameters, multiply-adds) of the two convolutions and of the shortcut.
-
-    Raises:
-        ValueError: where x and F(x) cannot be added.
+    (parameters, multiply-adds) of the two convolutions and of the shortcut. ValueError where x and
+    F(x) cannot be added.
     """
 
     def __init__(self, in_maps: int, out_maps: int, stride: int, option: str) -> None:
@@ -74,7 +70,6 @@ def power_text(value: float) -> str:
     return f"{mantissa} · 10{str(int(exponent)).translate(digits)}"
 
 
-# ---------------------------------------------------------------------------------------------
 # The block
 
 _HEIGHT, _MAIN, _OVER = 196, 122, 44  # of the picture; of the two paths
@@ -88,24 +83,17 @@ _middle = partial(text, anchor="middle")
 
 
 def block_diagram(
-    in_maps: int,
-    out_maps: int,
-    stride: int = 1,
-    option: str = "identity",
-    *,
-    slope: float | None = None,
-    blocks: int = 1,
+    in_maps, out_maps, stride=1, option="identity", *, slope: float | None = None, blocks: int = 1
 ) -> Diagram:
     """Draw a block with its shapes and costs, and below it what reaches x of the gradient.
 
-    Args:
-        in_maps, out_maps, stride, option: as for `Block`, which may refuse them.
-        slope: if given, an axis is drawn below: by how much `blocks` blocks in a row scale a
-            gradient when the two convolutions of each scale it by `slope` and a shortcut adds 1.
-            This model in one dimension leaves out ReLU and normalisation.
+    in_maps, out_maps, stride, option: as for `Block`, which may refuse them. slope: if given, an
+    axis is drawn below: by how much `blocks` blocks in a row scale a gradient when the two
+    convolutions of each scale it by `slope` and a shortcut adds 1. This model in one dimension
+    leaves out ReLU and normalisation.
     """
     block = Block(in_maps, out_maps, stride, option)
-    parts, height = [_shortcut(block), *_main_path(block)], _HEIGHT
+    parts, height = [*_shortcut(block), *_main_path(block)], _HEIGHT
     parameters, macs = block.layers[2]
     alt = (
         f"Basic block with {_ALTS[block.shortcut]}: x {block.before}, y {block.after}, "
@@ -123,41 +111,33 @@ def block_diagram(
     return frame("".join(parts), height=height, alt=alt, kind="cnn-block")
 
 
-def _main_path(block: Block) -> list[str]:
+def _main_path(block: Block) -> Iterator[str]:
     """From x to y."""
-    arrows, added = [(70, 150), (320, 414), (584, 687), (727, 774), (856, 930)], []
-    if block.shortcut == "none":
-        arrows[2:4] = [(584, 774)]
-    else:
-        plus = f"M699 {_MAIN}h18M708 {_MAIN - 9}v18"
-        look = {"stroke": style.INK, "stroke_width": 2.4}
-        added = [circle(708, _MAIN, 18, fill=style.PAPER, **look), path(plus, **look)]
-    parts = [
-        _middle(54, _MAIN + 8, "x", 24, bold=True, fill=style.INPUT),
-        _middle(950, _MAIN + 8, "y", 24, bold=True, fill=style.OUTPUT),
-        _middle(54, _MAIN + 38, block.before, 14),
-        _middle(368, _MAIN - 10, "ReLU", 14, fill=style.MUTED),
-        _middle(368, _MAIN + 38, block.after, 14),
-        _middle(638, _MAIN - 10, "F(x)", 14, bold=True),
-        _middle(946, _MAIN + 38, block.after, 14),
-        _rounded(816, _MAIN, 80, 40, style.INK),
-        _middle(816, _MAIN + 6, "ReLU", 15),
-    ]
+    arrows, ink = [(70, 150), (320, 414), (584, 774), (856, 930)], {"stroke": style.INK}
+    if block.shortcut != "none":
+        arrows[2:3] = [(584, 687), (727, 774)]
+    yield _middle(54, _MAIN + 8, "x", 24, bold=True, fill=style.INPUT)
+    yield _middle(950, _MAIN + 8, "y", 24, bold=True, fill=style.OUTPUT)
+    yield _middle(54, _MAIN + 38, block.before, 14)
+    yield _middle(368, _MAIN - 10, "ReLU", 14, fill=style.MUTED)
+    yield _middle(368, _MAIN + 38, block.after, 14)
+    yield _middle(638, _MAIN - 10, "F(x)", 14, bold=True)
+    yield _middle(946, _MAIN + 38, block.after, 14)
+    yield _rounded(816, _MAIN, 80, 40, style.INK)
+    yield _middle(816, _MAIN + 6, "ReLU", 15)
     for start, tip in arrows:
         head = f"M{tip - 8} {_MAIN - 5}L{tip} {_MAIN}L{tip - 8} {_MAIN + 5}"
-        way = f"M{start} {_MAIN}H{tip - 1}{head}"
-        parts.append(path(way, stroke=style.INK, stroke_width=2))
-    for x, stride, (parameters, macs) in zip(
-        (236, 500), (block.stride, 1), block.layers[:2], strict=True
-    ):
-        parts += [
-            _rounded(x, _MAIN, 168, 54, style.WEIGHT),
-            _middle(x, _MAIN - 3, f"3×3, {block.out_maps}, stride {stride}", 14, bold=True),
-            _middle(x, _MAIN + 17, "and batch norm", 13, fill=style.MUTED),
-            _middle(x, _MAIN + 48, f"{parameters:,} parameters", 13),
-            _middle(x, _MAIN + 66, f"{_short(macs)} MACs", 13),
-        ]
-    return parts + added
+        yield path(f"M{start} {_MAIN}H{tip - 1}{head}", **ink, stroke_width=2)
+    layers = zip((236, 500), (block.stride, 1), block.layers, strict=False)
+    for x, stride, (parameters, macs) in layers:
+        yield _rounded(x, _MAIN, 168, 54, style.WEIGHT)
+        yield _middle(x, _MAIN - 3, f"3×3, {block.out_maps}, stride {stride}", 14, bold=True)
+        yield _middle(x, _MAIN + 17, "and batch norm", 13, fill=style.MUTED)
+        yield _middle(x, _MAIN + 48, f"{parameters:,} parameters", 13)
+        yield _middle(x, _MAIN + 66, f"{macs / 1e6:,.1f} M MACs", 13)
+    if block.shortcut != "none":
+        yield circle(708, _MAIN, 18, fill=style.PAPER, **ink, stroke_width=2.4)
+        yield path(f"M699 {_MAIN}h18M708 {_MAIN - 9}v18", **ink, stroke_width=2.4)
 
 
 def _rounded(x: float, y: float, width: float, height: float, colour: str) -> str:
@@ -165,39 +145,35 @@ def _rounded(x: float, y: float, width: float, height: float, colour: str) -> st
     return box(*place, colour, 0.14, rx=8, stroke_width=2)
 
 
-def _shortcut(block: Block) -> str:
+def _shortcut(block: Block) -> Iterator[str]:
     """The way above the main path: dotted where the shape changes, as in fig. 3."""
     if block.shortcut == "none":
-        return text(161, _OVER, "no shortcut: y is ReLU(F(x))", 15, fill=style.MUTED)
-    way, tip = "M88 122V58Q88 44 102 44H694Q708 44 708 58V100", "M702 92L708 102L714 92"
+        yield text(161, _OVER, "no shortcut: y is ReLU(F(x))", 15, fill=style.MUTED)
+        return
     look, colour = {"stroke_width": 2.4}, style.INK
     if block.shortcut != "identity":
         look = {"stroke_width": 3.4, "stroke_dasharray": "1 7", "stroke_linecap": "round"}
         colour = style.HIGHLIGHT
-    drawn = path(way, stroke=colour, **look) + path(tip, stroke=colour, stroke_width=2.4)
-    if block.shortcut == "projection":
-        parameters, macs = block.layers[2]
-        label = f"projection: 1×1, {block.out_maps}, and batch norm"
-        return (
-            drawn
-            + rect(198, _OVER - 26, 340, 52, rx=8, fill=style.PAPER)
-            + _rounded(368, _OVER, 340, 52, style.WEIGHT)
-            + _middle(368, _OVER - 4, label, 14, bold=True)
-            + _middle(368, _OVER + 16, f"{parameters:,} parameters, {_short(macs)} MACs", 13)
-        )
+    yield path("M88 122V58Q88 44 102 44H694Q708 44 708 58V100", stroke=colour, **look)
+    yield path("M702 92L708 102L714 92", stroke=colour, stroke_width=2.4)
     label, new = "identity: x, no parameters", block.out_maps - block.in_maps
     if block.shortcut == "zeros":
         what = ["every second position"] * (block.stride == 2)
         what += [f"{new} maps of zeros appended"] * (new > 0)
         label = f"{', '.join(what)}: no parameters"
-    return drawn + _middle(368, _OVER - 12, label, 15, bold=True)
+    if block.shortcut != "projection":
+        yield _middle(368, _OVER - 12, label, 15, bold=True)
+        return
+    parameters, macs = block.layers[2]
+    yield rect(198, _OVER - 26, 340, 52, rx=8, fill=style.PAPER)
+    yield _rounded(368, _OVER, 340, 52, style.WEIGHT)
+    label = f"projection: 1×1, {block.out_maps}, and batch norm"
+    yield _middle(368, _OVER - 4, label, 14, bold=True)
+    work = f"{macs / 1e6:,.1f} M" if macs >= 1e6 else f"{macs:,}"
+    yield _middle(368, _OVER + 16, f"{parameters:,} parameters, {work} MACs", 13)
 
 
-def _short(macs: int) -> str:
-    return f"{macs / 1e6:,.1f} M" if macs >= 1e6 else f"{macs:,}"
-
-
-def _product_axis(plain: float, both: float | None, count: str) -> list[str]:
+def _product_axis(plain: float, both: float | None, count: str) -> Iterator[str]:
     """A logarithmic axis below the block, with a mark for each product."""
     low = min(-4, 2 * floor(log10(plain) / 2))
     high = max(2, 2 * ceil(log10(both or 1) / 2))
@@ -208,27 +184,19 @@ def _product_axis(plain: float, both: float | None, count: str) -> list[str]:
 
     one, x = place(1), place(plain)  # x is never right of the 1: its label ends there at latest
     anchor, start = ("start", x - 8) if x < left + 180 else ("end", x - 6)
-    label = {"bold": True, "fill": style.BAD}
-    parts = [
-        text(14, y - 8, f"{count}:", 13, bold=True),
-        text(14, y + 10, "gradient times", 13, fill=style.MUTED),
-        path(f"M{left} {y}H{right}", stroke=style.FAINT, stroke_width=2),
-        path(f"M{one:.1f} {y - 8}v16", stroke=style.MUTED, stroke_width=2),
-        _middle(one, y + 24, "1", 13, fill=style.MUTED),
-        path(f"M{x:.1f} {y - 8}l8 8l-8 8l-8 -8z", fill=style.BAD),
-        text(start, y + 25, f"plain {power_text(plain)}", 14, anchor=anchor, **label),
-    ]
+    label = {"size": 14, "bold": True}
+    yield text(14, y - 8, f"{count}:", 13, bold=True)
+    yield text(14, y + 10, "gradient times", 13, fill=style.MUTED)
+    yield path(f"M{left} {y}H{right}", stroke=style.FAINT, stroke_width=2)
+    yield path(f"M{one:.1f} {y - 8}v16", stroke=style.MUTED, stroke_width=2)
+    yield _middle(one, y + 24, "1", 13, fill=style.MUTED)
+    yield path(f"M{x:.1f} {y - 8}l8 8l-8 8l-8 -8z", fill=style.BAD)
+    yield text(start, y + 25, f"plain {power_text(plain)}", anchor=anchor, fill=style.BAD, **label)
     if both:
-        x, label = place(both), {"bold": True, "fill": style.GOOD}
+        x, words = place(both), f"with shortcuts {power_text(both)}"
         anchor = "end" if x > right - 200 else "start"
-        parts.append(circle(x, y, 8, fill=style.GOOD))
-        words = f"with shortcuts {power_text(both)}"
-        parts.append(text(x, y - 14, words, 14, anchor=anchor, **label))
-    return parts
-
-
-# ---------------------------------------------------------------------------------------------
-# Curves
+        yield circle(x, y, 8, fill=style.GOOD)
+        yield text(x, y - 14, words, anchor=anchor, fill=style.GOOD, **label)
 
 
 def _draw_lines(series: Mapping[str, Sequence[float]], ax: Axes) -> None:
@@ -239,9 +207,7 @@ def _draw_lines(series: Mapping[str, Sequence[float]], ax: Axes) -> None:
     ax.grid(axis="y")
 
 
-def draw_errors(
-    curves: Mapping[str, tuple[Sequence[float], Sequence[float]]], *, guide: int
-) -> Figure:
+def draw_errors(curves: Mapping[str, Sequence[Sequence[float]]], *, guide: int) -> Figure:
     """Draw training errors on the left and test errors on the right, as fig. 1 does.
 
     curves: name -> (training errors, test errors), shares from 0 to 1, one per epoch. guide: an
@@ -276,8 +242,7 @@ def draw_cuts(errors: Mapping[str, Mapping[int, float]], whole: Mapping[str, flo
     errors: kind of damage -> {number of the block, from 1: error from 0 to 1}; a block that cannot
     be damaged that way is left out. whole: name -> error of the undamaged network, a thin line.
     """
-    ax = new_axes(9.5, 3.9)
-    width = 0.8 / len(errors)
+    ax, width = new_axes(9.5, 3.9), 0.8 / len(errors)
     for place, (name, values) in enumerate(errors.items()):
         at = [block + (place - (len(errors) - 1) / 2) * width for block in values]
         look = {"color": style.tint(style.CYCLE[place], 0.75), "edgecolor": style.INK}

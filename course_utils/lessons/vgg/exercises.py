@@ -4,8 +4,6 @@ Source: Simonyan and Zisserman (2014), *Very Deep Convolutional Networks for Lar
 Recognition*, arXiv 1409.1556: section 2.3, Tables 1 and 2.
 """
 
-from __future__ import annotations
-
 from course_utils.exercises import Exercise
 
 
@@ -39,15 +37,13 @@ STACK_WEIGHTS = Exercise(
         "read?": lambda k, n, c, m: n * k * k * c * m,
         "Right where as many maps go in as come out. The first layer of VGG reads an image: "
         "how many maps has it?": lambda k, n, c, m: n * k * k * m * m,
-        "You count one layer with a kernel as large as the field of the stack. The stack sees "
-        "as much, but with small filters, one after the other.": (
-            lambda k, n, c, m: (1 + n * (k - 1)) ** 2 * c * m
-        ),
-        "That is the first layer. The argument `layers` says how many there are.": (
-            lambda k, n, c, m: k * k * c * m
-        ),
-        "Your filters have `kernel` numbers. A 3x3 filter is a square.": (
-            lambda k, n, c, m: stack_weights(k, n, c, m) // k
+        "You count one layer with a kernel as large as the "
+        "field of the stack. The stack sees as much, but with "
+        "small filters, one after the other.": lambda k, n, c, m: (1 + n * (k - 1)) ** 2 * c * m,
+        "That is the first "
+        "layer. The argument `layers` says how many there are.": lambda k, n, c, m: k * k * c * m,
+        "Your filters have `kernel` numbers. A 3x3 filter is a square.": lambda k, n, c, m: (
+            stack_weights(k, n, c, m) // k
         ),
         "You count a bias for each map. Here only the weights are wanted, as in section 2.3 "
         "of the paper.": lambda k, n, c, m: stack_weights(k, n, c, m) + n * m,
@@ -55,8 +51,8 @@ STACK_WEIGHTS = Exercise(
         "goes in.": lambda k, n, c, m: n * k * k * m,
         "You multiply the layers' counts. Each layer has weights of its own, beside those of "
         "the others.": lambda k, n, c, m: (k * k) ** n * c * m,
-        "The first layer is missing. It reads `in_maps` maps.": (
-            lambda k, n, c, m: (n - 1) * k * k * m * m
+        "The first layer is missing. It reads `in_maps` maps.": lambda k, n, c, m: (
+            (n - 1) * k * k * m * m
         ),
     },
 )
@@ -118,23 +114,19 @@ COUNT_PARAMETERS = Exercise(
         "configuration C has some of 1x1.": (
             lambda b, s, h, c: count_parameters([[(3, m) for _, m in one] for one in b], s, h, c)
         ),
-        "Your first dense layer reads maps as large as the image. What ends each block?": (
-            lambda b, s, h, c: count_parameters(b, s * 2 ** len(b), h, c)
-        ),
-        "Your first dense layer reads one number from each map. That is global average "
-        "pooling, and came later. How many numbers has a map behind the last block?": (
-            lambda b, s, h, c: count_parameters(b, 2 ** len(b), h, c)
-        ),
-        "Your first dense layer reads `side` numbers from each map. A map is a square.": (
-            with_a_row_of_each_map
-        ),
+        "Your first dense layer reads maps as large as the image. "
+        "What ends each block?": lambda b, s, h, c: count_parameters(b, s * 2 ** len(b), h, c),
+        "Your first dense layer reads one number from each map. That is "
+        "global average pooling, and came later. How many numbers has "
+        "a map behind the last block?": lambda b, s, h, c: count_parameters(b, 2 ** len(b), h, c),
+        "Your first dense "
+        "layer reads `side` numbers from each map. A map is a square.": with_a_row_of_each_map,
         "You count two dense layers, as the lecture's 13 conv + 2 fc. Which layer gives the "
         "scores of the classes?": (lambda b, s, h, c: count_parameters(b, s, h, c) - (h * c + c)),
         "You count one hidden dense layer and the classifier. In Table 1 there are two with "
         "4,096 units.": lambda b, s, h, c: count_parameters(b, s, h, c) - (h * h + h),
-        "These are the convolutions. The dense layers behind them hold most of the parameters.": (
-            lambda b, s, h, c: count_parameters(b, s, 0, 0)
-        ),
+        "These are the convolutions. The dense layers "
+        "behind them hold most of the parameters.": lambda b, s, h, c: count_parameters(b, s, 0, 0),
         "You let every convolution read as many maps as it puts out. The first one of a block "
         "reads the maps of the block before.": lambda b, s, h, c: (
             sum(k * k * m * m + m for block in b for k, m in block)

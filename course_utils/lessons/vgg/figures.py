@@ -4,9 +4,8 @@ After Simonyan and Zisserman (2014), *Very Deep Convolutional Networks for Large
 Recognition*, arXiv 1409.1556: Table 1 and the argument of section 2.3.
 """
 
-from __future__ import annotations
-
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from html import escape
 
 from course_utils.drawing import style
@@ -21,6 +20,7 @@ _LOOKS = {  # kind of a layer -> colour, tint, words, dashes of the frame
     "conv1": (WEIGHT, 0, f"1{TIMES}1", "4 3"),
     "fc": (style.OUTPUT, 0.2, "fc", None),
 }
+_middle = partial(text, anchor="middle")
 
 
 def configuration_chart(configurations: Mapping[str, Blocks]) -> Diagram:
@@ -29,20 +29,18 @@ def configuration_chart(configurations: Mapping[str, Blocks]) -> Diagram:
     Blocks with equal map sizes stand below each other; a pooling ends each. A 1x1 convolution has
     a dashed frame; a normalisation is a thin bar behind its convolution.
 
-    Args:
-        configurations: name -> blocks; a block is a sequence of `"conv3-64"` (kernel, maps) and
-            `"LRN"`, as in `course_utils.models.vgg.CONFIGURATIONS`.
+    configurations: name -> blocks of `"conv3-64"` (kernel, maps) and `"LRN"`, as in
+    `course_utils.models.vgg.CONFIGURATIONS`.
     """
     networks = {name: [*blocks, ["fc"] * 3] for name, blocks in configurations.items()}
-    sizes = [f"{224 >> k}{TIMES}{224 >> k}" for k in range(5)]
     parts, lefts, left = [], [], 84
-    for size, blocks in zip([*sizes, ""], zip(*networks.values(), strict=True), strict=True):
-        left += 0 if size else 9  # before the dense layers
+    for k, blocks in enumerate(zip(*networks.values(), strict=True)):
+        left += 9 * (k == 5)  # before the dense layers
         width = max(map(_layers, blocks)) * _STEP
-        maps = blocks[0][0].partition("-")[2] or "dense"
-        parts.append(text(left + width / 2 - 2, 24, maps, 15, anchor="middle", bold=True))
-        if size:
-            parts.append(text(left + width / 2 - 2, 46, size, 13, anchor="middle", fill=MUTED))
+        maps, middle, size = blocks[0][0].partition("-")[2], left + width / 2 - 2, 224 >> k
+        parts.append(_middle(middle, 24, maps or "dense", 15, bold=True))
+        if maps:
+            parts.append(_middle(middle, 46, f"{size}{TIMES}{size}", 13, fill=MUTED))
         lefts.append(left)
         left += width + 13
     parts += [text(14, 24, "maps", 13, fill=MUTED), text(14, 46, "size", 13, fill=MUTED)]
@@ -52,37 +50,32 @@ def configuration_chart(configurations: Mapping[str, Blocks]) -> Diagram:
         counts, items = [*map(_layers, blocks[:-1])], [item for block in blocks for item in block]
         ones = sum(item.startswith("conv1-") for item in items)
         extra = f", {ones} of them 1x1" * (ones > 0) + ", with LRN" * ("LRN" in items)
-        per_block = " + ".join(map(str, counts))
-        layers = f"{sum(counts) + 3} layers with weights, {per_block} convolutions{extra}"
-        said.append(f"{name}: {layers}, 3 dense.")
-    height = 66 + 58 * len(networks)
-    return frame("".join(parts), height=height, alt=" ".join(said), kind="cnn-configurations")
+        layers = f"{sum(counts) + 3} layers with weights, {' + '.join(map(str, counts))}"
+        said.append(f"{name}: {layers} convolutions{extra}, 3 dense.")
+    height, alt = 66 + 58 * len(networks), " ".join(said)
+    return frame("".join(parts), height=height, alt=alt, kind="cnn-configurations")
 
 
 def _layers(block: Sequence[str]) -> int:
     return sum(item != "LRN" for item in block)
 
 
-def _network(name: str, blocks: Blocks, lefts: list[int], top: float) -> list[str]:
+def _network(name: str, blocks: Blocks, lefts: list[int], top: float) -> Iterator[str]:
     middle, end = top + 19, lefts[-1] + 3 * _STEP - 4
-    parts = [
-        line(84, middle, end, middle, stroke=FAINT, stroke_width=2),
-        text(14, middle + 6, escape(name), 16, bold=True),
-        text(end + 14, middle + 6, f"{sum(map(_layers, blocks))}", 16, bold=True),
-    ]
+    yield line(84, middle, end, middle, stroke=FAINT, stroke_width=2)
+    yield text(14, middle + 6, escape(name), 16, bold=True)
+    yield text(end + 14, middle + 6, f"{sum(map(_layers, blocks))}", 16, bold=True)
     for block, x in zip(blocks, lefts, strict=True):
         for item in block:
             if item == "LRN":
-                parts.append(box(x - 4, top - 4, 5, 46, ACCENT, 1))
+                yield box(x - 4, top - 4, 5, 46, ACCENT, 1)
                 continue
             colour, share, words, dashes = _LOOKS[item.partition("-")[0]]
-            parts.append(box(x, top, _STEP - 4, 38, colour, share, stroke_dasharray=dashes))
-            parts.append(text(x + 18.5, middle + 5, words, 13, anchor="middle"))
+            yield box(x, top, _STEP - 4, 38, colour, share, stroke_dasharray=dashes)
+            yield _middle(x + 18.5, middle + 5, words, 13)
             x += _STEP
-    return parts
 
 
-# ---------------------------------------------------------------------------------------------
 # A stack of 3x3 layers beside one large kernel
 
 _CELL, _GRID = 21, 13  # size and number of the cells in a row
@@ -98,7 +91,7 @@ def stack_diagram(layers: int, kernel: int, stack: Sequence[int], single: Sequen
     stack, single: weights, multiply-adds, ReLUs in a row and activations kept, of each of the two.
     """
     field, names = 2 * layers + 1, (f"{layers} {TIMES} (3{TIMES}3)", f"{kernel}{TIMES}{kernel}")
-    parts = _pixels(layers, kernel, names) + _costs(stack, single, names)
+    parts = [*_pixels(layers, kernel, names), *_costs(stack, single, names)]
     costs = zip(("Weights", "multiply-adds", "ReLUs", "activations"), stack, single, strict=True)
     alt = (
         f"{layers} layers of 3x3 see {field}{TIMES}{field}, one {kernel}x{kernel} layer sees "
@@ -107,7 +100,7 @@ def stack_diagram(layers: int, kernel: int, stack: Sequence[int], single: Sequen
     return frame("".join(parts), height=357, alt=alt, kind="cnn-stack")
 
 
-def _pixels(layers: int, kernel: int, names: tuple[str, str]) -> list[str]:
+def _pixels(layers: int, kernel: int, names: tuple[str, str]) -> Iterator[str]:
     """The pixels around the unit, and on them the field after each layer."""
 
     def field(rows: int, **look: object) -> str:
@@ -115,31 +108,28 @@ def _pixels(layers: int, kernel: int, names: tuple[str, str]) -> list[str]:
         return rect(_LEFT + start, _ABOVE + start, side, side, **look)
 
     side, frame = _GRID * _CELL, {"fill": "none", "stroke": HIGHLIGHT}
-    parts = [text(_LEFT, 28, "what one unit sees of the input", 15, bold=True)]
+    yield text(_LEFT, 28, "what one unit sees of the input", 15, bold=True)
     for layer in range(layers, 0, -1):  # the largest field lies at the bottom
         fill = style.tint(INPUT, 0.16 + 0.5 / layer)
-        parts.append(field(2 * layer + 1, fill=fill, stroke=INPUT, stroke_width=1.2))
+        yield field(2 * layer + 1, fill=fill, stroke=INPUT, stroke_width=1.2)
     steps = range(0, side + 1, _CELL)
     lines = (f"M{_LEFT + i} {_ABOVE}v{side}M{_LEFT} {_ABOVE + i}h{side}" for i in steps)
-    parts.append(path("".join(lines), stroke=FAINT))
-    parts.append(field(kernel, stroke_width=4, **frame))
-    parts.append(field(1, fill=INK, stroke=INK, stroke_width=1))
+    yield path("".join(lines), stroke=FAINT)
+    yield field(kernel, stroke_width=4, **frame)
+    yield field(1, fill=INK, stroke=INK, stroke_width=1)
     below = _ABOVE + side + 24
-    parts.append(box(_LEFT, below - 13, 14, 14, INPUT, 0.5))
-    parts.append(text(_LEFT + 22, below, names[0], 14))
-    parts.append(rect(_LEFT + 136, below - 13, 14, 14, rx=3, stroke_width=1.6, **frame))
-    return [*parts, text(_LEFT + 158, below, f"frame: {names[1]}", 14)]
+    yield box(_LEFT, below - 13, 14, 14, INPUT, 0.5)
+    yield text(_LEFT + 22, below, names[0], 14)
+    yield rect(_LEFT + 136, below - 13, 14, 14, rx=3, stroke_width=1.6, **frame)
+    yield text(_LEFT + 158, below, f"frame: {names[1]}", 14)
 
 
-def _costs(stack: Sequence[int], single: Sequence[int], names: tuple[str, str]) -> list[str]:
+def _costs(stack: Sequence[int], single: Sequence[int], names: tuple[str, str]) -> Iterator[str]:
     titles = ("weights", "multiply-adds", "ReLUs in a row", "activations kept for training")
-    parts = []
-    for place, (title, *values) in enumerate(zip(titles, stack, single, strict=True)):
-        y = 40 + place * 76
-        parts.append(text(356, y, title, 15, bold=True))
+    for y, title, *values in zip(range(40, 300, 76), titles, stack, single, strict=True):
+        yield text(356, y, title, 15, bold=True)
         for k, (value, name) in enumerate(zip(values, names, strict=True)):
             top, width = y + 8 + k * 25, max(value / max(values) * 360, 2)
-            parts.append(text(438, top + 16, name, 13, anchor="end", fill=MUTED))
-            parts.append(box(448, top, width, 20, (INPUT, HIGHLIGHT)[k], 0.55))
-            parts.append(text(456 + width, top + 16, f"{value:,}", 14))
-    return parts
+            yield text(438, top + 16, name, 13, anchor="end", fill=MUTED)
+            yield box(448, top, width, 20, (INPUT, HIGHLIGHT)[k], 0.55)
+            yield text(456 + width, top + 16, f"{value:,}", 14)
