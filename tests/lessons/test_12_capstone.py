@@ -17,8 +17,13 @@ from torch import nn
 from course_utils.datasets import digits
 from course_utils.ledger import ledger
 from course_utils.lessons.imagenet_winners import capstone, design_check
-from course_utils.lessons.imagenet_winners.board import Board
-from course_utils.lessons.imagenet_winners.capstone import REFERENCES, Design, board, check_design
+from course_utils.lessons.imagenet_winners.capstone import (
+    REFERENCES,
+    Board,
+    Design,
+    board,
+    check_design,
+)
 from course_utils.lessons.imagenet_winners.design_check import Entry
 from course_utils.models import LeNet5
 
