@@ -11,14 +11,14 @@ from course_utils.drawing.svg import ELLIPSIS, TIMES, share
 from course_utils.explorer import Choice, Explorer, Slider, View
 from course_utils.lessons.imagenet_winners import network_chart
 from course_utils.lessons.imagenet_winners.competition import Entry, facts, heading
-from course_utils.lessons.imagenet_winners.network_chart import NetworkChart, Station
-from course_utils.lessons.imagenet_winners.winners_chart import (
+from course_utils.lessons.imagenet_winners.figures import (
     AXES,
-    draw_chart,
     numbers,
     title,
+    winners_chart,
     written,
 )
+from course_utils.lessons.imagenet_winners.network_chart import NetworkChart, Station
 
 
 class WinnersChart(Explorer):
@@ -55,7 +55,7 @@ def view_winners(entries: Sequence[Entry], x: str, y: str, scales: str, entry: s
         raise ValueError(f"entries must hold one with {x} and {y}, got none")
     unknown = [title(e, x, y) for e in entries if e not in known + people]
     chosen = next(e for e in entries if e.id == entry)
-    diagram = draw_chart(known, people, unknown, chosen, x, y, logarithmic)
+    diagram = winners_chart(known, people, unknown, chosen, x, y, logarithmic)
     html = f'{_FACTS_STYLE}<div class="cnn-facts-beside">{diagram.svg}{_facts(chosen)}</div>'
     said = f"{len(known)} of {len(known) + len(unknown)} entries have both numbers."
     if unknown:

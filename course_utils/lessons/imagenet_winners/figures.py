@@ -1,4 +1,4 @@
-"""The pictures of lesson 12: the winners year by year, and the networks side by side.
+"""The pictures of lesson 12: the winners year by year, their chart, networks side by side.
 
 Everything is drawn from values that are handed in: entries of `competition.py`, ledgers,
 numbers of bytes. No picture holds a number of its own.
@@ -8,17 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
-from typing import TYPE_CHECKING
+from math import ceil, log10
+from typing import TYPE_CHECKING, NamedTuple
 
-from course_utils.drawing import style
+from course_utils.drawing import style, svg
 from course_utils.drawing.style import tint
-from course_utils.drawing.svg import WIDTH, Diagram, frame, large_number, line, rect, share, text
+from course_utils.drawing.svg import WIDTH, Diagram, circle, frame, line, path, rect, text
 from course_utils.lessons.imagenet_winners.competition import Entry, hover
 from course_utils.lessons.imagenet_winners.exercises import pareto_front
 
 if TYPE_CHECKING:
     import numpy as np
     from matplotlib.figure import Figure
+
+_DASHED = {"stroke": style.HIGHLIGHT, "stroke_width": 2, "stroke_dasharray": "7 5"}  # people
 
 
 def errors_by_year(entries: Iterable[Entry]) -> Diagram:
@@ -36,11 +39,10 @@ def errors_by_year(entries: Iterable[Entry]) -> Diagram:
     caption = "top-5 error on the test images, %"
     parts = [text(WIDTH - 14, 24, caption, 15, anchor="end", fill=style.MUTED)]
     people, said = [], []
-    red = {"stroke": style.HIGHLIGHT, "stroke_width": 2, "stroke_dasharray": "7 5"}
     for person in (entry for entry in entries if entry.place == "human"):
         y, label = base - person.error * unit, f"{person.name}: {person.error:g} %"
         bold = {"anchor": "end", "fill": style.HIGHLIGHT, "bold": True}
-        parts.append(line(left, y, right, y, hover=hover(person), **red))
+        parts.append(line(left, y, right, y, hover=hover(person), **_DASHED))
         parts.append(text(WIDTH - 14, y - 7, escape(label), 15, **bold))
         people.append(label)
     for place, entry in enumerate(won):
@@ -56,14 +58,12 @@ def errors_by_year(entries: Iterable[Entry]) -> Diagram:
 def _inside(entry: Entry) -> list[str]:
     """How deep the networks of an entry are and how many, as far as it is known."""
     mixed = entry.name != entry.model  # networks of several depths: the depth is the largest
-    depth = [f"{'up to ' * mixed}{entry.depth.value} layers"] if entry.depth.value else []
-    many = entry.errors[0].networks
-    return depth + ([f"{many} networks"] if many else [])
+    depth, many = entry.depth.value, entry.errors[0].networks
+    found = [f"{'up to ' * mixed}{depth} layers"] if depth else []
+    return found + ([f"{many} networks"] if many else [])
 
 
-def _year_bar(
-    entry: Entry, inside: list[str], middle: float, width: float, base: float, unit: float
-) -> list[str]:
+def _year_bar(entry: Entry, inside, middle, width, base, unit) -> list[str]:
     low, high = entry.errors[0].value, entry.errors[-1].value
     left, top, note = middle - width / 2, base - high * unit, hover(entry)
     values = f"{low:.1f}" if high == low else f"{low:.1f} / {high:.1f}"
@@ -88,9 +88,8 @@ def _year_bar(
 def layer_strips(networks: Mapping[str, Sequence[str]]) -> Diagram:
     """Draw every network as a strip with a cell for each layer that has weights.
 
-    Args:
-        networks: name -> the kinds of its layers in order, each `"conv"` or `"fc"`. The last layer,
-            which makes the scores, is the one that the lecture does not count; it is dark.
+    networks: name -> the kinds of its layers in order, each `"conv"` or `"fc"`. The last layer,
+    which makes the scores, is the one that the lecture does not count; it is dark.
     """
     left, pitch, top = 140, 52, 62
     cell = 640 / max(map(len, networks.values()))
@@ -128,47 +127,44 @@ def cost_profile(ledgers: Sequence) -> Diagram:
     Layers run from the image (left) to the scores. Each network has its own scale in each
     direction: its costliest layer has the longest bar. The totals stand beside it.
     """
-    paths = [[r for r in one.rows if r.category in ("convolution", "linear")] for one in ledgers]
+    weighted = [[r for r in one.rows if r.category in ("convolution", "linear")] for one in ledgers]
     left, up, down, pitch = 190, 44, 40, 98
-    width = (WIDTH - left - 14) / max(map(len, paths))
+    width = (WIDTH - left - 14) / max(map(len, weighted))
     colours = {"convolution": tint(style.WEIGHT, 0.8), "linear": style.ACCENT}
     rule = "up: multiply-adds, down: parameters; each network on its own scale"
     key = {"convolution": colours["convolution"], "dense": style.ACCENT}
     parts, said = [_key(left, 22, key), text(left + 290, 22, rule, 15, fill=style.MUTED)], []
-    for place, (one, path) in enumerate(zip(ledgers, paths, strict=True)):
+    for place, (one, rows) in enumerate(zip(ledgers, weighted, strict=True)):
         base = 88 + place * pitch
-        macs, parameters = large_number(one.macs), large_number(one.parameters)
+        macs, parameters = svg.large_number(one.macs), svg.large_number(one.parameters)
         parts.append(text(14, base - 12, escape(one.name), 18, bold=True))
         parts.append(text(14, base + 9, f"{macs} MACs", 15))
         parts.append(text(14, base + 29, f"{parameters} param.", 15))
-        most, heaviest = max(row.macs for row in path), max(row.parameters for row in path)
-        for i, row in enumerate(path):
+        most, heaviest = max(row.macs for row in rows), max(row.parameters for row in rows)
+        for i, row in enumerate(rows):
             high, deep = row.macs / most * up, row.parameters / heaviest * down
             note = f"{row.label}: {row.macs:,} multiply-adds, {row.parameters:,} parameters"
             bar = (left + i * width, base - high, max(width - 1.5, 1), high + deep)
             parts.append(rect(*bar, fill=colours[row.category], hover=note))
-        parts.append(line(left, base, left + len(path) * width, base, stroke=style.INK))
+        parts.append(line(left, base, left + len(rows) * width, base, stroke=style.INK))
         dense = one.groups()["linear"]
-        of_macs = share(dense["macs"], one.macs).replace("<", "below")
-        of_parameters = share(dense["parameters"], one.parameters).replace("<", "below")
-        said.append(
-            f"{one.name}: {macs} multiply-adds, {of_macs} of them in dense layers; "
-            f"{parameters} parameters, {of_parameters} in dense layers."
-        )
+        of_macs = f"{svg.share(dense['macs'], one.macs)} of them in dense layers"
+        of_parameters = f"{svg.share(dense['parameters'], one.parameters)} in dense layers"
+        words = f"{macs} multiply-adds, {of_macs}; {parameters} parameters, {of_parameters}."
+        said.append(f"{one.name}: {words.replace('<', 'below')}")
     alt = f"Cost of every layer. {' '.join(said)}"
-    return frame("".join(parts), height=40 + pitch * len(paths), alt=alt, kind="cnn-cost-profile")
+    return frame("".join(parts), height=40 + pitch * len(ledgers), alt=alt, kind="cnn-cost-profile")
 
 
 def cost_bars(costs: Mapping[str, Mapping[str, float]], units: Mapping[str, str]) -> Diagram:
     """Draw several costs of several networks as bars, a column for each cost, each on its scale.
 
-    Args:
-        costs: network -> {cost: value}, the same costs for every network.
-        units: cost -> its format, as in `"{:.1f} MB"`. Their order is that of the columns.
+    costs: network -> {cost: value}, the same costs for every network. units: cost -> its format, as
+    in `"{:.1f} MB"`. Their order is that of the columns.
     """
     left, pitch, top = 140, 46, 52
-    column = (WIDTH - left) / len(units)
-    most = {name: max(values[name] for values in costs.values()) for name in units}
+    column, colours = (WIDTH - left) / len(units), (style.INPUT, style.OUTPUT, style.WEIGHT)
+    most = [max(values[name] for values in costs.values()) for name in units]
     parts, said = [], []
     for j, name in enumerate(units):
         parts.append(text(left + j * column, 26, escape(name), 16, bold=True))
@@ -176,9 +172,8 @@ def cost_bars(costs: Mapping[str, Mapping[str, float]], units: Mapping[str, str]
         y, written = top + i * pitch, []
         parts.append(text(14, y + 21, escape(network), 17, bold=True))
         for j, (name, unit) in enumerate(units.items()):
-            x, length = left + j * column, values[name] / most[name] * (column - 118)
-            fill = tint((style.INPUT, style.OUTPUT, style.WEIGHT)[j], 0.7)
-            parts.append(rect(x, y, max(length, 1), 30, fill=fill))
+            x, length = left + j * column, values[name] / most[j] * (column - 118)
+            parts.append(rect(x, y, max(length, 1), 30, fill=tint(colours[j], 0.7)))
             parts.append(text(x + length + 8, y + 21, unit.format(values[name]), 15))
             written.append(f"{name} {unit.format(values[name])}")
         said.append(f"{network}: {', '.join(written)}")
@@ -206,9 +201,8 @@ def front(costs: Mapping[str, float], errors: Mapping[str, float]) -> list[str]:
 def draw_fronts(errors: Mapping[str, float], costs: Mapping[str, Mapping[str, float]]) -> Figure:
     """Draw error against each cost, with the front as a staircase; what lies behind it is hollow.
 
-    Args:
-        errors: network -> error in percent.
-        costs: label of the axis -> {network: cost > 0}; one panel for each label, logarithmic.
+    errors: network -> error in percent. costs: label of the axis -> {network: cost > 0}; one panel
+    for each label, logarithmic.
     """
     from matplotlib import pyplot
     from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
@@ -222,17 +216,13 @@ def draw_fronts(errors: Mapping[str, float], costs: Mapping[str, Mapping[str, fl
         steps = [cost[name] for name in best], [errors[name] for name in best]
         ax.step(*steps, where="post", color=style.OUTPUT)
         for name, error in errors.items():
-            on = name in best
-            inside = style.OUTPUT if on else style.PAPER
+            on, last = name in best, name == best[-1]
+            inside, ink = (style.OUTPUT, style.INK) if on else (style.PAPER, style.MUTED)
             ax.plot(cost[name], error, "o", ms=8, color=style.OUTPUT, mfc=inside, mew=1.8)
             # Below the staircase there is nothing; behind it there is room above.
-            left = on and name != best[-1]
-            place = {
-                "xytext": (-8 if left else 8, -13 if on else 6),
-                "ha": "right" if left else "left",
-            }
-            look = {"textcoords": "offset points", "color": style.INK if on else style.MUTED}
-            ax.annotate(name, (cost[name], error), **place, **look)
+            dx, side = (-8, "right") if on and not last else (8, "left")
+            place = {"xytext": (dx, -13 if on else 6), "textcoords": "offset points", "ha": side}
+            ax.annotate(name, (cost[name], error), color=ink, **place)
         ax.set(xlabel=label, xscale="log", ylim=(round(low - room, 1), round(high + room, 1)))
         ax.set_xlim(min(cost.values()) / 4, max(cost.values()) * 2.6)
         ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
@@ -240,3 +230,176 @@ def draw_fronts(errors: Mapping[str, float], costs: Mapping[str, Mapping[str, fl
         ax.xaxis.set_minor_locator(NullLocator())
     axes[0].set_ylabel("top-5 error of one network, %")
     return figure
+
+
+class Axis(NamedTuple):
+    """What an axis of the winners' chart shows. name: in the panel. written: format of a number."""
+
+    name: str
+    label: str
+    written: str
+    unit: float = 1
+
+
+AXES = {
+    "year": Axis("year", "year", "{:.0f}"),
+    "error": Axis("error of the entry", "top-5 error of the entry, %", "{:g} %"),
+    "single": Axis("error of one network", "top-5 error of one network, %", "{:g} %"),
+    "depth": Axis("layers", "layers with weights", "{:.0f} layers"),
+    "parameters": Axis("parameters", "parameters, millions", "{:.1f} million parameters", 1e6),
+    "macs": Axis("multiply-adds", "multiply-adds, billions", "{:.2f} billion MACs", 1e9),
+}
+"""Field of an entry -> what it shows. Sizes are of one network, the error of the whole entry."""
+
+
+def numbers(entry: Entry, key: str) -> list[float]:
+    """Return what an axis shows of an entry, in its unit: some have two errors; [] if unknown."""
+    if key == "error":
+        return [error.value for error in entry.errors]
+    found = entry.year if key == "year" else getattr(entry, key).value
+    return [] if found is None else [found / AXES[key].unit]
+
+
+def written(entry: Entry, key: str) -> str:
+    """Return the (first) number of an entry as it is said, or that it is unknown."""
+    values = numbers(entry, key)
+    return AXES[key].written.format(values[0]) if values else f"{AXES[key].name} unknown"
+
+
+def title(entry: Entry, x: str, y: str) -> str:
+    """Return what to call an entry: the network that was built, unless the entry's error is shown.
+
+    Most entries are several networks together, and only their error belongs to all of them.
+    """
+    return entry.name if "error" in (x, y) or not entry.model else entry.model
+
+
+_LEFT, _TOP, _RIGHT, _BOTTOM = 76, 44, 984, 406  # of the plot
+_LETTER = 20 * 0.58  # mean width of a letter
+
+Box = tuple[float, float, float, float]  # left, top, right, bottom
+
+
+def winners_chart(teams, people, unknown, chosen, x: str, y: str, logarithmic) -> Diagram:
+    """Draw entries as points over two quantities.
+
+    Winners are filled, second places wider rings (so that a winner inside one is seen), people
+    dashed lines where an error is an axis. The second error of an entry is a small ring.
+
+    Args:
+        teams: entries with both numbers. unknown: what the others are called. chosen: is marked.
+        x, y: two different keys of `AXES`, of which some may be `logarithmic`.
+    """
+    people = people if "error" in (x, y) else ()
+    across = _Scale(x, x in logarithmic, (_LEFT, _RIGHT), [*teams, *people])
+    up = _Scale(y, y in logarithmic, (_BOTTOM, _TOP), [*teams, *people])
+    parts, taken, spots = _axes(across, up), [], {}
+    for entry in teams:
+        spots[entry] = [(across(a), up(b)) for a in numbers(entry, x) for b in numbers(entry, y)]
+        (xs, ys), room = zip(*spots[entry], strict=True), _radius(entry) + 2
+        taken.append((min(xs) - room, min(ys) - room, max(xs) + room, max(ys) + room))
+    for place, person in enumerate(people):
+        drawn, boxes = _person(person, across if x == "error" else up, x == "error", place)
+        parts.append(drawn)
+        taken += boxes
+    for entry in sorted(teams, key=lambda entry: entry.place == "winner"):
+        parts += _point(entry, spots[entry], entry is chosen)
+    for entry in teams:
+        parts.append(_name(title(entry, x, y), *spots[entry][0], taken, entry is chosen))
+
+    points = [f"{title(e, x, y)}: {written(e, x)}, {written(e, y)}" for e in teams]
+    alt = f"{AXES[y].label} against {AXES[x].label}. {'; '.join(points)}."
+    alt += f" Not known, so not drawn: {', '.join(unknown)}." if unknown else ""
+    return frame("".join(parts), height=480, alt=alt, kind="cnn-winners-chart")
+
+
+class _Scale:
+    """One axis: where a value lies on it, and its round marks. room: where it begins and ends."""
+
+    def __init__(self, key: str, log: bool, room, entries: Sequence[Entry]) -> None:
+        self.log, self.room = log, room
+        self.label = AXES[key].label + (" (log)" if log else "")
+        values = [value for entry in entries for value in numbers(entry, key)]
+        low, high = min(values), max(values)
+        if log:
+            low, high = low / 1.35, high * 1.35
+        else:
+            low, high = (low - 0.6, high + 0.6) if key == "year" else (0.0, high * 1.08)
+        step = next(step for step in (50, 20, 10, 5, 2, 1) if (high - low) / step >= 4 or step == 1)
+        marks = (1, 2, 5, 10, 20, 50, 100, 200) if log else range(0, ceil(high), step)
+        self.ends, self.marks = (low, high), [mark for mark in marks if low <= mark <= high]
+
+    def __call__(self, value: float) -> float:
+        low, high, value = (log10(n) if self.log else n for n in (*self.ends, value))
+        start, end = self.room
+        return start + (value - low) / (high - low) * (end - start)
+
+
+def _axes(across: _Scale, up: _Scale) -> list[str]:
+    parts, grid = [], {"stroke": tint(style.FAINT, 0.6)}
+    for mark, x in zip(across.marks, map(across, across.marks), strict=True):
+        parts.append(line(x, _TOP, x, _BOTTOM, **grid))
+        parts.append(text(x, _BOTTOM + 26, f"{mark}", 21, anchor="middle"))
+    for mark, y in zip(up.marks, map(up, up.marks), strict=True):
+        parts.append(line(_LEFT, y, _RIGHT, y, **grid))
+        parts.append(text(_LEFT - 10, y + 6, f"{mark}", 21, anchor="end"))
+    middle = (_LEFT + _RIGHT) / 2
+    parts.append(path(f"M{_LEFT} {_TOP}V{_BOTTOM}H{_RIGHT}", stroke=style.MUTED))
+    parts.append(text(middle, _BOTTOM + 58, across.label, 21, anchor="middle", bold=True))
+    return [*parts, text(14, 26, up.label, 21, bold=True)]  # not upright: easier to read
+
+
+def _person(entry: Entry, scale: _Scale, upright: bool, place: int) -> tuple[str, list[Box]]:
+    """A dashed line with its words, and the room that these two take."""
+    words, at, high = f"{entry.name}: {entry.error:g} %", scale(entry.error), 26
+    width, x, low, anchor = len(words) * _LETTER, _LEFT + 8, at, "start"
+    ends = (_LEFT, at, _RIGHT, at)
+    if upright:  # one line of text for each person, on the left where the right has no room
+        ends, x, low = (at, _TOP, at, _BOTTOM), at + 8, _TOP + (place + 1) * high
+        if x + width >= _RIGHT:
+            x, anchor = at - 8, "end"
+    left, (dx, dy) = x - width if anchor == "end" else x, (3, 0) if upright else (0, 3)
+    room = (ends[0] - dx, ends[1] - dy, ends[2] + dx, ends[3] + dy)
+    drawn = line(*ends, hover=hover(entry), **_DASHED)
+    drawn += text(x, low - 6, escape(words), 20, anchor=anchor, fill=style.HIGHLIGHT)
+    return drawn, [(left, low - high, left + width, low), room]
+
+
+def _radius(entry: Entry) -> int:
+    return 8 if entry.place == "winner" else 13
+
+
+def _point(entry: Entry, ends: list[tuple[float, float]], chosen: bool) -> list[str]:
+    (x, y), *others = ends
+    look, parts = {"stroke": style.INPUT, "hover": hover(entry)}, []
+    for other in others:
+        parts.append(line(x, y, *other, stroke=style.INPUT, stroke_width=2))
+        parts.append(circle(*other, 6, fill=style.PAPER, stroke_width=2, **look))
+    if chosen:
+        parts.append(circle(x, y, 16, fill="none", stroke=style.HIGHLIGHT, stroke_width=4))
+    fill = style.INPUT if entry.place == "winner" else style.PAPER
+    return [*parts, circle(x, y, _radius(entry), fill=fill, stroke_width=3, **look)]
+
+
+def _name(name: str, x: float, y: float, taken: list[Box], chosen: bool) -> str:
+    """Write the name beside its point where it covers least of what is there already."""
+    gap, width = 17 + 5 * chosen, len(name) * _LETTER
+    spots = [(gap, 6), (-gap, 6), (0, -gap - 4), (0, gap + 15)]
+    spots += [(side, dy) for side in (gap, -gap) for dy in (-gap - 2, gap + 12)]
+
+    def covers(spot: tuple[float, float]) -> Box:
+        left = x + spot[0] - width * (0.5 if not spot[0] else spot[0] < 0)
+        return left, y + spot[1] - 20, left + width, y + spot[1] + 4
+
+    def cost(spot: tuple[float, float]) -> float:
+        left, top, right, bottom = covers(spot)
+        outside = (_LEFT - left, _TOP - top, right - _RIGHT, bottom - _BOTTOM)
+        found = 40 * sum(max(0, by) for by in outside)
+        for x1, y1, x2, y2 in taken:
+            found += max(min(right, x2) - max(left, x1), 0) * max(min(bottom, y2) - max(top, y1), 0)
+        return round(found, 6)
+
+    dx, dy = best = min(spots, key=cost)
+    taken.append(covers(best))
+    anchor = "start" if dx > 0 else "end" if dx < 0 else "middle"
+    return text(x + dx, y + dy, escape(name), 20, anchor=anchor, bold=chosen)
