@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
+from itertools import count
 from math import ceil, log10
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -31,57 +32,48 @@ def errors_by_year(entries: Iterable[Entry]) -> Diagram:
     that is no neural network is pale. Below each bar: the name, and where a paper gives them the
     layers and how many networks were averaged.
     """
-    entries = list(entries)
+    entries, base, left = list(entries), 314, 70
     won = [entry for entry in entries if entry.place == "winner"]
-    base, left, right = 314, 70, WIDTH - 12
     pitch = (WIDTH - left - 20) / len(won)
     unit = 270 / max(error.value for entry in won for error in entry.errors)
-    caption = "top-5 error on the test images, %"
+    caption, red = "top-5 error on the test images, %", {"fill": style.HIGHLIGHT, "bold": True}
     parts = [text(WIDTH - 14, 24, caption, 15, anchor="end", fill=style.MUTED)]
     people, said = [], []
     for person in (entry for entry in entries if entry.place == "human"):
         y, label = base - person.error * unit, f"{person.name}: {person.error:g} %"
-        bold = {"anchor": "end", "fill": style.HIGHLIGHT, "bold": True}
-        parts.append(line(left, y, right, y, hover=hover(person), **_DASHED))
-        parts.append(text(WIDTH - 14, y - 7, escape(label), 15, **bold))
+        parts.append(line(left, y, WIDTH - 12, y, hover=hover(person), **_DASHED))
+        parts.append(text(WIDTH - 14, y - 7, escape(label), 15, anchor="end", **red))
         people.append(label)
     for place, entry in enumerate(won):
-        inside = _inside(entry)
+        # Networks of several depths have a name of their own: the depth is the largest.
+        up_to, depth = "up to " * (entry.name != entry.model), entry.depth.value
+        inside = [f"{up_to}{depth} layers"] if depth else []
+        many = entry.errors[0].networks
+        inside += [f"{many} networks"] if many else []
         parts += _year_bar(entry, inside, left + (place + 0.5) * pitch, 0.62 * pitch, base, unit)
         values = " or ".join(f"{error.value:g} %" for error in entry.errors)
         said.append(f"{entry.year} {', '.join([entry.name, *inside])}: {values}")
-    parts.append(line(left, base, right, base, stroke=style.INK, stroke_width=1.5))
+    parts.append(line(left, base, WIDTH - 12, base, stroke=style.INK, stroke_width=1.5))
     alt = f"Top-5 test error of the winners. {'; '.join(said + people)}."
     return frame("".join(parts), height=base + 98, alt=alt, kind="cnn-winners")
 
 
-def _inside(entry: Entry) -> list[str]:
-    """How deep the networks of an entry are and how many, as far as it is known."""
-    mixed = entry.name != entry.model  # networks of several depths: the depth is the largest
-    depth, many = entry.depth.value, entry.errors[0].networks
-    found = [f"{'up to ' * mixed}{depth} layers"] if depth else []
-    return found + ([f"{many} networks"] if many else [])
-
-
-def _year_bar(entry: Entry, inside, middle, width, base, unit) -> list[str]:
+def _year_bar(entry: Entry, inside: list[str], middle, width, base, unit) -> list[str]:
     low, high = entry.errors[0].value, entry.errors[-1].value
     left, top, note = middle - width / 2, base - high * unit, hover(entry)
     values = f"{low:.1f}" if high == low else f"{low:.1f} / {high:.1f}"
-    half = len(values) * 16 * 0.34
-    fill = tint(style.INPUT, 0.8) if entry.network else style.FAINT
+    half, fill = len(values) * 16 * 0.34, tint(style.INPUT, 0.8) if entry.network else style.FAINT
     hollow = {"fill": style.PAPER, "stroke": style.INPUT, "stroke_dasharray": "4 3"}
-    words = [  # y, what, size, look
-        (top - 7, values, 16, {"bold": True}),
-        (base + 21, f"{entry.year}", 15, {"bold": True}),
-        (base + 43, escape(entry.name), 14, {}),
-        *((base + 63 + 19 * row, one, 14, {"fill": style.MUTED}) for row, one in enumerate(inside)),
-    ]
     extra = rect(left, top, width, (high - low) * unit, stroke_width=1.5, hover=note, **hollow)
+    below = {"anchor": "middle", "fill": style.MUTED}
     return [
         extra if high > low else "",
         rect(left, base - low * unit, width, low * unit, fill=fill, hover=note),
         rect(middle - half, top - 22, 2 * half, 18, fill=style.PAPER),  # dashed lines stop here
-        *(text(middle, y, what, size, anchor="middle", **look) for y, what, size, look in words),
+        text(middle, top - 7, values, 16, anchor="middle", bold=True),
+        text(middle, base + 21, f"{entry.year}", 15, anchor="middle", bold=True),
+        text(middle, base + 43, escape(entry.name), 14, anchor="middle"),
+        *(text(middle, base + 63 + 19 * row, one, 14, **below) for row, one in enumerate(inside)),
     ]
 
 
@@ -96,17 +88,15 @@ def layer_strips(networks: Mapping[str, Sequence[str]]) -> Diagram:
     colours = {"conv": tint(style.WEIGHT, 0.75), "fc": style.ACCENT}
     key = {"convolution": colours["conv"], "dense": style.ACCENT, "last": style.INK}
     parts, said = [_key(14, 24, key)], []
-    for row, (name, kinds) in enumerate(networks.items()):
-        y, count = top + row * pitch, len(kinds)
+    for y, (name, kinds) in zip(count(top, pitch), networks.items(), strict=False):
         parts.append(text(14, y + 23, escape(name), 17, bold=True))
-        for i, kind in enumerate(kinds, 1):
-            note, fill = f"{name}, layer {i}: {kind}", style.INK if i == count else colours[kind]
-            bar = (left + (i - 1) * cell, y, max(cell - 1, 2), 32)
-            parts.append(rect(*bar, fill=fill, hover=note))
-        conv, dense = kinds.count("conv"), kinds.count("fc")
-        total = f"{conv} conv + {dense} fc = {count}"
-        parts.append(text(left + count * cell + 10, y + 23, total, 16))
-        said.append(f"{name}: {conv} convolutions and {dense} dense, {count} layers")
+        for i, fill in enumerate([*(colours[kind] for kind in kinds[:-1]), style.INK]):
+            bar = (left + i * cell, y, max(cell - 1, 2), 32)
+            parts.append(rect(*bar, fill=fill, hover=f"{name}, layer {i + 1}: {kinds[i]}"))
+        conv, dense, layers = kinds.count("conv"), kinds.count("fc"), len(kinds)
+        total = f"{conv} conv + {dense} fc = {layers}"
+        parts.append(text(left + layers * cell + 10, y + 23, total, 16))
+        said.append(f"{name}: {conv} convolutions and {dense} dense, {layers} layers")
     alt = f"Layers with weights on the longest path. {'; '.join(said)}."
     height = top + pitch * len(networks) - 6
     return frame("".join(parts), height=height, alt=alt, kind="cnn-layer-strips")
@@ -114,11 +104,11 @@ def layer_strips(networks: Mapping[str, Sequence[str]]) -> Diagram:
 
 def _key(x: float, y: float, colours: Mapping[str, str]) -> str:
     """What the colours of a picture mean, in a line at its top."""
-    parts = []
+    parts = ""
     for name, fill in colours.items():
-        parts.append(rect(x, y - 13, 16, 16, fill=fill) + text(x + 22, y, name, 15))
+        parts += rect(x, y - 13, 16, 16, fill=fill) + text(x + 22, y, name, 15)
         x += 48 + len(name) * 15 * 0.58
-    return "".join(parts)
+    return parts
 
 
 def cost_profile(ledgers: Sequence) -> Diagram:
@@ -127,24 +117,23 @@ def cost_profile(ledgers: Sequence) -> Diagram:
     Layers run from the image (left) to the scores. Each network has its own scale in each
     direction: its costliest layer has the longest bar. The totals stand beside it.
     """
-    weighted = [[r for r in one.rows if r.category in ("convolution", "linear")] for one in ledgers]
-    left, up, down, pitch = 190, 44, 40, 98
+    left, pitch, kinds = 190, 98, ("convolution", "linear")
+    weighted = [[row for row in one.rows if row.category in kinds] for one in ledgers]
     width = (WIDTH - left - 14) / max(map(len, weighted))
     colours = {"convolution": tint(style.WEIGHT, 0.8), "linear": style.ACCENT}
     rule = "up: multiply-adds, down: parameters; each network on its own scale"
     key = {"convolution": colours["convolution"], "dense": style.ACCENT}
     parts, said = [_key(left, 22, key), text(left + 290, 22, rule, 15, fill=style.MUTED)], []
-    for place, (one, rows) in enumerate(zip(ledgers, weighted, strict=True)):
-        base = 88 + place * pitch
+    for base, one, rows in zip(count(88, pitch), ledgers, weighted, strict=False):
         macs, parameters = svg.large_number(one.macs), svg.large_number(one.parameters)
         parts.append(text(14, base - 12, escape(one.name), 18, bold=True))
         parts.append(text(14, base + 9, f"{macs} MACs", 15))
         parts.append(text(14, base + 29, f"{parameters} param.", 15))
         most, heaviest = max(row.macs for row in rows), max(row.parameters for row in rows)
         for i, row in enumerate(rows):
-            high, deep = row.macs / most * up, row.parameters / heaviest * down
+            up, down = row.macs / most * 44, row.parameters / heaviest * 40
             note = f"{row.label}: {row.macs:,} multiply-adds, {row.parameters:,} parameters"
-            bar = (left + i * width, base - high, max(width - 1.5, 1), high + deep)
+            bar = (left + i * width, base - up, max(width - 1.5, 1), up + down)
             parts.append(rect(*bar, fill=colours[row.category], hover=note))
         parts.append(line(left, base, left + len(rows) * width, base, stroke=style.INK))
         dense = one.groups()["linear"]
@@ -153,7 +142,8 @@ def cost_profile(ledgers: Sequence) -> Diagram:
         words = f"{macs} multiply-adds, {of_macs}; {parameters} parameters, {of_parameters}."
         said.append(f"{one.name}: {words.replace('<', 'below')}")
     alt = f"Cost of every layer. {' '.join(said)}"
-    return frame("".join(parts), height=40 + pitch * len(ledgers), alt=alt, kind="cnn-cost-profile")
+    height = 40 + pitch * len(weighted)
+    return frame("".join(parts), height=height, alt=alt, kind="cnn-cost-profile")
 
 
 def cost_bars(costs: Mapping[str, Mapping[str, float]], units: Mapping[str, str]) -> Diagram:
@@ -168,8 +158,8 @@ def cost_bars(costs: Mapping[str, Mapping[str, float]], units: Mapping[str, str]
     parts, said = [], []
     for j, name in enumerate(units):
         parts.append(text(left + j * column, 26, escape(name), 16, bold=True))
-    for i, (network, values) in enumerate(costs.items()):
-        y, written = top + i * pitch, []
+    for y, (network, values) in zip(count(top, pitch), costs.items(), strict=False):
+        written = []
         parts.append(text(14, y + 21, escape(network), 17, bold=True))
         for j, (name, unit) in enumerate(units.items()):
             x, length = left + j * column, values[name] / most[j] * (column - 118)
@@ -276,6 +266,7 @@ def title(entry: Entry, x: str, y: str) -> str:
 
 _LEFT, _TOP, _RIGHT, _BOTTOM = 76, 44, 984, 406  # of the plot
 _LETTER = 20 * 0.58  # mean width of a letter
+_RADIUS = {"winner": 8, "second": 13}  # of the point
 
 Box = tuple[float, float, float, float]  # left, top, right, bottom
 
@@ -296,7 +287,7 @@ def winners_chart(teams, people, unknown, chosen, x: str, y: str, logarithmic) -
     parts, taken, spots = _axes(across, up), [], {}
     for entry in teams:
         spots[entry] = [(across(a), up(b)) for a in numbers(entry, x) for b in numbers(entry, y)]
-        (xs, ys), room = zip(*spots[entry], strict=True), _radius(entry) + 2
+        (xs, ys), room = zip(*spots[entry], strict=True), _RADIUS[entry.place] + 2
         taken.append((min(xs) - room, min(ys) - room, max(xs) + room, max(ys) + room))
     for place, person in enumerate(people):
         drawn, boxes = _person(person, across if x == "error" else up, x == "error", place)
@@ -352,21 +343,16 @@ def _axes(across: _Scale, up: _Scale) -> list[str]:
 def _person(entry: Entry, scale: _Scale, upright: bool, place: int) -> tuple[str, list[Box]]:
     """A dashed line with its words, and the room that these two take."""
     words, at, high = f"{entry.name}: {entry.error:g} %", scale(entry.error), 26
-    width, x, low, anchor = len(words) * _LETTER, _LEFT + 8, at, "start"
-    ends = (_LEFT, at, _RIGHT, at)
+    ends, room = (_LEFT, at, _RIGHT, at), (_LEFT, at - 3, _RIGHT, at + 3)
+    x, low, left, anchor, width = _LEFT + 8, at, _LEFT + 8, "start", len(words) * _LETTER
     if upright:  # one line of text for each person, on the left where the right has no room
-        ends, x, low = (at, _TOP, at, _BOTTOM), at + 8, _TOP + (place + 1) * high
+        ends, room = (at, _TOP, at, _BOTTOM), (at - 3, _TOP, at + 3, _BOTTOM)
+        x, low, left = at + 8, _TOP + (place + 1) * high, at + 8
         if x + width >= _RIGHT:
-            x, anchor = at - 8, "end"
-    left, (dx, dy) = x - width if anchor == "end" else x, (3, 0) if upright else (0, 3)
-    room = (ends[0] - dx, ends[1] - dy, ends[2] + dx, ends[3] + dy)
+            x, left, anchor = at - 8, at - 8 - width, "end"
     drawn = line(*ends, hover=hover(entry), **_DASHED)
     drawn += text(x, low - 6, escape(words), 20, anchor=anchor, fill=style.HIGHLIGHT)
     return drawn, [(left, low - high, left + width, low), room]
-
-
-def _radius(entry: Entry) -> int:
-    return 8 if entry.place == "winner" else 13
 
 
 def _point(entry: Entry, ends: list[tuple[float, float]], chosen: bool) -> list[str]:
@@ -378,7 +364,7 @@ def _point(entry: Entry, ends: list[tuple[float, float]], chosen: bool) -> list[
     if chosen:
         parts.append(circle(x, y, 16, fill="none", stroke=style.HIGHLIGHT, stroke_width=4))
     fill = style.INPUT if entry.place == "winner" else style.PAPER
-    return [*parts, circle(x, y, _radius(entry), fill=fill, stroke_width=3, **look)]
+    return [*parts, circle(x, y, _RADIUS[entry.place], fill=fill, stroke_width=3, **look)]
 
 
 def _name(name: str, x: float, y: float, taken: list[Box], chosen: bool) -> str:
