@@ -3,10 +3,9 @@
     check_design(model, name="Ada")     check, train, rank; returns the report
     board()                             the designs so far, beside networks of the course
 
-The recipe is the same for all (`BUDGET`), so what differs is the architecture and its
-start weights. Copies of the model are trained, the model itself is left as it was. On one machine
-equal start weights give equal scores; between processors a few answers may differ, so a lesson that
-compares its outputs says what is stable and not the score.
+The recipe is the same for all (`BUDGET`), so what differs is the architecture and its start
+weights. On one machine equal start weights give equal scores; between processors a few answers may
+differ, so a lesson that compares its outputs says what is stable and not the score.
 
 A name has one place on the board, which survives restarts and is shared by several kernels
 (`course_utils.state`). The order: more right answers, then fewer multiply-adds, then fewer
@@ -16,12 +15,14 @@ parameters. Only designs of the present recipe can be compared and have places.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from html import escape
 
 from torch import nn
 
 from course_utils.drawing.style import BAD, FAINT, GOOD, INK, MUTED, PAPER, tint
+from course_utils.drawing.svg import plural
 from course_utils.exercises.report import card
 from course_utils.lessons.imagenet_winners import design_check
 from course_utils.lessons.imagenet_winners.design_check import Entry, Refused, measure
@@ -92,10 +93,11 @@ class Design:
         return symbol, words, colour
 
     def _rows(self) -> dict[str, str]:
-        budget = design_check.BUDGET
-        counts = {"Parameters": (self.parameters, budget.parameters)}
-        counts["Multiply-adds"] = (self.macs, budget.macs)
-        return {k: f"{n:,} of {most:,}" for k, (n, most) in counts.items() if n is not None}
+        most, rows = design_check.BUDGET, {}
+        for what, key in {"Parameters": "parameters", "Multiply-adds": "macs"}.items():
+            if (number := getattr(self, key)) is not None:
+                rows[what] = f"{number:,} of {getattr(most, key):,}"
+        return rows
 
     def __repr__(self) -> str:
         symbol, words, _ = self._headline()
@@ -115,8 +117,7 @@ def check_design(model: nn.Module | None, name: str = "my design") -> Design:
     """Check a network, train copies of it by the recipe of the budget, and rank it on the board.
 
     model: takes images `(N, 1, 16, 16)` float32 in [0, 1], any N, and returns scores `(N, 10)`. It
-        is left as it was. None and `...`, the result of an untouched stub, are reported as "not
-        attempted yet".
+        is left as it was. None and `...`, the result of an untouched stub, are "not attempted yet".
     name: what the board calls it, 1 to 40 characters. When it comes again, the better of the two
         designs stays (the older one if they are equal). A design of another recipe, or of another
         version of torch, is not compared: the new one replaces it.
@@ -125,10 +126,8 @@ def check_design(model: nn.Module | None, name: str = "my design") -> Design:
     put out `(N, 10)` finite scores; what is over budget; scores of an image that depend on the
     other images, on chance or on stored numbers; weights that no gradient reaches; and products
     with weights that the ledger cannot count, such as a dense layer written as `(x * w).sum(1)`.
+    A learned scale or position code is charged with one multiply-add per output of its layer.
     Refused or interrupted, the board stays as it was.
-
-    A learned scale or position code is charged with one multiply-add per output of its layer. On
-    one core a LeNet-5 takes 1 s, 20 layers at the limit of the budget about 5 s.
     """
     label = " ".join(name.split()) if isinstance(name, str) else ""
     if not (0 < len(label) <= LONGEST_NAME and label.isprintable()):
@@ -150,8 +149,9 @@ def _ranked(entry: Entry, notes: list[str]) -> Design:
     earlier: list[Entry] = []
 
     def put(content: dict[str, list[Entry]]) -> dict[str, list[Entry]]:
-        others = [one for one in content["designs"] if one.name != entry.name]
-        earlier.extend(one for one in content["designs"] if one.name == entry.name)
+        others = []
+        for one in content["designs"]:
+            (earlier if one.name == entry.name else others).append(one)
         rivals = [one for one in earlier if one.recipe == entry.recipe]
         best = min([*rivals, entry], key=lambda one: one.key)  # the first, the older, if equal
         return content | {"designs": [*others, best]}
@@ -244,12 +244,11 @@ class Board:
         return [(p, e.name, _percent(e), f"{e.macs:,}", f"{e.parameters:,}") for p, e in lines]
 
     def _caption(self) -> str:
-        count = {0: "No design yet", 1: "1 design"}.get(len(self), f"{len(self)} designs")
+        count = plural(len(self), "design") if len(self) else "No design yet"
         ranked = f"{count}. Ranked by right answers, then by fewer multiply-adds, then parameters."
-        if not self.others:
-            return ranked
-        more = {1: "1 more was"}.get(len(self.others), f"{len(self.others)} more were")
-        return f"{ranked} {more} trained by another recipe: not comparable, so without a place."
+        more = f"{len(self.others)} more {'was' if len(self.others) == 1 else 'were'} trained by"
+        rest = f" {more} another recipe: not comparable, so without a place."
+        return ranked + rest if self.others else ranked
 
     def __repr__(self) -> str:
         rows = [_HEADS, *self._rows()]
@@ -260,7 +259,6 @@ class Board:
 
     def _repr_html_(self) -> str:
         cell = f"padding:.15em .8em;color:{INK};border-bottom:1px solid {FAINT};text-align:"
-        right = f"{cell}right;font-variant-numeric:tabular-nums"
         heads = "".join(
             f'<th scope="col" style="{cell}{"left" if i < 2 else "right"}">{head}</th>'
             for i, head in enumerate(_HEADS)
@@ -269,11 +267,10 @@ class Board:
         for row in self._rows():
             place, name, *numbers = map(escape, row)
             ground = "none" if place in ("course", _OTHER) else tint(GOOD, 0.1)
-            data = "".join(f'<td style="{right}">{number}</td>' for number in numbers)
-            rows += (
-                f'<tr style="background:{ground}"><td style="{cell}left">{place}</td>'
-                f'<th scope="row" style="{cell}left">{name}</th>{data}</tr>'
-            )
+            rows += f'<tr style="background:{ground}"><td style="{cell}left">{place}</td>'
+            rows += f'<th scope="row" style="{cell}left">{name}</th>'
+            look = f"{cell}right;font-variant-numeric:tabular-nums"
+            rows += "".join(f'<td style="{look}">{n}</td>' for n in numbers) + "</tr>"
         notice = f'<p role="status">{escape(self.notice)}</p>' if self.notice else ""
         return (
             '<div class="cnn-board"><table style="border-collapse:collapse;font-size:1em;'
@@ -299,14 +296,11 @@ class BoardFile(StateFile):
     def decode(self, data: object) -> dict[str, list[Entry]]:
         if not isinstance(data, dict) or data.get("version") != 2:
             raise ValueError("it is no board of version 2")
-        try:
+        with suppress(KeyError, TypeError):
             content = {key: [Entry(**one) for one in data[key]] for key in self.empty()}
-            whole = all(map(_is_whole, sum(content.values(), [])))
-        except (KeyError, TypeError):
-            whole = False
-        if not whole:
-            raise ValueError("a design is damaged")
-        return content
+            if all(map(_is_whole, sum(content.values(), []))):
+                return content
+        raise ValueError("a design is damaged")
 
     def encode(self, content: dict[str, list[Entry]]) -> dict:
         lists = {key: [one._asdict() for one in entries] for key, entries in content.items()}

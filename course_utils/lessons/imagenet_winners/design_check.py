@@ -139,8 +139,8 @@ def measure(model: object, name: str) -> tuple[Entry, list[str]]:
             refused.counts = counts
             raise
     if still := [n for n, p in own.named_parameters() if p.requires_grad and n not in moved]:
-        why = "their gradient was 0 all the time."
-        notes.append(f"The training did not move {_some_of(still)}: {why}")
+        still = _some_of(still)
+        notes.append(f"The training did not move {still}: their gradient was 0 all the time.")
     asked = len(test[1]) * len(BUDGET.seeds)
     return Entry(name, **counts, right=right, asked=asked, recipe=BUDGET.recipe), notes
 
@@ -153,13 +153,14 @@ def _copied(model: object) -> nn.Module:
             kind = "class" if isinstance(model, type) else "function"
             what, advice = f"the {kind} {model.__name__}", f"Call it: {model.__name__}()."
         raise Refused(f"A network is an instance of nn.Module; this is {what}.", advice)
-    held = [*model.named_parameters(), *model.named_buffers()]
-    if lazy := [n for n, value in held if isinstance(value, UninitializedTensorMixin)]:
-        why = "It has lazy layers, whose weights or statistics have no shape yet"
+    held = dict([*model.named_parameters(), *model.named_buffers()])
+    if lazy := [n for n in held if isinstance(held[n], UninitializedTensorMixin)]:
+        why = (
+            f"It has lazy layers, whose weights or statistics have no shape yet: {_some_of(lazy)}."
+        )
         once = f"model(torch.zeros{(1, *BUDGET.input_shape)})"
-        advice = f"Run it once, {once}, or give the layers their sizes."
-        raise Refused(f"{why}: {_some_of(lazy)}.", advice)
-    if any(value.is_meta for _, value in held):
+        raise Refused(why, f"Run it once, {once}, or give the layers their sizes.")
+    if any(value.is_meta for value in held.values()):
         why = "Its weights are on the meta device and hold no numbers."
         raise Refused(why, 'Build it without `with torch.device("meta")`.')
     if hooked := [name or "the network" for name, m in model.named_modules() if hooks_of(m)]:
@@ -220,9 +221,9 @@ def _scores(own: nn.Module, images: Tensor, *, grad: bool = False) -> Tensor:
         with torch.set_grad_enabled(grad):
             scores = own(images)
     except (Exception, SystemExit) as error:
-        advice = f"Follow the shapes: images are {shape}, scores {wanted}. See the ledger of a "
+        advice = f"Follow the shapes: images are {shape}, scores {wanted}."
         why = f"The forward pass raises an error in {_place(own, error)}: {described(error)}"
-        raise Refused(why, f"{advice}part of it.") from None
+        raise Refused(why, f"{advice} See the ledger of a part of it.") from None
     found = tuple(scores.shape) if isinstance(scores, Tensor) else type(scores).__name__
     if found == wanted:
         return scores
@@ -254,21 +255,15 @@ def _count(own: nn.Module) -> tuple[dict[str, int], list[str]]:
         book = ledger(own, BUDGET.input_shape)
     if book.unowned:
         raise Refused(f"The network does not own all its weights: {book.unowned}.", HOW_TO_OWN)
-    scaled = [  # with weights, and no products that the ledger counts
-        row
-        for row in book.rows
-        if row.parameters and not row.macs and row.output_shape is not None
-        if row.category not in ("normalisation", "activation")
-    ]
-    for row in scaled:
+    used = [row for row in book.rows if row.parameters and row.output_shape is not None]
+    free = ("normalisation", "activation")
+    scaled = [row for row in used if not row.macs and row.category not in free]
+    for row in scaled:  # it has weights, and no products that the ledger counts
         if row.parameters > row.activations:
-            what = f"{row.parameters:,} weights for {row.activations:,} outputs"
-            why = (
-                f"Layer {row.label} ({row.kind}) uses {what}, and the ledger cannot count its "
-                "multiply-adds: it could not be compared."
-            )
+            why = f"Layer {row.label} ({row.kind}) uses {row.parameters:,} weights for "
+            why += f"{row.activations:,} outputs, and the ledger cannot count its multiply-adds: "
             advice = "Use convolutions and dense layers, or torch.matmul."
-            raise Refused(why, advice, parameters=book.parameters)
+            raise Refused(f"{why}it could not be compared.", advice, parameters=book.parameters)
     charged = sum(row.activations for row in scaled)
     counts = {"parameters": book.parameters, "macs": book.macs + charged}
     for what, total in counts.items():
@@ -285,11 +280,10 @@ def _check_stored(own: nn.Module) -> None:
     for path, module in own.named_modules():
         if not isinstance(module, nn.modules.batchnorm._NormBase):
             for key, value in (vars(module) | module._buffers).items():
-                if key not in ("_parameters", "_buffers", "_modules"):
-                    sizes[f"{path}.{key}".lstrip(".")] = _numbers(value)
-    total = sum(sizes.values())
-    if total > BUDGET.stored:
-        largest = [key for key in sorted(sizes, key=sizes.get, reverse=True) if sizes[key]]
+                if key not in ("_parameters", "_buffers", "_modules") and (n := _numbers(value)):
+                    sizes[f"{path}.{key}".lstrip(".")] = n
+    if (total := sum(sizes.values())) > BUDGET.stored:
+        largest = sorted(sizes, key=sizes.get, reverse=True)
         why = f"It stores {total:,} numbers that are no parameters ({_some_of(largest)})"
         rule = "A design answers from the image and its weights."
         advice = "Compute them from the image, or make them parameters, which count."

@@ -257,10 +257,7 @@ def written(entry: Entry, key: str) -> str:
 
 
 def title(entry: Entry, x: str, y: str) -> str:
-    """Return what to call an entry: the network that was built, unless the entry's error is shown.
-
-    Most entries are several networks together, and only their error belongs to all of them.
-    """
+    """Return what to call an entry: the network built here, or the entry where its error is shown."""
     return entry.name if "error" in (x, y) or not entry.model else entry.model
 
 
@@ -272,14 +269,12 @@ Box = tuple[float, float, float, float]  # left, top, right, bottom
 
 
 def winners_chart(teams, people, unknown, chosen, x: str, y: str, logarithmic) -> Diagram:
-    """Draw entries as points over two quantities.
+    """Draw entries as points over two quantities, `x` and `y` of `AXES`, some `logarithmic`.
 
     Winners are filled, second places wider rings (so that a winner inside one is seen), people
     dashed lines where an error is an axis. The second error of an entry is a small ring.
 
-    Args:
-        teams: entries with both numbers. unknown: what the others are called. chosen: is marked.
-        x, y: two different keys of `AXES`, of which some may be `logarithmic`.
+    teams: entries with both numbers. unknown: what the others are called. chosen: is marked.
     """
     people = people if "error" in (x, y) else ()
     across = _Scale(x, x in logarithmic, (_LEFT, _RIGHT), [*teams, *people])
