@@ -45,11 +45,9 @@ def errors_by_year(entries: Iterable[Entry]) -> Diagram:
         parts.append(text(WIDTH - 14, y - 7, escape(label), 15, anchor="end", **red))
         people.append(label)
     for place, entry in enumerate(won):
-        # Networks of several depths have a name of their own: the depth is the largest.
-        up_to, depth = "up to " * (entry.name != entry.model), entry.depth.value
-        inside = [f"{up_to}{depth} layers"] if depth else []
-        many = entry.errors[0].networks
-        inside += [f"{many} networks"] if many else []
+        depth, many = entry.depth.value, entry.errors[0].networks
+        up_to = "up to " * (entry.name != entry.model)  # networks of several depths
+        inside = [f"{up_to}{depth} layers"] * bool(depth) + [f"{many} networks"] * bool(many)
         parts += _year_bar(entry, inside, left + (place + 0.5) * pitch, 0.62 * pitch, base, unit)
         values = " or ".join(f"{error.value:g} %" for error in entry.errors)
         said.append(f"{entry.year} {', '.join([entry.name, *inside])}: {values}")
@@ -257,7 +255,7 @@ def written(entry: Entry, key: str) -> str:
 
 
 def title(entry: Entry, x: str, y: str) -> str:
-    """Return what to call an entry: the network built here, or the entry where its error is shown."""
+    """Return what to call an entry: the network, or the entry where an axis has its error."""
     return entry.name if "error" in (x, y) or not entry.model else entry.model
 
 
@@ -277,15 +275,17 @@ def winners_chart(teams, people, unknown, chosen, x: str, y: str, logarithmic) -
     teams: entries with both numbers. unknown: what the others are called. chosen: is marked.
     """
     people = people if "error" in (x, y) else ()
-    across = _Scale(x, x in logarithmic, (_LEFT, _RIGHT), [*teams, *people])
-    up = _Scale(y, y in logarithmic, (_BOTTOM, _TOP), [*teams, *people])
-    parts, taken, spots = _axes(across, up), [], {}
+    across, columns = _scale(x, x in logarithmic, _LEFT, _RIGHT, [*teams, *people])
+    up, rows = _scale(y, y in logarithmic, _BOTTOM, _TOP, [*teams, *people])
+    labels = [AXES[key].label + " (log)" * (key in logarithmic) for key in (x, y)]
+    parts, taken, spots = _axes(columns, rows, *labels), [], {}
     for entry in teams:
         spots[entry] = [(across(a), up(b)) for a in numbers(entry, x) for b in numbers(entry, y)]
         (xs, ys), room = zip(*spots[entry], strict=True), _RADIUS[entry.place] + 2
         taken.append((min(xs) - room, min(ys) - room, max(xs) + room, max(ys) + room))
     for place, person in enumerate(people):
-        drawn, boxes = _person(person, across if x == "error" else up, x == "error", place)
+        at = across(person.error) if x == "error" else up(person.error)
+        drawn, boxes = _person(person, at, x == "error", place)
         parts.append(drawn)
         taken += boxes
     for entry in sorted(teams, key=lambda entry: entry.place == "winner"):
@@ -299,45 +299,40 @@ def winners_chart(teams, people, unknown, chosen, x: str, y: str, logarithmic) -
     return frame("".join(parts), height=480, alt=alt, kind="cnn-winners-chart")
 
 
-class _Scale:
-    """One axis: where a value lies on it, and its round marks. room: where it begins and ends."""
+def _scale(key: str, log: bool, start: float, end: float, entries: Sequence[Entry]):
+    """Return where a value lies between start and end of an axis, and mark -> place."""
+    values = [value for entry in entries for value in numbers(entry, key)]
+    low, high, bent = min(values), max(values), log10 if log else float
+    if log:
+        low, high = low / 1.35, high * 1.35
+    else:
+        low, high = (low - 0.6, high + 0.6) if key == "year" else (0.0, high * 1.08)
+    step = next(step for step in (50, 20, 10, 5, 2, 1) if (high - low) / step >= 4 or step == 1)
+    marks = (1, 2, 5, 10, 20, 50, 100, 200) if log else range(0, ceil(high), step)
 
-    def __init__(self, key: str, log: bool, room, entries: Sequence[Entry]) -> None:
-        self.log, self.room = log, room
-        self.label = AXES[key].label + (" (log)" if log else "")
-        values = [value for entry in entries for value in numbers(entry, key)]
-        low, high = min(values), max(values)
-        if log:
-            low, high = low / 1.35, high * 1.35
-        else:
-            low, high = (low - 0.6, high + 0.6) if key == "year" else (0.0, high * 1.08)
-        step = next(step for step in (50, 20, 10, 5, 2, 1) if (high - low) / step >= 4 or step == 1)
-        marks = (1, 2, 5, 10, 20, 50, 100, 200) if log else range(0, ceil(high), step)
-        self.ends, self.marks = (low, high), [mark for mark in marks if low <= mark <= high]
+    def place(value: float) -> float:
+        return start + (bent(value) - bent(low)) / (bent(high) - bent(low)) * (end - start)
 
-    def __call__(self, value: float) -> float:
-        low, high, value = (log10(n) if self.log else n for n in (*self.ends, value))
-        start, end = self.room
-        return start + (value - low) / (high - low) * (end - start)
+    return place, {mark: place(mark) for mark in marks if low <= mark <= high}
 
 
-def _axes(across: _Scale, up: _Scale) -> list[str]:
+def _axes(columns: dict[int, float], rows: dict[int, float], below: str, above: str) -> list[str]:
     parts, grid = [], {"stroke": tint(style.FAINT, 0.6)}
-    for mark, x in zip(across.marks, map(across, across.marks), strict=True):
+    for mark, x in columns.items():
         parts.append(line(x, _TOP, x, _BOTTOM, **grid))
         parts.append(text(x, _BOTTOM + 26, f"{mark}", 21, anchor="middle"))
-    for mark, y in zip(up.marks, map(up, up.marks), strict=True):
+    for mark, y in rows.items():
         parts.append(line(_LEFT, y, _RIGHT, y, **grid))
         parts.append(text(_LEFT - 10, y + 6, f"{mark}", 21, anchor="end"))
     middle = (_LEFT + _RIGHT) / 2
     parts.append(path(f"M{_LEFT} {_TOP}V{_BOTTOM}H{_RIGHT}", stroke=style.MUTED))
-    parts.append(text(middle, _BOTTOM + 58, across.label, 21, anchor="middle", bold=True))
-    return [*parts, text(14, 26, up.label, 21, bold=True)]  # not upright: easier to read
+    parts.append(text(middle, _BOTTOM + 58, below, 21, anchor="middle", bold=True))
+    return [*parts, text(14, 26, above, 21, bold=True)]  # not upright: easier to read
 
 
-def _person(entry: Entry, scale: _Scale, upright: bool, place: int) -> tuple[str, list[Box]]:
+def _person(entry: Entry, at: float, upright: bool, place: int) -> tuple[str, list[Box]]:
     """A dashed line with its words, and the room that these two take."""
-    words, at, high = f"{entry.name}: {entry.error:g} %", scale(entry.error), 26
+    words, high = f"{entry.name}: {entry.error:g} %", 26
     ends, room = (_LEFT, at, _RIGHT, at), (_LEFT, at - 3, _RIGHT, at + 3)
     x, low, left, anchor, width = _LEFT + 8, at, _LEFT + 8, "start", len(words) * _LETTER
     if upright:  # one line of text for each person, on the left where the right has no room
