@@ -187,9 +187,8 @@ def _against(old: Entry, new: Entry) -> str:
 def board(*, references: bool = True) -> Board:
     """Return the board: the designs of `check_design`, and networks of the course beside them.
 
-    The networks (`REFERENCES`) are trained here, once, by the recipe of the budget, which takes
-    some seconds the first time; then they are kept in the file of the board. An interrupt meanwhile
-    gives the board without them, with a notice.
+    The networks (`REFERENCES`) are trained here the first time, which takes some seconds, and kept
+    in the file of the board. An interrupt meanwhile gives the board without them, with a notice.
     """
     file = BoardFile()
     content, notice = file.read()
@@ -197,17 +196,15 @@ def board(*, references: bool = True) -> Board:
     wanted = {(name, design_check.BUDGET.recipe) for name in REFERENCES}
     if references and {(one.name, one.recipe) for one in found} != wanted:
         try:
-            found = [_reference(name) for name in REFERENCES]
+            found = []
+            for name, build in REFERENCES.items():
+                with design_check.one_thread():  # the start weights are drawn in it
+                    found.append(measure(build(), name)[0])
             problem = file.change(lambda stored: stored | {"references": found})[1]
         except KeyboardInterrupt:
             found, problem = [], "The networks of the course were not trained to the end."
         notice = f"{notice} {problem}".strip()
     return Board(content["designs"], found, notice)
-
-
-def _reference(name: str) -> Entry:
-    with design_check.one_thread():  # the start weights are drawn in it
-        return measure(REFERENCES[name](), name)[0]
 
 
 _OTHER = "other recipe"
@@ -217,9 +214,8 @@ _HEADS = ("Place", "Design", "Right", "Multiply-adds", "Parameters")
 class Board:
     """The designs so far, the best first. As the last expression of a cell it is shown as a table.
 
-    entries: the designs of the present recipe, in their order; `len` counts these. others: the
-    designs of another recipe, by name. references: networks of the course; no places either.
-    notice: what to say about the file, empty as a rule.
+    entries: the designs of the present recipe, in their order; `len` counts these. others: those
+    of another recipe, by name, without a place. notice: what to say about the file.
     """
 
     def __init__(

@@ -68,15 +68,13 @@ def _says_of_entry(entry: Entry, x: str, y: str) -> str:
 
 def _facts(entry: Entry) -> str:
     """The facts of one entry as a list; numbers with the same source share a line."""
-    by_source: dict[str, list[str]] = {}
+    by_source: dict[str, str] = {}
     for what, value, source in facts(entry):
-        by_source.setdefault(source, []).append(f"{what}: {value}")
-    rows = "".join(
-        f"<li><b>{escape('; '.join(values))}</b><span>{escape(source)}</span></li>"
-        for source, values in by_source.items()
-    )
-    head, note = escape(heading(entry)), escape(entry.note)
-    return f'<div class="cnn-facts"><b>{head}</b><ul>{rows}</ul><div>{note}</div></div>'
+        before = f"{by_source[source]}; " if source in by_source else ""
+        by_source[source] = f"{before}{what}: {value}"
+    rows = (f"<li><b>{escape(v)}</b><span>{escape(s)}</span></li>" for s, v in by_source.items())
+    head, note = f"<b>{escape(heading(entry))}</b>", f"<div>{escape(entry.note)}</div>"
+    return f'<div class="cnn-facts">{head}<ul>{"".join(rows)}</ul>{note}</div>'
 
 
 # JupyterLab floats the parts of a <dl>, so the facts are a plain list.
@@ -131,7 +129,8 @@ class ArchitectureBrowser(Explorer):
         word = "MACs" if measure == "macs" else measure
         part = f"{share(getattr(one, measure), chart.totals[measure])} of the {word}"
         html = _STRIP_STYLE + diagram.svg + table(chart, layer, measure, f"Share of {word}")
-        return View(html, f"{_puts_out(one)}, {part}. {_sees(one, chart.input_shape)}", diagram.alt)
+        says = f"{one.name}: {_puts_out(one)}, {part}. {_sees(one, chart.input_shape)}"
+        return View(html, says, diagram.alt)
 
     def arrange(self, controls, reset, picture, sentence) -> list:
         """Lay the buttons of the network shown over its picture; they are made once."""
@@ -175,11 +174,9 @@ MEASURES = {"macs": "MACs", "parameters": "Parameters", "activations": "Activati
 
 
 def _puts_out(one: Station) -> str:
-    if not one.side:
-        return f"{one.name}: not used in this forward pass"
-    if one.side == 1:
-        return f"{one.name}: {one.maps:,} numbers"
-    return f"{one.name}: {one.maps:,} maps of {one.output_shape[1]}{TIMES}{one.output_shape[2]}"
+    if one.side > 1:
+        return f"{one.maps:,} maps of {one.output_shape[1]}{TIMES}{one.output_shape[2]}"
+    return f"{one.maps:,} numbers" if one.side else "not used in this forward pass"
 
 
 def _sees(one: Station, input_shape: tuple[int, int, int]) -> str:
@@ -200,10 +197,7 @@ AROUND = 2  # rows of the table before the chosen layer, and after it; the other
 
 
 def table(chart: NetworkChart, layer: int, measure: str, share_of: str) -> str:
-    """Return the rows around a layer as an HTML table whose numbers add up to the totals.
-
-    It has columns for parameters and MACs, and one for activations where the bars stand for them.
-    """
+    """Return the rows around a layer as an HTML table whose numbers add up to the totals."""
     layers, totals = chart.stations, chart.totals
     first = max(0, min(layer - 1 - AROUND, len(layers) - 2 * AROUND - 1))
     last = first + 2 * AROUND + 1

@@ -1,7 +1,6 @@
 """The pictures of lesson 12: the winners year by year, their chart, networks side by side.
 
-Everything is drawn from values that are handed in: entries of `competition.py`, ledgers,
-numbers of bytes. No picture holds a number of its own.
+Everything is drawn from values that are handed in: no picture holds a number of its own.
 """
 
 from __future__ import annotations
@@ -147,8 +146,7 @@ def cost_profile(ledgers: Sequence) -> Diagram:
 def cost_bars(costs: Mapping[str, Mapping[str, float]], units: Mapping[str, str]) -> Diagram:
     """Draw several costs of several networks as bars, a column for each cost, each on its scale.
 
-    costs: network -> {cost: value}, the same costs for every network. units: cost -> its format, as
-    in `"{:.1f} MB"`. Their order is that of the columns.
+    costs: network -> {cost: value}. units: cost -> its format, `"{:.1f} MB"`, a column for each.
     """
     left, pitch, top = 140, 46, 52
     column, colours = (WIDTH - left) / len(units), (style.INPUT, style.OUTPUT, style.WEIGHT)
@@ -187,10 +185,9 @@ def front(costs: Mapping[str, float], errors: Mapping[str, float]) -> list[str]:
 
 
 def draw_fronts(errors: Mapping[str, float], costs: Mapping[str, Mapping[str, float]]) -> Figure:
-    """Draw error against each cost, with the front as a staircase; what lies behind it is hollow.
+    """Draw error (%) against each cost, the front as a staircase; what lies behind it is hollow.
 
-    errors: network -> error in percent. costs: label of the axis -> {network: cost > 0}; one panel
-    for each label, logarithmic.
+    costs: label of the axis -> {network: cost > 0}; one panel for each label, logarithmic.
     """
     from matplotlib import pyplot
     from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
