@@ -330,15 +330,15 @@ def _axes(columns: dict[int, float], rows: dict[int, float], below: str, above: 
 def _person(entry: Entry, at: float, upright: bool, place: int) -> tuple[str, list[Box]]:
     """A dashed line with its words, and the room that these two take."""
     words, high = f"{entry.name}: {entry.error:g} %", 26
+    width, left, low, end = len(words) * _LETTER, _LEFT + 8, at, False
     ends, room = (_LEFT, at, _RIGHT, at), (_LEFT, at - 3, _RIGHT, at + 3)
-    x, low, left, anchor, width = _LEFT + 8, at, _LEFT + 8, "start", len(words) * _LETTER
     if upright:  # one line of text for each person, on the left where the right has no room
         ends, room = (at, _TOP, at, _BOTTOM), (at - 3, _TOP, at + 3, _BOTTOM)
-        x, low, left = at + 8, _TOP + (place + 1) * high, at + 8
-        if x + width >= _RIGHT:
-            x, left, anchor = at - 8, at - 8 - width, "end"
+        low, end = _TOP + (place + 1) * high, at + 8 + width >= _RIGHT
+        left = at - 8 - width if end else at + 8
+    look = {"anchor": "end" if end else "start", "fill": style.HIGHLIGHT}
     drawn = line(*ends, hover=hover(entry), **_DASHED)
-    drawn += text(x, low - 6, escape(words), 20, anchor=anchor, fill=style.HIGHLIGHT)
+    drawn += text(left + width * end, low - 6, escape(words), 20, **look)
     return drawn, [(left, low - high, left + width, low), room]
 
 

@@ -121,10 +121,7 @@ class NetworkChart:
         return svg.frame(body, height=HEIGHT, alt=alt, kind="cnn-network")
 
     def columns(self) -> list[float]:
-        """How wide, in percent of the picture, the room before the layers and that of each is.
-
-        It ends halfway between two slabs. In height it reaches over `SLOTS`.
-        """
+        """Widths, in percent of the picture, of the room before the layers and of that of each."""
         ends = [(left + width + after) / 2 for (left, width), (after, _) in pairwise(self._edges)]
         return [(b - a) / 10 for a, b in pairwise([0, *ends, sum(self._edges[-1]) + 4])]
 
