@@ -23,8 +23,8 @@ from course_utils.lessons.imagenet_winners.capstone import check_design
 from course_utils.lessons.imagenet_winners.competition import heading, single_models, winners
 from course_utils.lessons.imagenet_winners.design_check import BUDGET
 from course_utils.lessons.imagenet_winners.explorer import ArchitectureBrowser, WinnersChart
+from course_utils.lessons.imagenet_winners.figures import AXES, numbers, title
 from course_utils.lessons.imagenet_winners.network_chart import COSTS, NetworkChart
-from course_utils.lessons.imagenet_winners.winners_chart import AXES, numbers, title
 from course_utils.models import GoogLeNet
 
 SLUG = "12_imagenet_winners"

@@ -3,28 +3,31 @@
     check_design(model, name="Ada")     check, train, rank; returns the report
     board()                             the designs so far, beside networks of the course
 
-The recipe is the same for all (`BUDGET`), so what differs is the architecture and its
-start weights. Copies of the model are trained, the model itself is left as it was. On one machine
-equal start weights give equal scores; between processors a few answers may differ, so a lesson that
-compares its outputs says what is stable and not the score.
+The recipe is the same for all (`BUDGET`), so what differs is the architecture and its start
+weights. On one machine equal start weights give equal scores; between processors a few answers may
+differ, so a lesson that compares its outputs says what is stable and not the score.
 
-The board (`board.py`) survives restarts, and several kernels may share it.
+A name has one place on the board, which survives restarts and is shared by several kernels
+(`course_utils.state`). The order: more right answers, then fewer multiply-adds, then fewer
+parameters. Only designs of the present recipe can be compared and have places.
 """
 
 from __future__ import annotations
 
-import html
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from html import escape
 
 from torch import nn
 
-from course_utils.drawing.style import BAD, GOOD, MUTED
+from course_utils.drawing.style import BAD, FAINT, GOOD, INK, MUTED, PAPER, tint
+from course_utils.drawing.svg import plural
 from course_utils.exercises.report import card
 from course_utils.lessons.imagenet_winners import design_check
-from course_utils.lessons.imagenet_winners.board import Board, BoardFile, percent
 from course_utils.lessons.imagenet_winners.design_check import Entry, Refused, measure
 from course_utils.models import CifarResNet
+from course_utils.state import StateFile
 
 LONGEST_NAME = 40  # characters
 
@@ -49,7 +52,6 @@ REFERENCES: dict[str, Callable[[], nn.Module]] = {
 }
 """Name -> function that builds it. `board` trains them once, by the same recipe, from seed 0."""
 
-
 _HEADLINES = {  # state -> (symbol, words, colour of the bar)
     "trained": ("✓", "", GOOD),
     "not attempted": ("○", "not attempted yet", MUTED),
@@ -58,27 +60,25 @@ _HEADLINES = {  # state -> (symbol, words, colour of the bar)
 }
 
 
+def _percent(entry: Entry | Design) -> str:
+    return f"{100 * entry.right / entry.asked:.1f} %"
+
+
 @dataclass(frozen=True, repr=False)
 class Design:
-    """What `check_design` found. As the last expression of a cell it is shown as a card.
-
-    state: "not attempted", "refused", "interrupted" or "trained". message: what happened. advice:
-    what to change. parameters, macs: None where they could not be counted. right, asked: answers of
-    all trainings on the test part; None unless trained. rank, places: place on the board, from 1,
-    and how many there are; None unless it is there. notes: what else to know, a sentence each.
-    """
+    """What `check_design` found. As the last expression of a cell it is shown as a card."""
 
     name: str
-    state: str
-    message: str
-    advice: str = ""
-    parameters: int | None = None
+    state: str  # a key of `_HEADLINES`
+    message: str  # what happened
+    advice: str = ""  # what to change
+    parameters: int | None = None  # None where they could not be counted
     macs: int | None = None
-    right: int | None = None
+    right: int | None = None  # answers of all trainings on the test part; None unless trained
     asked: int | None = None
-    rank: int | None = None
-    places: int | None = None
-    notes: tuple[str, ...] = ()
+    rank: int | None = None  # on the board, from 1; None unless it is there
+    places: int | None = None  # how many there are
+    notes: tuple[str, ...] = ()  # what else to know, a sentence each
 
     @property
     def accuracy(self) -> float | None:
@@ -89,15 +89,15 @@ class Design:
         symbol, words, colour = _HEADLINES[self.state]
         if self.state == "trained":
             place = "" if self.rank is None else f", place {self.rank} of {self.places}"
-            words = f"{percent(self.right, self.asked)} right{place}"
+            words = f"{_percent(self)} right{place}"
         return symbol, words, colour
 
     def _rows(self) -> dict[str, str]:
-        counts = {
-            "Parameters": (self.parameters, design_check.BUDGET.parameters),
-            "Multiply-adds": (self.macs, design_check.BUDGET.macs),
-        }
-        return {k: f"{n:,} of {most:,}" for k, (n, most) in counts.items() if n is not None}
+        most, rows = design_check.BUDGET, {}
+        for what, key in {"Parameters": "parameters", "Multiply-adds": "macs"}.items():
+            if (number := getattr(self, key)) is not None:
+                rows[what] = f"{number:,} of {getattr(most, key):,}"
+        return rows
 
     def __repr__(self) -> str:
         symbol, words, _ = self._headline()
@@ -107,20 +107,17 @@ class Design:
         return "\n".join([*lines, *self.notes])
 
     def _repr_html_(self) -> str:
-        name, message, advice, *notes = map(
-            html.escape, (self.name, self.message, self.advice, *self.notes)
-        )
-        hints = [f"<strong>What to change.</strong> {advice}"] if advice else []
-        head = self._headline()
-        return card("cnn-design", self.state, head, name, message, self._rows(), *hints, *notes)
+        name, message, *notes = map(escape, (self.name, self.message, *self.notes))
+        change = f"<strong>What to change.</strong> {escape(self.advice)}"
+        hints, head = [change, *notes] if self.advice else notes, self._headline()
+        return card("cnn-design", self.state, head, name, message, self._rows(), *hints)
 
 
 def check_design(model: nn.Module | None, name: str = "my design") -> Design:
     """Check a network, train copies of it by the recipe of the budget, and rank it on the board.
 
     model: takes images `(N, 1, 16, 16)` float32 in [0, 1], any N, and returns scores `(N, 10)`. It
-        is left as it was. None and `...`, the result of an untouched stub, are reported as "not
-        attempted yet".
+        is left as it was. None and `...`, the result of an untouched stub, are "not attempted yet".
     name: what the board calls it, 1 to 40 characters. When it comes again, the better of the two
         designs stays (the older one if they are equal). A design of another recipe, or of another
         version of torch, is not compared: the new one replaces it.
@@ -129,10 +126,8 @@ def check_design(model: nn.Module | None, name: str = "my design") -> Design:
     put out `(N, 10)` finite scores; what is over budget; scores of an image that depend on the
     other images, on chance or on stored numbers; weights that no gradient reaches; and products
     with weights that the ledger cannot count, such as a dense layer written as `(x * w).sum(1)`.
+    A learned scale or position code is charged with one multiply-add per output of its layer.
     Refused or interrupted, the board stays as it was.
-
-    A learned scale or position code is charged with one multiply-add per output of its layer. On
-    one core a LeNet-5 takes 1 s, 20 layers at the limit of the budget about 5 s.
     """
     label = " ".join(name.split()) if isinstance(name, str) else ""
     if not (0 < len(label) <= LONGEST_NAME and label.isprintable()):
@@ -154,8 +149,9 @@ def _ranked(entry: Entry, notes: list[str]) -> Design:
     earlier: list[Entry] = []
 
     def put(content: dict[str, list[Entry]]) -> dict[str, list[Entry]]:
-        others = [one for one in content["designs"] if one.name != entry.name]
-        earlier.extend(one for one in content["designs"] if one.name == entry.name)
+        others = []
+        for one in content["designs"]:
+            (earlier if one.name == entry.name else others).append(one)
         rivals = [one for one in earlier if one.recipe == entry.recipe]
         best = min([*rivals, entry], key=lambda one: one.key)  # the first, the older, if equal
         return content | {"designs": [*others, best]}
@@ -167,35 +163,32 @@ def _ranked(entry: Entry, notes: list[str]) -> Design:
         rank, places = 1 + names.index(entry.name), len(names)
         notes = [*notes, *(_against(old, entry) for old in earlier)]
     notes = [*notes, "Copies were trained; your network is as it was.", *filter(None, [notice])]
-    trainings = len(design_check.BUDGET.seeds)
+    trainings, steps = len(design_check.BUDGET.seeds), design_check.BUDGET.steps
     message = (
         f"{entry.right} of {entry.asked} answers are right: {entry.asked // trainings} scans of "
-        f"the test part, {trainings} trainings of {design_check.BUDGET.steps} steps."
+        f"the test part, {trainings} trainings of {steps} steps."
     )
     counts = (entry.parameters, entry.macs, entry.right, entry.asked)
     return Design(entry.name, "trained", message, "", *counts, rank, places, tuple(notes))
 
 
 def _against(old: Entry, new: Entry) -> str:
+    it = f"It replaces your earlier {new.name}"
     if new.recipe != old.recipe:
-        return (
-            f"It replaces your earlier {new.name}, which was trained by another recipe and cannot "
-            "be compared."
-        )
-    what = f"{percent(old.right, old.asked)} with {old.macs:,} multiply-adds"
+        return f"{it}, which was trained by another recipe and cannot be compared."
+    what = f"{_percent(old)} with {old.macs:,} multiply-adds"
     if new.key == old.key:
         return f"The same result stood on the board under {new.name}: it counts once."
     if new.key < old.key:
-        return f"It replaces your earlier {new.name} ({what})."
+        return f"{it} ({what})."
     return f"Your earlier {new.name} is better ({what}) and keeps the place."
 
 
 def board(*, references: bool = True) -> Board:
     """Return the board: the designs of `check_design`, and networks of the course beside them.
 
-    The networks (`REFERENCES`) are trained here, once, by the recipe of the budget, which takes
-    some seconds the first time; then they are kept in the file of the board. An interrupt meanwhile
-    gives the board without them, with a notice.
+    The networks (`REFERENCES`) are trained here the first time, which takes some seconds, and kept
+    in the file of the board. An interrupt meanwhile gives the board without them, with a notice.
     """
     file = BoardFile()
     content, notice = file.read()
@@ -203,7 +196,10 @@ def board(*, references: bool = True) -> Board:
     wanted = {(name, design_check.BUDGET.recipe) for name in REFERENCES}
     if references and {(one.name, one.recipe) for one in found} != wanted:
         try:
-            found = [_reference(name) for name in REFERENCES]
+            found = []
+            for name, build in REFERENCES.items():
+                with design_check.one_thread():  # the start weights are drawn in it
+                    found.append(measure(build(), name)[0])
             problem = file.change(lambda stored: stored | {"references": found})[1]
         except KeyboardInterrupt:
             found, problem = [], "The networks of the course were not trained to the end."
@@ -211,6 +207,102 @@ def board(*, references: bool = True) -> Board:
     return Board(content["designs"], found, notice)
 
 
-def _reference(name: str) -> Entry:
-    with design_check.one_thread():  # the start weights are drawn in it
-        return measure(REFERENCES[name](), name)[0]
+_OTHER = "other recipe"
+_HEADS = ("Place", "Design", "Right", "Multiply-adds", "Parameters")
+
+
+class Board:
+    """The designs so far, the best first. As the last expression of a cell it is shown as a table.
+
+    entries: the designs of the present recipe, in their order; `len` counts these. others: those
+    of another recipe, by name, without a place. notice: what to say about the file.
+    """
+
+    def __init__(
+        self, designs: Sequence[Entry], references: Sequence[Entry] = (), notice: str = ""
+    ) -> None:
+        recipe = design_check.BUDGET.recipe
+        by_name = sorted(designs, key=lambda one: one.name)
+        present = [one for one in by_name if one.recipe == recipe]
+        self.entries = sorted(present, key=lambda one: one.key)
+        self.others = [one for one in by_name if one.recipe != recipe]
+        self.references, self.notice = references, notice
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+    def _rows(self) -> list[tuple[str, ...]]:
+        """The texts of each row: designs and references in one order, then the other recipes."""
+        lines = [(f"{place}", one) for place, one in enumerate(self.entries, 1)]
+        lines += [("course", one) for one in self.references]
+        lines.sort(key=lambda line: line[1].key)
+        lines += [(_OTHER, one) for one in self.others]
+        return [(p, e.name, _percent(e), f"{e.macs:,}", f"{e.parameters:,}") for p, e in lines]
+
+    def _caption(self) -> str:
+        count = plural(len(self), "design") if len(self) else "No design yet"
+        ranked = f"{count}. Ranked by right answers, then by fewer multiply-adds, then parameters."
+        more = f"{len(self.others)} more {'was' if len(self.others) == 1 else 'were'} trained by"
+        rest = f" {more} another recipe: not comparable, so without a place."
+        return ranked + rest if self.others else ranked
+
+    def __repr__(self) -> str:
+        rows = [_HEADS, *self._rows()]
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        form = "  ".join(f"{{:{'<>'[i > 1]}{width}}}" for i, width in enumerate(widths))
+        lines = [form.format(*row).rstrip() for row in rows] if rows[1:] else []
+        return "\n".join([self._caption(), *lines, *filter(None, [self.notice])])
+
+    def _repr_html_(self) -> str:
+        cell = f"padding:.15em .8em;color:{INK};border-bottom:1px solid {FAINT};text-align:"
+        heads = "".join(
+            f'<th scope="col" style="{cell}{"left" if i < 2 else "right"}">{head}</th>'
+            for i, head in enumerate(_HEADS)
+        )
+        rows = ""
+        for row in self._rows():
+            place, name, *numbers = map(escape, row)
+            ground = "none" if place in ("course", _OTHER) else tint(GOOD, 0.1)
+            rows += f'<tr style="background:{ground}"><td style="{cell}left">{place}</td>'
+            rows += f'<th scope="row" style="{cell}left">{name}</th>'
+            look = f"{cell}right;font-variant-numeric:tabular-nums"
+            rows += "".join(f'<td style="{look}">{n}</td>' for n in numbers) + "</tr>"
+        notice = f'<p role="status">{escape(self.notice)}</p>' if self.notice else ""
+        return (
+            '<div class="cnn-board"><table style="border-collapse:collapse;font-size:1em;'
+            f'background:{PAPER}"><caption style="text-align:left;color:{INK}">{self._caption()} '
+            f"{design_check.BUDGET.sentence}</caption><thead><tr>{heads}</tr></thead>"
+            f"<tbody>{rows}</tbody></table>{notice}</div>"
+        )
+
+
+class BoardFile(StateFile):
+    """The file of the board: its designs, each name once, and networks of the course."""
+
+    CANNOT_READ = "The board cannot be read: {reason}"
+    DAMAGED = "The board could not be read ({reason}). It is kept as {kept}."
+    NOT_KEPT = "It is not kept on the board: {reason}"
+
+    def __init__(self) -> None:
+        super().__init__("capstone", "board.json")
+
+    def empty(self) -> dict[str, list[Entry]]:
+        return {"designs": [], "references": []}
+
+    def decode(self, data: object) -> dict[str, list[Entry]]:
+        if not isinstance(data, dict) or data.get("version") != 2:
+            raise ValueError("it is no board of version 2")
+        with suppress(KeyError, TypeError):
+            content = {key: [Entry(**one) for one in data[key]] for key in self.empty()}
+            if all(map(_is_whole, sum(content.values(), []))):
+                return content
+        raise ValueError("a design is damaged")
+
+    def encode(self, content: dict[str, list[Entry]]) -> dict:
+        lists = {key: [one._asdict() for one in entries] for key, entries in content.items()}
+        return {"version": 2, **lists}
+
+
+def _is_whole(one: Entry) -> bool:
+    kinds = [type(value) for value in one] == [str, int, int, int, int, str]
+    return kinds and 0 <= one.right <= one.asked > 0

@@ -90,41 +90,36 @@ def with_counts(entries: Iterable[Entry], ledgers: Mapping[str, object]) -> tupl
     """Return the entries with what the course counts itself: ledgers holds one for every model."""
 
     def counted(entry: Entry) -> Entry:
-        missing = [name for name in ("parameters", "macs") if getattr(entry, name) == NOT_YET]
-        found = {name: getattr(ledgers[entry.model], name) for name in missing}
-        return entry._replace(**{name: Quantity(n, COUNTED) for name, n in found.items()})
+        book = ledgers[entry.model]
+        parameters, macs = Quantity(book.parameters, COUNTED), Quantity(book.macs, COUNTED)
+        return entry._replace(parameters=parameters, macs=macs)
 
-    return tuple(map(counted, entries))
+    return tuple(counted(entry) if entry.model else entry for entry in entries)
 
 
 def facts(entry: Entry) -> list[tuple[str, str, str]]:
     """Return (what, number or "unknown", source or reason) for all that is known of an entry."""
-    images = {"extra": ", with extra images", "supplied": "", "practice": ""}
-    if len(entry.errors) > 1:
-        images["supplied"] = ", supplied images only"
+    images = {"extra": ", with extra images", "supplied": ", supplied images only"}
     rows = []
-    for error in entry.errors:
-        many = f", {error.networks} networks" if error.networks else ""
-        what = f"top-5 error{many}{images[error.images]}"
-        rows.append((what, f"{error.value:g} %", error.source))
-    of_one = (
-        ("one network alone", entry.single, "{:g} %"),
-        ("layers with weights", entry.depth, "{:,}"),
-        ("parameters", entry.parameters, "{:,}"),
-        ("multiply-adds", entry.macs, "{:,}"),
-    )
-    for what, (value, source, unknown), form in of_one if entry.place != "human" else ():
-        shown = "unknown" if value is None else form.format(value)
-        rows.append((what, shown, source or unknown))
+    for value, which, source, networks in entry.errors:
+        many = f", {networks} networks" if networks else ""
+        trained = images[which] if len(entry.errors) > 1 else ""
+        rows.append((f"top-5 error{many}{trained}", f"{value:g} %", source))
+    of_one = {
+        "one network alone": (entry.single, "{:g} %"),
+        "layers with weights": (entry.depth, "{:,}"),
+        "parameters": (entry.parameters, "{:,}"),
+        "multiply-adds": (entry.macs, "{:,}"),
+    }
+    for what, ((value, source, unknown), form) in of_one.items() if entry.place != "human" else ():
+        rows.append((what, "unknown" if unknown else form.format(value), source or unknown))
     return rows
 
 
 def heading(entry: Entry) -> str:
     """Return name, year, team and place of an entry in one line."""
-    if entry.place == "human":
-        return entry.name
-    place = "winner" if entry.place == "winner" else "second place"
-    return f"{entry.name}, {entry.year} ({entry.team}, {place})"
+    place = {"winner": "winner", "second": "second place"}.get(entry.place)
+    return f"{entry.name}, {entry.year} ({entry.team}, {place})" if place else entry.name
 
 
 def hover(entry: Entry) -> str:

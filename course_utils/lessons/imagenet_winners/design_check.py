@@ -12,13 +12,13 @@ import copy
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from traceback import walk_tb
 from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
-from torch.nn.modules import module as every_module
 from torch.nn.parameter import UninitializedTensorMixin
 
 from course_utils.datasets import digits
@@ -43,11 +43,10 @@ class Budget(NamedTuple):
 
     @property
     def sentence(self) -> str:
-        """The training and the score, in a sentence."""
+        training = f"{len(self.seeds)} times for {self.steps} steps of {self.batch_size} scans"
         return (
-            f"Every design is trained {len(self.seeds)} times for {self.steps} steps of "
-            f"{self.batch_size} scans (Adam, lr {self.lr:g}), each time from its own start "
-            "weights; the score is the share of right answers on the test part."
+            f"Every design is trained {training} (Adam, lr {self.lr:g}), each time from its own "
+            "start weights; the score is the share of right answers on the test part."
         )
 
     @property
@@ -68,17 +67,14 @@ HOW_TO_SAVE = {
 
 
 class Entry(NamedTuple):
-    """A trained design; `right` of `asked` answers on the test part, over all its trainings.
-
-    recipe: how it was trained; designs can be compared if these texts are equal.
-    """
+    """A trained design."""
 
     name: str
     parameters: int
     macs: int
-    right: int
+    right: int  # of `asked` answers on the test part, over all its trainings
     asked: int
-    recipe: str
+    recipe: str  # how it was trained; only designs with equal recipes can be compared
 
     @property
     def key(self) -> tuple:
@@ -143,8 +139,8 @@ def measure(model: object, name: str) -> tuple[Entry, list[str]]:
             refused.counts = counts
             raise
     if still := [n for n, p in own.named_parameters() if p.requires_grad and n not in moved]:
-        why = "their gradient was 0 all the time."
-        notes.append(f"The training did not move {_some_of(still)}: {why}")
+        still = _some_of(still)
+        notes.append(f"The training did not move {still}: their gradient was 0 all the time.")
     asked = len(test[1]) * len(BUDGET.seeds)
     return Entry(name, **counts, right=right, asked=asked, recipe=BUDGET.recipe), notes
 
@@ -157,37 +153,30 @@ def _copied(model: object) -> nn.Module:
             kind = "class" if isinstance(model, type) else "function"
             what, advice = f"the {kind} {model.__name__}", f"Call it: {model.__name__}()."
         raise Refused(f"A network is an instance of nn.Module; this is {what}.", advice)
-    held = [*model.named_parameters(), *model.named_buffers()]
-    if lazy := [n for n, value in held if isinstance(value, UninitializedTensorMixin)]:
-        raise Refused(
-            f"It has lazy layers, whose weights or statistics have no shape yet: {_some_of(lazy)}.",
-            f"Run it once, model(torch.zeros{(1, *BUDGET.input_shape)}), or give the layers their "
-            "sizes.",
+    held = dict([*model.named_parameters(), *model.named_buffers()])
+    if lazy := [n for n in held if isinstance(held[n], UninitializedTensorMixin)]:
+        why = (
+            f"It has lazy layers, whose weights or statistics have no shape yet: {_some_of(lazy)}."
         )
-    if any(value.is_meta for _, value in held):
-        raise Refused(
-            "Its weights are on the meta device and hold no numbers.",
-            'Build it without `with torch.device("meta")`.',
-        )
+        once = f"model(torch.zeros{(1, *BUDGET.input_shape)})"
+        raise Refused(why, f"Run it once, {once}, or give the layers their sizes.")
+    if any(value.is_meta for value in held.values()):
+        why = "Its weights are on the meta device and hold no numbers."
+        raise Refused(why, 'Build it without `with torch.device("meta")`.')
     if hooked := [name or "the network" for name, m in model.named_modules() if hooks_of(m)]:
-        raise Refused(
-            f"What a forward hook computes cannot be counted, and {_some_of(hooked)} has one.",
-            "Compute in forward. A hook that only looks comes off by its handle.remove().",
-        )
+        why = f"What a forward hook computes cannot be counted, and {_some_of(hooked)} has one."
+        advice = "Compute in forward. A hook that only looks comes off by its handle.remove()."
+        raise Refused(why, advice)
     sizes = {name: p.numel() for name, p in model.named_parameters()}
     if not any(p.requires_grad for p in model.parameters()):
         found = "has frozen all its parameters" if sizes else "has no parameters"
-        raise Refused(
-            f"The network {found}: there is nothing to train.",
-            f"Give it a layer with weights, and leave requires_grad as it is. {HOW_TO_OWN}",
-        )
+        advice = f"Give it a layer with weights, and leave requires_grad as it is. {HOW_TO_OWN}"
+        raise Refused(f"The network {found}: there is nothing to train.", advice)
     total = sum(sizes.values())
     if total > 20 * BUDGET.parameters:  # too much to copy and run
         raise _over("parameters", total, sizes, parameters=total)
-    with _refusing(
-        "The network cannot be copied ({error}).",
-        "Keep no intermediate results (or detach() them) and no open files in its attributes.",
-    ):
+    advice = "Keep no intermediate results (or detach() them) and no open files in its attributes."
+    with _refusing("The network cannot be copied ({error}).", advice):
         own = copy.deepcopy(model)
     own.cpu()
     own.eval()
@@ -208,99 +197,73 @@ def _check_forward(own: nn.Module, images: Tensor) -> None:
     scores, again = _scores(own, given), _scores(own, images.clone())
     alone = torch.cat([_scores(own, one.clone()) for one in images.split(1)])
     if not scores.isfinite().all():
-        raise Refused(
-            "Its scores are not all finite: there is a NaN or an infinity.",
-            "Look for a logarithm of 0, a division by 0, or start weights that are too large.",
-        )
-    if not torch.equal(given, images):
-        raise Refused(
-            "Its forward pass changes the images that it is given.",
-            "Leave out operations in place on x, such as x *= 2 or nn.ReLU(inplace=True) on it.",
-        )
-    if not torch.equal(scores, again):
-        raise Refused(
-            "In evaluation mode it gives two different answers to the same images.",
-            "Draw random numbers in training only, as nn.Dropout does (self.training), and create "
-            "all layers in __init__; forward only uses them.",
-        )
-    if not torch.allclose(alone, scores, rtol=1e-3, atol=1e-3):
-        raise Refused(
-            "The scores of an image depend on the other images that are shown with it.",
-            "Work on each image by itself: keep dimension 0, and take no mean or norm along it.",
-        )
+        why = "Its scores are not all finite: there is a NaN or an infinity."
+        advice = "Look for a logarithm of 0, a division by 0, or start weights that are too large."
+    elif not torch.equal(given, images):
+        why = "Its forward pass changes the images that it is given."
+        advice = "Leave out operations in place on x, as x *= 2 or nn.ReLU(inplace=True) on it."
+    elif not torch.equal(scores, again):
+        why = "In evaluation mode it gives two different answers to the same images."
+        advice = "Draw random numbers in training only, as nn.Dropout does (self.training), and "
+        advice += "create all layers in __init__; forward only uses them."
+    elif not torch.allclose(alone, scores, rtol=1e-3, atol=1e-3):
+        why = "The scores of an image depend on the other images that are shown with it."
+        advice = "Work on each image by itself: keep dimension 0, take no mean or norm along it."
+    else:
+        return
+    raise Refused(why, advice)
 
 
 def _scores(own: nn.Module, images: Tensor, *, grad: bool = False) -> Tensor:
     """Run images `(N, 1, 16, 16)`; return scores `(N, 10)`."""
-    scores, wanted = _run(own, images, grad), (len(images), BUDGET.classes)
-    found = tuple(scores.shape) if isinstance(scores, Tensor) else type(scores).__name__
-    if found != wanted:
-        advice = f"End with nn.Flatten() and nn.Linear(..., {BUDGET.classes})."
-        if isinstance(found, str):
-            advice = "Return the scores alone, a tensor."
-        elif found[1:2] == wanted[1:]:
-            advice = "Average over the positions, nn.AdaptiveAvgPool2d(1), then nn.Flatten()."
-        raise Refused(
-            f"For images {tuple(images.shape)} it returns {found}; it should be {wanted}: a score "
-            f"for each of the {BUDGET.classes} digits.",
-            advice,
-        )
-    return scores
-
-
-def _run(own: nn.Module, images: Tensor, grad: bool) -> object:
-    """Run the forward pass; an error is told with the layer in which it arose."""
-    at_work = []  # modules that have begun and not ended, and what each was given
-
-    def leave(module, given, result):
-        at_work.pop()
-
-    begin = every_module.register_module_forward_pre_hook(lambda *call: at_work.append(call))
-    end = every_module.register_module_forward_hook(leave)
+    shape, wanted = tuple(images.shape), (len(images), BUDGET.classes)
     try:
         with torch.set_grad_enabled(grad):
-            return own(images)
+            scores = own(images)
     except (Exception, SystemExit) as error:
-        module, given = at_work[-1]
-        path, kind = {m: n for n, m in own.named_modules()}.get(module), type(module).__name__
-        where = f"layer {path} ({kind})" if path else f"{kind}.forward"
-        shapes = ", ".join(f"{tuple(a.shape)}" for a in given if isinstance(a, Tensor))
-        raise Refused(
-            f"The forward pass raises an error in {where}, which was given "
-            f"{shapes or 'no tensor'}: {described(error)}",
-            f"Follow the shapes: images are {tuple(images.shape)}, scores ({len(images)}, "
-            f"{BUDGET.classes}). See the ledger of a part of it.",
-        ) from None
-    finally:
-        begin.remove()
-        end.remove()
+        advice = f"Follow the shapes: images are {shape}, scores {wanted}."
+        why = f"The forward pass raises an error in {_place(own, error)}: {described(error)}"
+        raise Refused(why, f"{advice} See the ledger of a part of it.") from None
+    found = tuple(scores.shape) if isinstance(scores, Tensor) else type(scores).__name__
+    if found == wanted:
+        return scores
+    advice = f"End with nn.Flatten() and nn.Linear(..., {BUDGET.classes})."
+    if isinstance(found, str):
+        advice = "Return the scores alone, a tensor."
+    elif found[1:2] == wanted[1:]:
+        advice = "Average over the positions, nn.AdaptiveAvgPool2d(1), then nn.Flatten()."
+    why = f"For images {shape} it returns {found}; it should be {wanted}: a score for each of "
+    raise Refused(f"{why}the {BUDGET.classes} digits.", advice)
+
+
+def _place(own: nn.Module, error: BaseException) -> str:
+    """The layer in which an error arose, the innermost that was called, and what it was given."""
+    frames = [frame for frame, _ in walk_tb(error.__traceback__)]
+    call = [f.f_locals for f in frames if f.f_code is nn.Module._call_impl.__code__][-1]
+    module, given = call["self"], call["args"]
+    path, kind = {m: n for n, m in own.named_modules()}.get(module), type(module).__name__
+    where = f"layer {path} ({kind})" if path else f"{kind}.forward"
+    shapes = ", ".join(f"{tuple(a.shape)}" for a in given if isinstance(a, Tensor))
+    return f"{where}, which was given {shapes or 'no tensor'}"
 
 
 def _count(own: nn.Module) -> tuple[dict[str, int], list[str]]:
     """Return parameters and the multiply-adds that are charged, and notes."""
-    with _refusing(
-        "Its multiply-adds cannot be counted: {error}",
-        "Let the path through the network depend on shapes only, not on the numbers (.item(), "
-        "an if on a tensor, NumPy), and use no compiled modules.",
-    ):
+    advice = "Let the path through the network depend on shapes only, not on the numbers (.item(), "
+    advice += "an if on a tensor, NumPy), and use no compiled modules."
+    with _refusing("Its multiply-adds cannot be counted: {error}", advice):
         book = ledger(own, BUDGET.input_shape)
     if book.unowned:
         raise Refused(f"The network does not own all its weights: {book.unowned}.", HOW_TO_OWN)
-    scaled = [  # with weights, and no products that the ledger counts
-        row
-        for row in book.rows
-        if row.parameters and not row.macs and row.output_shape is not None
-        if row.category not in ("normalisation", "activation")
-    ]
-    for row in scaled:
+    used = [row for row in book.rows if row.parameters and row.output_shape is not None]
+    free = ("normalisation", "activation")
+    scaled = [row for row in used if not row.macs and row.category not in free]
+    for row in scaled:  # it has weights, and no products that the ledger counts
         if row.parameters > row.activations:
-            raise Refused(
-                f"Layer {row.label} ({row.kind}) uses {row.parameters:,} weights for "
-                f"{row.activations:,} outputs, and the ledger cannot count its multiply-adds: it "
-                "could not be compared.",
-                "Use convolutions and dense layers, or torch.matmul.",
-                parameters=book.parameters,
-            )
+            why = f"Layer {row.label} ({row.kind}) uses {row.parameters:,} weights for "
+            why += f"{row.activations:,} outputs, and the ledger cannot count its multiply-adds: "
+            advice = "Use convolutions and dense layers, or torch.matmul."
+            raise Refused(f"{why}it could not be compared.", advice, parameters=book.parameters)
     charged = sum(row.activations for row in scaled)
     counts = {"parameters": book.parameters, "macs": book.macs + charged}
     for what, total in counts.items():
@@ -317,16 +280,14 @@ def _check_stored(own: nn.Module) -> None:
     for path, module in own.named_modules():
         if not isinstance(module, nn.modules.batchnorm._NormBase):
             for key, value in (vars(module) | module._buffers).items():
-                if key not in ("_parameters", "_buffers", "_modules"):
-                    sizes[f"{path}.{key}".lstrip(".")] = _numbers(value)
-    total = sum(sizes.values())
-    if total > BUDGET.stored:
-        largest = [key for key in sorted(sizes, key=sizes.get, reverse=True) if sizes[key]]
-        raise Refused(
-            f"It stores {total:,} numbers that are no parameters ({_some_of(largest)}); "
-            f"{BUDGET.stored:,} are allowed. A design answers from the image and its weights.",
-            "Compute them from the image, or make them parameters, which count.",
-        )
+                if key not in ("_parameters", "_buffers", "_modules") and (n := _numbers(value)):
+                    sizes[f"{path}.{key}".lstrip(".")] = n
+    if (total := sum(sizes.values())) > BUDGET.stored:
+        largest = sorted(sizes, key=sizes.get, reverse=True)
+        why = f"It stores {total:,} numbers that are no parameters ({_some_of(largest)})"
+        rule = "A design answers from the image and its weights."
+        advice = "Compute them from the image, or make them parameters, which count."
+        raise Refused(f"{why}; {BUDGET.stored:,} are allowed. {rule}", advice)
 
 
 def _numbers(value: object) -> int:
@@ -343,21 +304,15 @@ def _check_gradient(own: nn.Module, images: Tensor, labels: Tensor) -> None:
     own.train()
     scores = _scores(own, images.clone(), grad=True)
     if not scores.requires_grad:
-        raise Refused(
-            "No gradient comes back from its scores.",
-            "Leave out detach(), torch.no_grad(), .data and argmax in the forward pass.",
-        )
-    with _refusing(
-        "The backward pass raises an error: {error}",
-        "Look for operations in place (x += ..., inplace=True) on a tensor used twice.",
-    ):
+        advice = "Leave out detach(), torch.no_grad(), .data and argmax in the forward pass."
+        raise Refused("No gradient comes back from its scores.", advice)
+    advice = "Look for operations in place (x += ..., inplace=True) on a tensor used twice."
+    with _refusing("The backward pass raises an error: {error}", advice):
         cross_entropy(scores, labels).backward()
-    missed = [n for n, p in own.named_parameters() if p.requires_grad and p.grad is None]
-    if missed:
-        raise Refused(
-            f"No gradient reaches {_some_of(missed)}: they count and would never learn.",
-            "Use them in forward, remove them, or freeze them: requires_grad_(False).",
-        )
+    if missed := [n for n, p in own.named_parameters() if p.requires_grad and p.grad is None]:
+        why = f"No gradient reaches {_some_of(missed)}: they count and would never learn."
+        advice = "Use them in forward, remove them, or freeze them: requires_grad_(False)."
+        raise Refused(why, advice)
 
 
 def _train(own: nn.Module, train, test) -> tuple[int, set[str]]:
@@ -369,10 +324,9 @@ def _train(own: nn.Module, train, test) -> tuple[int, set[str]]:
         try:
             history = fit(trained, train, **recipe, seed=seed, live=False)
         except TrainingDiverged:
-            raise Refused(
-                f"In training its loss became infinite or no number (lr {BUDGET.lr:g} for all).",
-                "Add batch normalisation, use smaller start weights, or avoid logarithms.",
-            ) from None
+            why = f"In training its loss became infinite or no number (lr {BUDGET.lr:g} for all)."
+            advice = "Add batch normalisation, use smaller start weights, or avoid logarithms."
+            raise Refused(why, advice) from None
         if history.interrupted:
             raise KeyboardInterrupt
         right += round(evaluate(trained, test).accuracy * len(test[1]))

@@ -139,7 +139,7 @@ def _pairs(costs, errors):
 
 def _random_points(rng):
     n = rng.randint(1, 8)
-    return [rng.randint(1, 9) for _ in range(n)], [rng.randint(1, 9) for _ in range(n)]
+    return tuple([rng.randint(1, 9) for _ in range(n)] for _ in range(2))
 
 
 PARETO_FRONT = Exercise(

@@ -2,65 +2,58 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import cache, partial
+from collections.abc import Iterable, Sequence
+from functools import cache
 from html import escape
 
 from course_utils.drawing.style import FAINT, HIGHLIGHT, INK, MUTED, PAPER, tint
 from course_utils.drawing.svg import ELLIPSIS, TIMES, share
 from course_utils.explorer import Choice, Explorer, Slider, View
-from course_utils.lessons.imagenet_winners import network_chart
+from course_utils.lessons.imagenet_winners import figures, network_chart
 from course_utils.lessons.imagenet_winners.competition import Entry, facts, heading
+from course_utils.lessons.imagenet_winners.figures import AXES, numbers, title, written
 from course_utils.lessons.imagenet_winners.network_chart import NetworkChart, Station
-from course_utils.lessons.imagenet_winners.winners_chart import (
-    AXES,
-    draw_chart,
-    numbers,
-    title,
-    written,
-)
 
 
 class WinnersChart(Explorer):
     """Explorer of the ImageNet competition: `entries` of `winners()`, with their counts."""
 
     def __init__(self, entries: Iterable[Entry], **first: object) -> None:
-        entries = tuple(entries)
+        self.entries = tuple(entries)
         axes = {axis.name: key for key, axis in AXES.items()}
         scales = {"both linear": "none", "log across": "x", "log up": "y", "both log": "both"}
-        listed = {f"{e.year} {e.name}" if e.place != "human" else e.name: e.id for e in entries}
+        listed = {f"{e.year} " * (e.place != "human") + e.name: e.id for e in self.entries}
         self.controls = (
             Choice("x", "Across", axes, start="year"),
             Choice("y", "Up", axes, start="error"),
             Choice("scales", "Scales", scales, start="none"),
             Choice("entry", "Facts of", listed, start="alexnet-2012"),
         )
-        self.view = partial(view_winners, entries)
         super().__init__(**first)
 
-
-def view_winners(entries: Sequence[Entry], x: str, y: str, scales: str, entry: str) -> View:
-    """Draw one state of the chart, with the facts of the chosen entry beside it."""
-    logarithmic = {"none": (), "x": (x,), "y": (y,), "both": (x, y)}[scales]
-    if "year" in logarithmic:
-        raise ValueError(
-            "Years have no logarithmic axis: there is no year 0 to count factors from. "
-            "Choose a linear scale for that axis."
-        )
-    if x == y:
-        raise ValueError(f"Both axes show the {AXES[x].name}. Choose two different quantities.")
-    people = [e for e in entries if e.place == "human"]
-    known = [e for e in entries if e not in people and numbers(e, x) and numbers(e, y)]
-    if not known:
-        raise ValueError(f"entries must hold one with {x} and {y}, got none")
-    unknown = [title(e, x, y) for e in entries if e not in known + people]
-    chosen = next(e for e in entries if e.id == entry)
-    diagram = draw_chart(known, people, unknown, chosen, x, y, logarithmic)
-    html = f'{_FACTS_STYLE}<div class="cnn-facts-beside">{diagram.svg}{_facts(chosen)}</div>'
-    said = f"{len(known)} of {len(known) + len(unknown)} entries have both numbers."
-    if unknown:
-        said += f" Left out: {', '.join(unknown)}."
-    return View(html, f"{said} {_says_of_entry(chosen, x, y)}", diagram.alt)
+    def view(self, x: str, y: str, scales: str, entry: str) -> View:
+        """Draw one state of the chart, with the facts of the chosen entry beside it."""
+        logarithmic = {"none": (), "x": (x,), "y": (y,), "both": (x, y)}[scales]
+        if "year" in logarithmic:
+            raise ValueError(
+                "Years have no logarithmic axis: there is no year 0 to count factors from. "
+                "Choose a linear scale for that axis."
+            )
+        if x == y:
+            what = AXES[x].name
+            raise ValueError(f"Both axes show the {what}. Choose two different quantities.")
+        people = [e for e in self.entries if e.place == "human"]
+        teams = [e for e in self.entries if e.place != "human"]
+        known = [e for e in teams if numbers(e, x) and numbers(e, y)]
+        if not known:
+            raise ValueError(f"entries must hold one with {x} and {y}, got none")
+        unknown = [title(e, x, y) for e in teams if e not in known]
+        chosen = next(e for e in self.entries if e.id == entry)
+        diagram = figures.winners_chart(known, people, unknown, chosen, x, y, logarithmic)
+        html = f'{_FACTS_STYLE}<div class="cnn-facts-beside">{diagram.svg}{_facts(chosen)}</div>'
+        said = f"{len(known)} of {len(teams)} entries have both numbers."
+        said += f" Left out: {', '.join(unknown)}." if unknown else ""
+        return View(html, f"{said} {_says_of_entry(chosen, x, y)}", diagram.alt)
 
 
 def _says_of_entry(entry: Entry, x: str, y: str) -> str:
@@ -75,17 +68,13 @@ def _says_of_entry(entry: Entry, x: str, y: str) -> str:
 
 def _facts(entry: Entry) -> str:
     """The facts of one entry as a list; numbers with the same source share a line."""
-    by_source: dict[str, list[str]] = {}
+    by_source: dict[str, str] = {}
     for what, value, source in facts(entry):
-        by_source.setdefault(source, []).append(f"{what}: {value}")
-    rows = "".join(
-        f"<li><b>{escape('; '.join(values))}</b><span>{escape(source)}</span></li>"
-        for source, values in by_source.items()
-    )
-    return (
-        f'<div class="cnn-facts"><b>{escape(heading(entry))}</b><ul>{rows}</ul>'
-        f"<div>{escape(entry.note)}</div></div>"
-    )
+        before = f"{by_source[source]}; " if source in by_source else ""
+        by_source[source] = f"{before}{what}: {value}"
+    rows = (f"<li><b>{escape(v)}</b><span>{escape(s)}</span></li>" for s, v in by_source.items())
+    head, note = f"<b>{escape(heading(entry))}</b>", f"<div>{escape(entry.note)}</div>"
+    return f'<div class="cnn-facts">{head}<ul>{"".join(rows)}</ul>{note}</div>'
 
 
 # JupyterLab floats the parts of a <dl>, so the facts are a plain list.
@@ -118,7 +107,6 @@ class ArchitectureBrowser(Explorer):
             Choice("measure", "Bars", measures, start="macs"),
             Slider("layer", "Layer", 1, most, start=1, wide=True),
         )
-        self.view = partial(view_network, self.charts)
         super().__init__(**first)
 
     def limits(self, network: str, **_: object) -> dict[str, int]:
@@ -134,13 +122,23 @@ class ArchitectureBrowser(Explorer):
             raise ValueError(f"layer must be one of {network}'s ({shown}), got {name!r}")
         self.move(layer=names.index(name) + 1)
 
+    def view(self, network: str, measure: str, layer: int) -> View:
+        """Draw one layer of one network among the others, and say what it costs and sees."""
+        chart = self.charts[network]
+        diagram, one = chart.draw(layer, measure), chart.stations[layer - 1]
+        word = "MACs" if measure == "macs" else measure
+        part = f"{share(getattr(one, measure), chart.totals[measure])} of the {word}"
+        html = _STRIP_STYLE + diagram.svg + table(chart, layer, measure, f"Share of {word}")
+        says = f"{one.name}: {_puts_out(one)}, {part}. {_sees(one, chart.input_shape)}"
+        return View(html, says, diagram.alt)
+
     def arrange(self, controls, reset, picture, sentence) -> list:
         """Lay the buttons of the network shown over its picture; they are made once."""
         import ipywidgets
 
         over = ipywidgets.Box()
         over.add_class("cnn-strip")
-        made = cache(lambda name: strip(self.charts[name], lambda layer: self.move(layer=layer)))
+        made = cache(self._strip)
 
         def lay(_=None) -> None:
             over.children = (made(controls["network"].value),)
@@ -150,50 +148,35 @@ class ArchitectureBrowser(Explorer):
         box, *rest = super().arrange(controls, reset, picture, sentence)
         return [box, over, *rest]
 
+    def _strip(self, network: str):
+        """Return transparent buttons in the places of the layers; a click chooses one."""
+        import ipywidgets
 
-def strip(chart: NetworkChart, choose: Callable[[int], None]):
-    """Return transparent buttons in the places of the layers; a click calls `choose(number)`."""
-    import ipywidgets
-
-    plain = ipywidgets.Layout(width="auto", height="auto", margin="0")
-    look = ipywidgets.Button().style  # one for all: a deep network has hundreds
-    parts = [ipywidgets.Box()]  # before the first layer
-    for number, station in enumerate(chart.stations, 1):
-        note = f"{number}. {station.name}"
-        button = ipywidgets.Button(tooltip=note, layout=plain, style=look, tabbable=False)
-        button.on_click(lambda _, number=number: choose(number))
-        parts.append(button)
-    # Browsers round each column down to 1/64 pixel: half of that comes back, on average.
-    columns = " ".join(f"calc({width:.3f}% + {1 / 128}px)" for width in chart.columns())
-    top, bottom = network_chart.SLOTS
-    rows = f"{top}fr {bottom - top}fr {network_chart.HEIGHT - bottom}fr"
-    layout = {"grid_template_columns": columns, "grid_template_rows": rows}
-    grid = ipywidgets.GridBox(parts, layout=layout)
-    grid.add_class("cnn-strip-grid")
-    return grid
+        chart = self.charts[network]
+        plain = ipywidgets.Layout(width="auto", height="auto", margin="0")
+        look = ipywidgets.Button().style  # one for all: a deep network has hundreds
+        parts = [ipywidgets.Box()]  # before the first layer
+        for number, one in enumerate(chart.stations, 1):
+            note = {"tooltip": f"{number}. {one.name}", "tabbable": False}
+            parts.append(ipywidgets.Button(layout=plain, style=look, **note))
+            parts[-1].on_click(lambda _, number=number: self.move(layer=number))
+        # Browsers round each column down to 1/64 pixel: half of that comes back, on average.
+        columns = " ".join(f"calc({width:.3f}% + {1 / 128}px)" for width in chart.columns())
+        top, bottom = network_chart.SLOTS
+        rows = f"{top}fr {bottom - top}fr {network_chart.HEIGHT - bottom}fr"
+        layout = {"grid_template_columns": columns, "grid_template_rows": rows}
+        grid = ipywidgets.GridBox(parts, layout=layout)
+        grid.add_class("cnn-strip-grid")
+        return grid
 
 
 MEASURES = {"macs": "MACs", "parameters": "Parameters", "activations": "Activations"}
 
 
-def view_network(
-    charts: Mapping[str, NetworkChart], network: str, measure: str, layer: int
-) -> View:
-    """Draw one layer of one network among the others, and say what it costs and sees."""
-    chart = charts[network]
-    diagram, one = chart.draw(layer, measure), chart.stations[layer - 1]
-    word = "MACs" if measure == "macs" else measure
-    part = f"{share(getattr(one, measure), chart.totals[measure])} of the {word}"
-    html = _STRIP_STYLE + diagram.svg + table(chart, layer, measure, f"Share of {word}")
-    return View(html, f"{_puts_out(one)}, {part}. {_sees(one, chart.input_shape)}", diagram.alt)
-
-
 def _puts_out(one: Station) -> str:
-    if not one.side:
-        return f"{one.name}: not used in this forward pass"
-    if one.side == 1:
-        return f"{one.name}: {one.maps:,} numbers"
-    return f"{one.name}: {one.maps:,} maps of {one.output_shape[1]}{TIMES}{one.output_shape[2]}"
+    if one.side > 1:
+        return f"{one.maps:,} maps of {one.output_shape[1]}{TIMES}{one.output_shape[2]}"
+    return f"{one.maps:,} numbers" if one.side else "not used in this forward pass"
 
 
 def _sees(one: Station, input_shape: tuple[int, int, int]) -> str:
@@ -211,43 +194,39 @@ def _sees(one: Station, input_shape: tuple[int, int, int]) -> str:
 
 
 AROUND = 2  # rows of the table before the chosen layer, and after it; the others are summed up
-_CELL = "padding:0 6px;white-space:nowrap;line-height:1.3;text-align:"
 
 
 def table(chart: NetworkChart, layer: int, measure: str, share_of: str) -> str:
-    """Return the rows around a layer as an HTML table whose numbers add up to the totals.
-
-    It has columns for parameters and MACs, and one for activations where the bars stand for them.
-    """
-    layers = chart.stations
+    """Return the rows around a layer as an HTML table whose numbers add up to the totals."""
+    layers, totals = chart.stations, chart.totals
     first = max(0, min(layer - 1 - AROUND, len(layers) - 2 * AROUND - 1))
     last = first + 2 * AROUND + 1
     counted = ["parameters", "macs"] + ["activations"] * (measure == "activations")
+    thin = f"border-top:1px solid {FAINT}"
 
-    def row(look: str, bold: bool, name: str, some, kinds="", shape="", field="") -> str:
+    def row(name: str, some, look: str, weight=400, kinds="", shape="", field="") -> str:
         sums = {key: sum(getattr(one, key) for one in some) for key in counted}
-        part = share(sums[measure], chart.totals[measure])
-        cells = [kinds, shape, *(f"{number:,}" for number in sums.values()), part, field]
-        weight = 700 if bold else 400
+        numbers = [f"{n:,}" for n in sums.values()] + [share(sums[measure], totals[measure])]
         head = f'<th scope="row" style="{_CELL}left;font-weight:{weight}">{escape(name)}</th>'
-        return f"<tr{look}>{head}{_cells('td', cells)}</tr>"
+        return f"<tr{look}>{head}{_cells('td', [kinds, shape, *numbers, field])}</tr>"
 
     def rest(some: Sequence[Station], where: str) -> str:
-        look = f' style="background:none;color:{MUTED};border-top:1px solid {FAINT}"'
-        return row(look, False, f"{len(some) or 'no'} layer{'s' * (len(some) > 1)} {where}", some)
+        name = f"{len(some) or 'no'} layer{'s' * (len(some) > 1)} {where}"
+        return row(name, some, f' style="background:none;color:{MUTED};{thin}"')
 
-    rows = [rest(layers[:first], "before")]
-    for number, one in enumerate(layers[first:last], first + 1):
-        here = number == layer
-        fill = f"{tint(HIGHLIGHT, 0.16)};font-weight:700" if here else "none"
-        look = ' aria-current="true"' * here
-        look += f' style="background:{fill};border-top:1px solid {FAINT}"'
+    def shown(number: int, one: Station) -> str:
+        chosen = number == layer
+        ground = f"{tint(HIGHLIGHT, 0.16)};font-weight:700" if chosen else "none"
+        look = ' aria-current="true"' * chosen + f' style="background:{ground};{thin}"'
         kinds = " + ".join(kind.removesuffix("2d") for kind in one.kinds)
-        name = f"{number}. {one.name}"
-        rows.append(row(look, here, name, [one], kinds, one.shape, _field(one)))
-    rows.append(rest(layers[last:], "after"))
+        field = TIMES.join(f"{n:,}" for n in dict.fromkeys(one.field)) if one.field else "–"
+        weight = 700 if chosen else 400
+        return row(f"{number}. {one.name}", [one], look, weight, kinds, one.shape, field)
+
+    near = (shown(number, one) for number, one in enumerate(layers[first:last], first + 1))
+    rows = "".join([rest(layers[:first], "before"), *near, rest(layers[last:], "after")])
     heads = ["Layer", "Kind", "Output", *(MEASURES[key] for key in counted), share_of, "Field"]
-    foot = row(f' style="border-top:1px solid {MUTED}"', True, chart.name, layers)
+    foot = row(chart.name, layers, f' style="border-top:1px solid {MUTED}"', 700)
     return (
         # A page narrower than the table shrinks its type, and at last scrolls it alone.
         '<div style="container-type:inline-size;overflow-x:auto"><table class="cnn-ledger" '
@@ -255,8 +234,11 @@ def table(chart: NetworkChart, layer: int, measure: str, share_of: str) -> str:
         'style="border-collapse:collapse;width:100%;margin:0;'
         f"background:{PAPER};color:{INK};font-size:clamp(12px,1.5cqw,15px);"
         f'font-variant-numeric:tabular-nums"><thead><tr>{_cells("th", heads)}</tr></thead>'
-        f"<tbody>{''.join(rows)}</tbody><tfoot>{foot}</tfoot></table></div>"
+        f"<tbody>{rows}</tbody><tfoot>{foot}</tfoot></table></div>"
     )
+
+
+_CELL = "padding:0 6px;white-space:nowrap;line-height:1.3;text-align:"
 
 
 def _cells(tag: str, texts: Sequence[str]) -> str:
@@ -266,13 +248,6 @@ def _cells(tag: str, texts: Sequence[str]) -> str:
         f'<{tag}{scope} style="{_CELL}{"left" if i < words else "right"}">{escape(text)}</{tag}>'
         for i, text in enumerate(texts)
     )
-
-
-def _field(one: Station) -> str:
-    if not one.field:
-        return "–"
-    rows, columns = one.field
-    return f"{rows:,}" if rows == columns else f"{rows:,}{TIMES}{columns:,}"
 
 
 # JupyterLab does not pass `layout.grid_column` on; 208 layers need more than one column to drag in.

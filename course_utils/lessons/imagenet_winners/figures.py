@@ -1,24 +1,27 @@
-"""The pictures of lesson 12: the winners year by year, and the networks side by side.
+"""The pictures of lesson 12: the winners year by year, their chart, networks side by side.
 
-Everything is drawn from values that are handed in: entries of `competition.py`, ledgers,
-numbers of bytes. No picture holds a number of its own.
+Everything is drawn from values that are handed in: no picture holds a number of its own.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
-from typing import TYPE_CHECKING
+from itertools import count
+from math import ceil, log10
+from typing import TYPE_CHECKING, NamedTuple
 
-from course_utils.drawing import style
+from course_utils.drawing import style, svg
 from course_utils.drawing.style import tint
-from course_utils.drawing.svg import WIDTH, Diagram, frame, large_number, line, rect, share, text
+from course_utils.drawing.svg import WIDTH, Diagram, circle, frame, line, path, rect, text
 from course_utils.lessons.imagenet_winners.competition import Entry, hover
 from course_utils.lessons.imagenet_winners.exercises import pareto_front
 
 if TYPE_CHECKING:
     import numpy as np
     from matplotlib.figure import Figure
+
+_DASHED = {"stroke": style.HIGHLIGHT, "stroke_width": 2, "stroke_dasharray": "7 5"}  # people
 
 
 def errors_by_year(entries: Iterable[Entry]) -> Diagram:
@@ -28,86 +31,69 @@ def errors_by_year(entries: Iterable[Entry]) -> Diagram:
     that is no neural network is pale. Below each bar: the name, and where a paper gives them the
     layers and how many networks were averaged.
     """
-    entries = list(entries)
+    entries, base, left = list(entries), 314, 70
     won = [entry for entry in entries if entry.place == "winner"]
-    base, left, right = 314, 70, WIDTH - 12
     pitch = (WIDTH - left - 20) / len(won)
     unit = 270 / max(error.value for entry in won for error in entry.errors)
-    caption = "top-5 error on the test images, %"
+    caption, red = "top-5 error on the test images, %", {"fill": style.HIGHLIGHT, "bold": True}
     parts = [text(WIDTH - 14, 24, caption, 15, anchor="end", fill=style.MUTED)]
     people, said = [], []
-    red = {"stroke": style.HIGHLIGHT, "stroke_width": 2, "stroke_dasharray": "7 5"}
     for person in (entry for entry in entries if entry.place == "human"):
         y, label = base - person.error * unit, f"{person.name}: {person.error:g} %"
-        bold = {"anchor": "end", "fill": style.HIGHLIGHT, "bold": True}
-        parts.append(line(left, y, right, y, hover=hover(person), **red))
-        parts.append(text(WIDTH - 14, y - 7, escape(label), 15, **bold))
+        parts.append(line(left, y, WIDTH - 12, y, hover=hover(person), **_DASHED))
+        parts.append(text(WIDTH - 14, y - 7, escape(label), 15, anchor="end", **red))
         people.append(label)
     for place, entry in enumerate(won):
-        inside = _inside(entry)
+        depth, many = entry.depth.value, entry.errors[0].networks
+        up_to = "up to " * (entry.name != entry.model)  # networks of several depths
+        inside = [f"{up_to}{depth} layers"] * bool(depth) + [f"{many} networks"] * bool(many)
         parts += _year_bar(entry, inside, left + (place + 0.5) * pitch, 0.62 * pitch, base, unit)
         values = " or ".join(f"{error.value:g} %" for error in entry.errors)
         said.append(f"{entry.year} {', '.join([entry.name, *inside])}: {values}")
-    parts.append(line(left, base, right, base, stroke=style.INK, stroke_width=1.5))
+    parts.append(line(left, base, WIDTH - 12, base, stroke=style.INK, stroke_width=1.5))
     alt = f"Top-5 test error of the winners. {'; '.join(said + people)}."
     return frame("".join(parts), height=base + 98, alt=alt, kind="cnn-winners")
 
 
-def _inside(entry: Entry) -> list[str]:
-    """How deep the networks of an entry are and how many, as far as it is known."""
-    mixed = entry.name != entry.model  # networks of several depths: the depth is the largest
-    depth = [f"{'up to ' * mixed}{entry.depth.value} layers"] if entry.depth.value else []
-    many = entry.errors[0].networks
-    return depth + ([f"{many} networks"] if many else [])
-
-
-def _year_bar(
-    entry: Entry, inside: list[str], middle: float, width: float, base: float, unit: float
-) -> list[str]:
+def _year_bar(entry: Entry, inside: list[str], middle, width, base, unit) -> list[str]:
     low, high = entry.errors[0].value, entry.errors[-1].value
     left, top, note = middle - width / 2, base - high * unit, hover(entry)
     values = f"{low:.1f}" if high == low else f"{low:.1f} / {high:.1f}"
-    half = len(values) * 16 * 0.34
-    fill = tint(style.INPUT, 0.8) if entry.network else style.FAINT
+    half, fill = len(values) * 16 * 0.34, tint(style.INPUT, 0.8) if entry.network else style.FAINT
     hollow = {"fill": style.PAPER, "stroke": style.INPUT, "stroke_dasharray": "4 3"}
-    words = [  # y, what, size, look
-        (top - 7, values, 16, {"bold": True}),
-        (base + 21, f"{entry.year}", 15, {"bold": True}),
-        (base + 43, escape(entry.name), 14, {}),
-        *((base + 63 + 19 * row, one, 14, {"fill": style.MUTED}) for row, one in enumerate(inside)),
-    ]
     extra = rect(left, top, width, (high - low) * unit, stroke_width=1.5, hover=note, **hollow)
+    below = {"anchor": "middle", "fill": style.MUTED}
     return [
         extra if high > low else "",
         rect(left, base - low * unit, width, low * unit, fill=fill, hover=note),
         rect(middle - half, top - 22, 2 * half, 18, fill=style.PAPER),  # dashed lines stop here
-        *(text(middle, y, what, size, anchor="middle", **look) for y, what, size, look in words),
+        text(middle, top - 7, values, 16, anchor="middle", bold=True),
+        text(middle, base + 21, f"{entry.year}", 15, anchor="middle", bold=True),
+        text(middle, base + 43, escape(entry.name), 14, anchor="middle"),
+        *(text(middle, base + 63 + 19 * row, one, 14, **below) for row, one in enumerate(inside)),
     ]
 
 
 def layer_strips(networks: Mapping[str, Sequence[str]]) -> Diagram:
     """Draw every network as a strip with a cell for each layer that has weights.
 
-    Args:
-        networks: name -> the kinds of its layers in order, each `"conv"` or `"fc"`. The last layer,
-            which makes the scores, is the one that the lecture does not count; it is dark.
+    networks: name -> the kinds of its layers in order, each `"conv"` or `"fc"`. The last layer,
+    which makes the scores, is the one that the lecture does not count; it is dark.
     """
     left, pitch, top = 140, 52, 62
     cell = 640 / max(map(len, networks.values()))
     colours = {"conv": tint(style.WEIGHT, 0.75), "fc": style.ACCENT}
     key = {"convolution": colours["conv"], "dense": style.ACCENT, "last": style.INK}
     parts, said = [_key(14, 24, key)], []
-    for row, (name, kinds) in enumerate(networks.items()):
-        y, count = top + row * pitch, len(kinds)
+    for y, (name, kinds) in zip(count(top, pitch), networks.items(), strict=False):
         parts.append(text(14, y + 23, escape(name), 17, bold=True))
-        for i, kind in enumerate(kinds, 1):
-            note, fill = f"{name}, layer {i}: {kind}", style.INK if i == count else colours[kind]
-            bar = (left + (i - 1) * cell, y, max(cell - 1, 2), 32)
-            parts.append(rect(*bar, fill=fill, hover=note))
-        conv, dense = kinds.count("conv"), kinds.count("fc")
-        total = f"{conv} conv + {dense} fc = {count}"
-        parts.append(text(left + count * cell + 10, y + 23, total, 16))
-        said.append(f"{name}: {conv} convolutions and {dense} dense, {count} layers")
+        for i, fill in enumerate([*(colours[kind] for kind in kinds[:-1]), style.INK]):
+            bar = (left + i * cell, y, max(cell - 1, 2), 32)
+            parts.append(rect(*bar, fill=fill, hover=f"{name}, layer {i + 1}: {kinds[i]}"))
+        conv, dense, layers = kinds.count("conv"), kinds.count("fc"), len(kinds)
+        total = f"{conv} conv + {dense} fc = {layers}"
+        parts.append(text(left + layers * cell + 10, y + 23, total, 16))
+        said.append(f"{name}: {conv} convolutions and {dense} dense, {layers} layers")
     alt = f"Layers with weights on the longest path. {'; '.join(said)}."
     height = top + pitch * len(networks) - 6
     return frame("".join(parts), height=height, alt=alt, kind="cnn-layer-strips")
@@ -115,11 +101,11 @@ def layer_strips(networks: Mapping[str, Sequence[str]]) -> Diagram:
 
 def _key(x: float, y: float, colours: Mapping[str, str]) -> str:
     """What the colours of a picture mean, in a line at its top."""
-    parts = []
+    parts = ""
     for name, fill in colours.items():
-        parts.append(rect(x, y - 13, 16, 16, fill=fill) + text(x + 22, y, name, 15))
+        parts += rect(x, y - 13, 16, 16, fill=fill) + text(x + 22, y, name, 15)
         x += 48 + len(name) * 15 * 0.58
-    return "".join(parts)
+    return parts
 
 
 def cost_profile(ledgers: Sequence) -> Diagram:
@@ -128,57 +114,52 @@ def cost_profile(ledgers: Sequence) -> Diagram:
     Layers run from the image (left) to the scores. Each network has its own scale in each
     direction: its costliest layer has the longest bar. The totals stand beside it.
     """
-    paths = [[r for r in one.rows if r.category in ("convolution", "linear")] for one in ledgers]
-    left, up, down, pitch = 190, 44, 40, 98
-    width = (WIDTH - left - 14) / max(map(len, paths))
+    left, pitch, kinds = 190, 98, ("convolution", "linear")
+    weighted = [[row for row in one.rows if row.category in kinds] for one in ledgers]
+    width = (WIDTH - left - 14) / max(map(len, weighted))
     colours = {"convolution": tint(style.WEIGHT, 0.8), "linear": style.ACCENT}
     rule = "up: multiply-adds, down: parameters; each network on its own scale"
     key = {"convolution": colours["convolution"], "dense": style.ACCENT}
     parts, said = [_key(left, 22, key), text(left + 290, 22, rule, 15, fill=style.MUTED)], []
-    for place, (one, path) in enumerate(zip(ledgers, paths, strict=True)):
-        base = 88 + place * pitch
-        macs, parameters = large_number(one.macs), large_number(one.parameters)
+    for base, one, rows in zip(count(88, pitch), ledgers, weighted, strict=False):
+        macs, parameters = svg.large_number(one.macs), svg.large_number(one.parameters)
         parts.append(text(14, base - 12, escape(one.name), 18, bold=True))
         parts.append(text(14, base + 9, f"{macs} MACs", 15))
         parts.append(text(14, base + 29, f"{parameters} param.", 15))
-        most, heaviest = max(row.macs for row in path), max(row.parameters for row in path)
-        for i, row in enumerate(path):
-            high, deep = row.macs / most * up, row.parameters / heaviest * down
+        most, heaviest = max(row.macs for row in rows), max(row.parameters for row in rows)
+        for i, row in enumerate(rows):
+            up, down = row.macs / most * 44, row.parameters / heaviest * 40
             note = f"{row.label}: {row.macs:,} multiply-adds, {row.parameters:,} parameters"
-            bar = (left + i * width, base - high, max(width - 1.5, 1), high + deep)
+            bar = (left + i * width, base - up, max(width - 1.5, 1), up + down)
             parts.append(rect(*bar, fill=colours[row.category], hover=note))
-        parts.append(line(left, base, left + len(path) * width, base, stroke=style.INK))
+        parts.append(line(left, base, left + len(rows) * width, base, stroke=style.INK))
         dense = one.groups()["linear"]
-        of_macs = share(dense["macs"], one.macs).replace("<", "below")
-        of_parameters = share(dense["parameters"], one.parameters).replace("<", "below")
-        said.append(
-            f"{one.name}: {macs} multiply-adds, {of_macs} of them in dense layers; "
-            f"{parameters} parameters, {of_parameters} in dense layers."
-        )
+        of_macs = f"{svg.share(dense['macs'], one.macs)} of them in dense layers"
+        of_parameters = f"{svg.share(dense['parameters'], one.parameters)} in dense layers"
+        words = f"{macs} multiply-adds, {of_macs}; {parameters} parameters, {of_parameters}."
+        said.append(f"{one.name}: {words.replace('<', 'below')}")
     alt = f"Cost of every layer. {' '.join(said)}"
-    return frame("".join(parts), height=40 + pitch * len(paths), alt=alt, kind="cnn-cost-profile")
+    height = 40 + pitch * len(weighted)
+    return frame("".join(parts), height=height, alt=alt, kind="cnn-cost-profile")
 
 
 def cost_bars(costs: Mapping[str, Mapping[str, float]], units: Mapping[str, str]) -> Diagram:
     """Draw several costs of several networks as bars, a column for each cost, each on its scale.
 
-    Args:
-        costs: network -> {cost: value}, the same costs for every network.
-        units: cost -> its format, as in `"{:.1f} MB"`. Their order is that of the columns.
+    costs: network -> {cost: value}. units: cost -> its format, `"{:.1f} MB"`, a column for each.
     """
     left, pitch, top = 140, 46, 52
-    column = (WIDTH - left) / len(units)
-    most = {name: max(values[name] for values in costs.values()) for name in units}
+    column, colours = (WIDTH - left) / len(units), (style.INPUT, style.OUTPUT, style.WEIGHT)
+    most = [max(values[name] for values in costs.values()) for name in units]
     parts, said = [], []
     for j, name in enumerate(units):
         parts.append(text(left + j * column, 26, escape(name), 16, bold=True))
-    for i, (network, values) in enumerate(costs.items()):
-        y, written = top + i * pitch, []
+    for y, (network, values) in zip(count(top, pitch), costs.items(), strict=False):
+        written = []
         parts.append(text(14, y + 21, escape(network), 17, bold=True))
         for j, (name, unit) in enumerate(units.items()):
-            x, length = left + j * column, values[name] / most[name] * (column - 118)
-            fill = tint((style.INPUT, style.OUTPUT, style.WEIGHT)[j], 0.7)
-            parts.append(rect(x, y, max(length, 1), 30, fill=fill))
+            x, length = left + j * column, values[name] / most[j] * (column - 118)
+            parts.append(rect(x, y, max(length, 1), 30, fill=tint(colours[j], 0.7)))
             parts.append(text(x + length + 8, y + 21, unit.format(values[name]), 15))
             written.append(f"{name} {unit.format(values[name])}")
         said.append(f"{network}: {', '.join(written)}")
@@ -204,11 +185,9 @@ def front(costs: Mapping[str, float], errors: Mapping[str, float]) -> list[str]:
 
 
 def draw_fronts(errors: Mapping[str, float], costs: Mapping[str, Mapping[str, float]]) -> Figure:
-    """Draw error against each cost, with the front as a staircase; what lies behind it is hollow.
+    """Draw error (%) against each cost, the front as a staircase; what lies behind it is hollow.
 
-    Args:
-        errors: network -> error in percent.
-        costs: label of the axis -> {network: cost > 0}; one panel for each label, logarithmic.
+    costs: label of the axis -> {network: cost > 0}; one panel for each label, logarithmic.
     """
     from matplotlib import pyplot
     from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
@@ -222,17 +201,13 @@ def draw_fronts(errors: Mapping[str, float], costs: Mapping[str, Mapping[str, fl
         steps = [cost[name] for name in best], [errors[name] for name in best]
         ax.step(*steps, where="post", color=style.OUTPUT)
         for name, error in errors.items():
-            on = name in best
-            inside = style.OUTPUT if on else style.PAPER
+            on, last = name in best, name == best[-1]
+            inside, ink = (style.OUTPUT, style.INK) if on else (style.PAPER, style.MUTED)
             ax.plot(cost[name], error, "o", ms=8, color=style.OUTPUT, mfc=inside, mew=1.8)
             # Below the staircase there is nothing; behind it there is room above.
-            left = on and name != best[-1]
-            place = {
-                "xytext": (-8 if left else 8, -13 if on else 6),
-                "ha": "right" if left else "left",
-            }
-            look = {"textcoords": "offset points", "color": style.INK if on else style.MUTED}
-            ax.annotate(name, (cost[name], error), **place, **look)
+            dx, side = (-8, "right") if on and not last else (8, "left")
+            place = {"xytext": (dx, -13 if on else 6), "textcoords": "offset points", "ha": side}
+            ax.annotate(name, (cost[name], error), color=ink, **place)
         ax.set(xlabel=label, xscale="log", ylim=(round(low - room, 1), round(high + room, 1)))
         ax.set_xlim(min(cost.values()) / 4, max(cost.values()) * 2.6)
         ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
@@ -240,3 +215,164 @@ def draw_fronts(errors: Mapping[str, float], costs: Mapping[str, Mapping[str, fl
         ax.xaxis.set_minor_locator(NullLocator())
     axes[0].set_ylabel("top-5 error of one network, %")
     return figure
+
+
+class Axis(NamedTuple):
+    """What an axis of the winners' chart shows. name: in the panel. written: format of a number."""
+
+    name: str
+    label: str
+    written: str
+    unit: float = 1
+
+
+AXES = {
+    "year": Axis("year", "year", "{:.0f}"),
+    "error": Axis("error of the entry", "top-5 error of the entry, %", "{:g} %"),
+    "single": Axis("error of one network", "top-5 error of one network, %", "{:g} %"),
+    "depth": Axis("layers", "layers with weights", "{:.0f} layers"),
+    "parameters": Axis("parameters", "parameters, millions", "{:.1f} million parameters", 1e6),
+    "macs": Axis("multiply-adds", "multiply-adds, billions", "{:.2f} billion MACs", 1e9),
+}
+"""Field of an entry -> what it shows. Sizes are of one network, the error of the whole entry."""
+
+
+def numbers(entry: Entry, key: str) -> list[float]:
+    """Return what an axis shows of an entry, in its unit: some have two errors; [] if unknown."""
+    if key == "error":
+        return [error.value for error in entry.errors]
+    found = entry.year if key == "year" else getattr(entry, key).value
+    return [] if found is None else [found / AXES[key].unit]
+
+
+def written(entry: Entry, key: str) -> str:
+    """Return the (first) number of an entry as it is said, or that it is unknown."""
+    values = numbers(entry, key)
+    return AXES[key].written.format(values[0]) if values else f"{AXES[key].name} unknown"
+
+
+def title(entry: Entry, x: str, y: str) -> str:
+    """Return what to call an entry: the network, or the entry where an axis has its error."""
+    return entry.name if "error" in (x, y) or not entry.model else entry.model
+
+
+_LEFT, _TOP, _RIGHT, _BOTTOM = 76, 44, 984, 406  # of the plot
+_LETTER = 20 * 0.58  # mean width of a letter
+_RADIUS = {"winner": 8, "second": 13}  # of the point
+
+Box = tuple[float, float, float, float]  # left, top, right, bottom
+
+
+def winners_chart(teams, people, unknown, chosen, x: str, y: str, logarithmic) -> Diagram:
+    """Draw entries as points over two quantities, `x` and `y` of `AXES`, some `logarithmic`.
+
+    Winners are filled, second places wider rings (so that a winner inside one is seen), people
+    dashed lines where an error is an axis. The second error of an entry is a small ring.
+
+    teams: entries with both numbers. unknown: what the others are called. chosen: is marked.
+    """
+    people = people if "error" in (x, y) else ()
+    across, columns = _scale(x, x in logarithmic, _LEFT, _RIGHT, [*teams, *people])
+    up, rows = _scale(y, y in logarithmic, _BOTTOM, _TOP, [*teams, *people])
+    labels = [AXES[key].label + " (log)" * (key in logarithmic) for key in (x, y)]
+    parts, taken, spots = _axes(columns, rows, *labels), [], {}
+    for entry in teams:
+        spots[entry] = [(across(a), up(b)) for a in numbers(entry, x) for b in numbers(entry, y)]
+        (xs, ys), room = zip(*spots[entry], strict=True), _RADIUS[entry.place] + 2
+        taken.append((min(xs) - room, min(ys) - room, max(xs) + room, max(ys) + room))
+    for place, person in enumerate(people):
+        at = across(person.error) if x == "error" else up(person.error)
+        drawn, boxes = _person(person, at, x == "error", place)
+        parts.append(drawn)
+        taken += boxes
+    for entry in sorted(teams, key=lambda entry: entry.place == "winner"):
+        parts += _point(entry, spots[entry], entry is chosen)
+    for entry in teams:
+        parts.append(_name(title(entry, x, y), *spots[entry][0], taken, entry is chosen))
+
+    points = [f"{title(e, x, y)}: {written(e, x)}, {written(e, y)}" for e in teams]
+    alt = f"{AXES[y].label} against {AXES[x].label}. {'; '.join(points)}."
+    alt += f" Not known, so not drawn: {', '.join(unknown)}." if unknown else ""
+    return frame("".join(parts), height=480, alt=alt, kind="cnn-winners-chart")
+
+
+def _scale(key: str, log: bool, start: float, end: float, entries: Sequence[Entry]):
+    """Return where a value lies between start and end of an axis, and mark -> place."""
+    values = [value for entry in entries for value in numbers(entry, key)]
+    low, high, bent = min(values), max(values), log10 if log else float
+    if log:
+        low, high = low / 1.35, high * 1.35
+    else:
+        low, high = (low - 0.6, high + 0.6) if key == "year" else (0.0, high * 1.08)
+    step = next(step for step in (50, 20, 10, 5, 2, 1) if (high - low) / step >= 4 or step == 1)
+    marks = (1, 2, 5, 10, 20, 50, 100, 200) if log else range(0, ceil(high), step)
+
+    def place(value: float) -> float:
+        return start + (bent(value) - bent(low)) / (bent(high) - bent(low)) * (end - start)
+
+    return place, {mark: place(mark) for mark in marks if low <= mark <= high}
+
+
+def _axes(columns: dict[int, float], rows: dict[int, float], below: str, above: str) -> list[str]:
+    parts, grid = [], {"stroke": tint(style.FAINT, 0.6)}
+    for mark, x in columns.items():
+        parts.append(line(x, _TOP, x, _BOTTOM, **grid))
+        parts.append(text(x, _BOTTOM + 26, f"{mark}", 21, anchor="middle"))
+    for mark, y in rows.items():
+        parts.append(line(_LEFT, y, _RIGHT, y, **grid))
+        parts.append(text(_LEFT - 10, y + 6, f"{mark}", 21, anchor="end"))
+    middle = (_LEFT + _RIGHT) / 2
+    parts.append(path(f"M{_LEFT} {_TOP}V{_BOTTOM}H{_RIGHT}", stroke=style.MUTED))
+    parts.append(text(middle, _BOTTOM + 58, below, 21, anchor="middle", bold=True))
+    return [*parts, text(14, 26, above, 21, bold=True)]  # not upright: easier to read
+
+
+def _person(entry: Entry, at: float, upright: bool, place: int) -> tuple[str, list[Box]]:
+    """A dashed line with its words, and the room that these two take."""
+    words, high = f"{entry.name}: {entry.error:g} %", 26
+    width, left, low, end = len(words) * _LETTER, _LEFT + 8, at, False
+    ends, room = (_LEFT, at, _RIGHT, at), (_LEFT, at - 3, _RIGHT, at + 3)
+    if upright:  # one line of text for each person, on the left where the right has no room
+        ends, room = (at, _TOP, at, _BOTTOM), (at - 3, _TOP, at + 3, _BOTTOM)
+        low, end = _TOP + (place + 1) * high, at + 8 + width >= _RIGHT
+        left = at - 8 - width if end else at + 8
+    look = {"anchor": "end" if end else "start", "fill": style.HIGHLIGHT}
+    drawn = line(*ends, hover=hover(entry), **_DASHED)
+    drawn += text(left + width * end, low - 6, escape(words), 20, **look)
+    return drawn, [(left, low - high, left + width, low), room]
+
+
+def _point(entry: Entry, ends: list[tuple[float, float]], chosen: bool) -> list[str]:
+    (x, y), *others = ends
+    look, parts = {"stroke": style.INPUT, "hover": hover(entry)}, []
+    for other in others:
+        parts.append(line(x, y, *other, stroke=style.INPUT, stroke_width=2))
+        parts.append(circle(*other, 6, fill=style.PAPER, stroke_width=2, **look))
+    if chosen:
+        parts.append(circle(x, y, 16, fill="none", stroke=style.HIGHLIGHT, stroke_width=4))
+    fill = style.INPUT if entry.place == "winner" else style.PAPER
+    return [*parts, circle(x, y, _RADIUS[entry.place], fill=fill, stroke_width=3, **look)]
+
+
+def _name(name: str, x: float, y: float, taken: list[Box], chosen: bool) -> str:
+    """Write the name beside its point where it covers least of what is there already."""
+    gap, width = 17 + 5 * chosen, len(name) * _LETTER
+    spots = [(gap, 6), (-gap, 6), (0, -gap - 4), (0, gap + 15)]
+    spots += [(side, dy) for side in (gap, -gap) for dy in (-gap - 2, gap + 12)]
+
+    def covers(spot: tuple[float, float]) -> Box:
+        left = x + spot[0] - width * (0.5 if not spot[0] else spot[0] < 0)
+        return left, y + spot[1] - 20, left + width, y + spot[1] + 4
+
+    def cost(spot: tuple[float, float]) -> float:
+        left, top, right, bottom = covers(spot)
+        outside = (_LEFT - left, _TOP - top, right - _RIGHT, bottom - _BOTTOM)
+        found = 40 * sum(max(0, by) for by in outside)
+        for x1, y1, x2, y2 in taken:
+            found += max(min(right, x2) - max(left, x1), 0) * max(min(bottom, y2) - max(top, y1), 0)
+        return round(found, 6)
+
+    dx, dy = best = min(spots, key=cost)
+    taken.append(covers(best))
+    anchor = "start" if dx > 0 else "end" if dx < 0 else "middle"
+    return text(x + dx, y + dy, escape(name), 20, anchor=anchor, bold=chosen)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from html import escape
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from math import prod
 
 from course_utils.drawing import style, svg
@@ -43,9 +43,8 @@ class Station:
         main = max(rows, key=lambda r: (r.parameters > 0, r.activations > 0, -rows.index(r)))
         last, kinds = rows[-1], [row.kind for row in rows]
         self.name, self.block = main.label, main.block
-        self.macs, self.parameters, self.activations = (
-            sum(getattr(row, cost) for row in rows) for cost in COSTS
-        )
+        for cost in COSTS:
+            setattr(self, cost, sum(getattr(row, cost) for row in rows))
         self.joins = not JOINS.isdisjoint(kinds)  # the field is then that of the longest path
         if not self.joins and set(kinds) != {"Identity"}:  # in a join, it is the shortcut
             kinds = [kind for kind in kinds if kind != "Identity"]
@@ -68,8 +67,7 @@ def _pair(value) -> tuple:
 
 def stations(ledger) -> list[Station]:
     """Return the rows of a ledger as `Station`s; their sums are the totals of the ledger."""
-    groups: list[list] = []
-    waiting: list = []  # shortcuts that only hand on, until the addition
+    groups, waiting = [], []  # waiting: shortcuts that only hand on, until the addition
     for row in ledger.rows:
         if groups and not waiting and _belongs(row, groups[-1][-1]):
             groups[-1].append(row)
@@ -123,10 +121,7 @@ class NetworkChart:
         return svg.frame(body, height=HEIGHT, alt=alt, kind="cnn-network")
 
     def columns(self) -> list[float]:
-        """How wide, in percent of the picture, the room before the layers and that of each is.
-
-        It ends halfway between two slabs. In height it reaches over `SLOTS`.
-        """
+        """Widths, in percent of the picture, of the room before the layers and of that of each."""
         ends = [(left + width + after) / 2 for (left, width), (after, _) in pairwise(self._edges)]
         return [(b - a) / 10 for a, b in pairwise([0, *ends, sum(self._edges[-1]) + 4])]
 
@@ -142,11 +137,10 @@ class NetworkChart:
         parts = [group(slab, hover=f"input: {TIMES.join(map(str, self.input_shape))}")]
         for one, (left, width) in zip(self.stations, self._edges[1:], strict=True):
             height, bar = self._heights(one, measure)
-            look: dict = {"fill": tint(_COLOURS[one.look], 0.75)}
-            look |= {"stroke": INK, "stroke_width": 0.6} if width > 3 else {}
+            look = {"stroke": INK, "stroke_width": 0.6} if width > 3 else {}
+            look = {"fill": tint(_COLOURS[one.look], 0.75), **look}
             rects = _rect(left, _MIDDLE, width, height, **look)
-            if bar:
-                rects += _rect(left, _LOW - bar / 2, max(width, _LINE), bar, **look)
+            rects += _rect(left, _LOW - bar / 2, width, bar, **look) if bar else ""
             note = f"{one.name}: {one.shape}, {getattr(one, measure):,} {COSTS[measure]}"
             parts.append(group(rects, hover=note))
         parts.append(line(_LEFT, _LOW, _RIGHT, _LOW, stroke=MUTED))
@@ -169,23 +163,21 @@ class NetworkChart:
         (start, _), *slabs = self._edges
         used = [(one, x) for one, (x, _) in zip(self.stations, slabs, strict=True) if one.side]
         sides = [(f"{self.input_shape[1]}", start), *((f"{one.side}", x) for one, x in used)]
-        blocks = [(one.block, x) for one, x in used]
         parts = []
-        for y, words, fill in ((172, sides, INK), (188, blocks, MUTED)):
+        for y, words, fill in (172, sides, INK), (188, [(o.block, x) for o, x in used], MUTED):
             free, last = -1.0, None
             for word, x in words:
-                wide = 13 * 0.62 * len(word)
                 if word != last and x >= free:
-                    last = word
-                    if x + wide <= _RIGHT + 8:
+                    last, end = word, x + 13 * 0.62 * len(word)
+                    if end <= _RIGHT + 8:
                         parts.append(text(x, y, escape(word), 13, fill=fill))
-                        free = x + wide + 7
+                        free = end + 7
         return parts
 
     def _choice(self, number: int, measure: str) -> str:
         one, (left, width) = self.stations[number - 1], self._edges[number]
-        middle, wide = left + width / 2, max(width, 4)
-        height, bar = self._heights(one, measure)
+        wide, (height, bar) = max(width, 4), self._heights(one, measure)
+        middle = left + width / 2
         head = f"{escape(self.name)}, layer {number} of {len(self.stations)}: {escape(one.name)}"
         bars = f"Bars: {COSTS[measure]}, up to {svg.large_number(self._most[measure], 3)}"
         tip = f"M{middle - 6:.1f} {_MIDDLE + height / 2 + 12:.1f}h12l-6 -10z"
@@ -202,29 +194,27 @@ class NetworkChart:
         head = text(14, 22, "What one unit sees", 15, bold=True)
         if not one.field:
             return head + text(14, 106, "nothing that has a place", 13, fill=MUTED)
-        (rows, columns), (high, wide) = self.input_shape[1:], one.field
+        image, seen = self.input_shape[1:], one.field  # rows, columns
         step = one.step if one.side != 1 else 0
-        unit = 134 / (max(rows, columns, high, wide) + step)
+        unit = 134 / (max(*image, *seen) + step)
 
         def area(size: tuple, fill: str = "none", right: float = 0, **look) -> str:
-            (high, wide), x = size, 102 + (right - step / 2) * unit
-            return _rect(x - wide / 2 * unit, 106, wide * unit, high * unit, fill=fill, **look)
+            high, wide = (side * unit for side in size)
+            x = 102 + (right - step / 2) * unit
+            return _rect(x - wide / 2, 106, wide, high, fill=fill, **look)
 
-        seen, image = (high, wide), (rows, columns)
         areas = [area(image, tint(style.INPUT, 0.25)), area(seen, tint(HIGHLIGHT, 0.25))]
-        if high * wide >= rows * columns:
+        if prod(seen) >= prod(image):
             areas.reverse()  # the smaller one on top
-        look = {"stroke": MUTED, "stroke_width": 1.5, "stroke_dasharray": "4 3"}
-        areas.append(area(seen, right=step, **look) if step else "")
+        dashed = {"stroke": MUTED, "stroke_width": 1.5, "stroke_dasharray": "4 3"}
+        areas.append(area(seen, right=step, **dashed) if step else "")
         near = f"the next unit: {step:g} further" if step else "there is no unit beside it"
-        words = (
-            (196, f"{high:,} {TIMES} {wide:,} pixels", HIGHLIGHT),
-            (213, f"image: {rows} {TIMES} {columns}", style.INPUT),
-            (230, near, MUTED),
-        )
         areas.append(area(image, stroke=style.INPUT, stroke_width=1.5))
         areas.append(area(seen, stroke=HIGHLIGHT, stroke_width=2.5))
-        return "".join([head, *areas, *(text(14, y, said, 13, fill=ink) for y, said, ink in words)])
+        of, sees = f"{image[0]} {TIMES} {image[1]}", f"{seen[0]:,} {TIMES} {seen[1]:,}"
+        areas.append(text(14, 196, f"{sees} pixels", 13, fill=HIGHLIGHT))
+        areas.append(text(14, 213, f"image: {of}", 13, fill=style.INPUT))
+        return "".join([head, *areas, text(14, 230, near, 13, fill=MUTED)])
 
 
 def _rect(left: float, middle: float, width: float, height: float, **look: object) -> str:
@@ -254,8 +244,5 @@ def _slab_edges(layers: list[Station], channels: int) -> list[tuple[float, float
         scale = (low + high) / 2
         low, high = (scale, high) if sum(widths(scale)) <= room else (low, scale)
     spare = max((room - sum(widths(low))) / len(gaps), 0.0)
-    edges, left = [], float(_LEFT)
-    for wide, gap in zip(widths(low), [*gaps, 0.0], strict=True):
-        edges.append((left, wide))
-        left += wide + gap + spare
-    return edges
+    steps = (wide + gap + spare for wide, gap in zip(widths(low), gaps, strict=False))
+    return list(zip(accumulate(steps, initial=float(_LEFT)), widths(low), strict=True))
