@@ -71,12 +71,8 @@ class Seagulls(NamedTuple):
 def seagulls(count=1000, *, size=32, centred=False, share=0.5, seed=0):
     """Beach scenes drawn from a seed: is there a gull, and where?
 
-    count:   how many scenes, an integer >= 1.
-    size:    side of the images in pixels, from 24 to 128; 32 and 48 are meant.
-    centred: True puts every gull in the middle, at most 3 % of the side off it; False anywhere,
-             its centre at least a fifth of the side from each edge.
-    share:   part of the scenes with a gull, from 0 to 1; exactly round(share * count) have one.
-    seed:    from 0 to 2**32 - 1. Equal arguments give equal scenes.
+    size: side of the images in pixels, from 24 to 128; 32 and 48 are meant.
+    count, seed, centred, share: as for `datasets.scenes.sample`.
 
     Returns Seagulls(images, presence, position); (images, presence) is a pair for training. Boats,
     kites, balloons, buoys, rocks and parasols in the same four colours stand around; a scene
