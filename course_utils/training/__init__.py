@@ -23,7 +23,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from course_utils.checks import whole
+from course_utils.checks import one_of, whole
 from course_utils.probing import modes_kept
 from course_utils.training import doors
 from course_utils.training.doors import scores_of
@@ -64,22 +64,19 @@ def fit(
             device; every epoch goes through it in a new random order. Class numbers may be of any
             integer type, or bool.
         test: the same, measured after every epoch, in eval mode and without gradients.
-        epochs, batch_size: integers >= 1. The last batch of an epoch holds what is left; a single
-            example joins the batch before it if the model has batch normalisation.
-        lr: learning rate, a number > 0.
+        batch_size: the last batch of an epoch holds what is left; a single example joins the batch
+            before it if the model has batch normalisation.
         optimizer: called as `optimizer(parameters, lr=lr)` with the parameters that need a
             gradient; `functools.partial(torch.optim.SGD, momentum=0.9)` is one.
         loss: called as `loss(outputs, labels)`; the mean over the batch.
-        seed: of the order of the examples and of dropout, an integer from 0 to 2**63 - 1. The
-            start weights are the model's own.
+        seed: of the order of the examples and of dropout. The start weights are the model's own.
         device: where to train, as in `"cuda"`; the model stays there. None: where the model is.
         live: whether to show a bar and curves while training. None: when a notebook is attached.
         name: of the network, to be said with its numbers where a cell trains several.
 
-    Returns:
-        The `History`. Interrupted (the stop button, or Ctrl-C), `fit` completes the step under way
-        and returns the history of the complete epochs, with the reason in `interrupted`; the model
-        keeps what it has learnt. A second interrupt does not wait for the step.
+    Interrupted (the stop button, or Ctrl-C), `fit` completes the step under way and returns the
+    history of the complete epochs, with the reason in `interrupted`; the model keeps what it has
+    learnt. A second interrupt does not wait for the step.
 
     The model is trained in train mode and afterwards has the mode it came with, module by module.
     Equal arguments give equal weights on one machine; the global random state is left as it was.
@@ -89,7 +86,9 @@ def fit(
             uses weights which are not its own. Nothing has been learnt then.
         TrainingDiverged: when the loss is infinite or NaN. Build the model anew after that.
     """
-    epochs, batch_size, seed, lr = doors.check_numbers(epochs, batch_size, seed, lr, live)
+    epochs, batch_size = whole("epochs", epochs, 1), whole("batch_size", batch_size, 1)
+    seed, lr = whole("seed", seed, 0, 2**63 - 1), doors.positive("lr", lr)
+    one_of("live", live, (True, False, None))
     device = doors.place(model, device)
     train = images, labels = doors.on_device("train", train, device, loss)
     test = None if test is None else doors.on_device("test", test, device, loss)
@@ -166,12 +165,7 @@ def evaluate(
 ) -> Evaluation:
     """Measure a model on `(images, labels)`: in eval mode, without gradients, batch by batch.
 
-    Args:
-        model, data, loss, device: as for `fit`. Neither weights nor modes change.
-        batch_size: an integer >= 1; bounds the memory, does not change the result.
-
-    Raises:
-        ValueError: for an argument out of range.
+    Arguments are as for `fit`, but `batch_size` only bounds the memory. The model does not change.
     """
     batch_size = whole("batch_size", batch_size, 1)
     device = doors.place(model, device)
