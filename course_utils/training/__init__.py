@@ -226,17 +226,16 @@ def _interrupts_held() -> Iterator[Callable[[], None]]:
     Between two steps weights and optimiser agree. In the middle of one, some weights are updated
     and others not. Only the main thread gets interrupts; elsewhere there is nothing to hold back.
     """
-    waiting = False
+    held = []
     previous = signal.getsignal(signal.SIGINT)
 
     def hold(signum, frame):
-        nonlocal waiting
-        if waiting:
+        if held:
             previous(signum, frame)
-        waiting = True
+        held.append(signum)
 
     def check() -> None:
-        if waiting:
+        if held:
             raise KeyboardInterrupt
 
     ours = threading.current_thread() is threading.main_thread() and callable(previous)
