@@ -4,10 +4,9 @@
     evaluate(model, test)                                   # loss and accuracy
     history.test_error                                      # one number per epoch
 
-The loop itself is the body of `fit` and fits on one screen. What stands around it: arguments are
-checked (`doors`), everything random comes from `seed`, an interrupt waits until the step under way
-is complete, a loss that is no number stops the training with an explanation, and where a notebook
-is attached, a bar and curves follow the training (`history`).
+The loop itself is the body of `fit`. Around it: arguments are checked (`doors`), everything random
+comes from `seed`, an interrupt waits until the step under way is complete, a loss that is no number
+stops the training with an explanation, and in a notebook a bar and curves follow (`history`).
 """
 
 from __future__ import annotations
@@ -223,8 +222,8 @@ def _batch_sizes(examples: int, batch_size: int, model: nn.Module) -> list[int]:
 def _interrupts_held() -> Iterator[Callable[[], None]]:
     """Hold an interrupt back until the function given is called; a second comes through at once.
 
-    Between two steps weights and optimiser agree. In the middle of one, some weights are updated
-    and others not. Only the main thread gets interrupts; elsewhere there is nothing to hold back.
+    In the middle of a step some weights are updated and others not. Only the main thread gets
+    interrupts; elsewhere there is nothing to hold back.
     """
     held = []
     previous = signal.getsignal(signal.SIGINT)
