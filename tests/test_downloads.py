@@ -15,6 +15,7 @@ import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -170,7 +171,7 @@ def test_a_fault_is_a_clear_error_and_another_mirror_or_try_works(serve, tmp_pat
 
 BUNDLE = "trusted is what the environment names, "
 CAUSES = [
-    ({}, "no safe connection: certificate verify failed: self-signed certificate; in a network"),
+    ({}, "no safe connection: certificate verify failed: self-signed certificate; in a network "),
     ({}, "with certificates of its own REQUESTS_CA_BUNDLE must name their file"),
     ({"REQUESTS_CA_BUNDLE": "/nowhere/ca.pem"}, f"{BUNDLE}REQUESTS_CA_BUNDLE=/nowhere/"),
     ({"CURL_CA_BUNDLE": __file__}, f"{BUNDLE}CURL_CA_BUNDLE="),
@@ -195,13 +196,16 @@ def test_the_cause_is_named_and_not_the_network(serve, tmp_path, monkeypatch, en
     assert server.requests == [] and list(tmp_path.iterdir()) == []
 
 
-def test_no_network_no_folder_and_no_permission_to_download(serve, tmp_path):
+def test_no_network_no_folder_and_no_permission_to_download(serve, tmp_path, monkeypatch):
     with pytest.raises(DownloadError, match="is there a network") as caught:
         get(tmp_path, f"{NOBODY}/", "http://127.0.0.1:10/")
     assert str(caught.value).count("cannot be reached") == 2
     (tmp_path / "taken").write_text("a file where the folder should be")
     with pytest.raises(DownloadError, match="could not be stored.*taken"):
         get(tmp_path / "taken", serve())
+    with monkeypatch.context() as patch, pytest.raises(DownloadError, match="stored.*read only"):
+        patch.setattr("pooch.retrieve", Mock(side_effect=PermissionError("read only")))
+        get(tmp_path, NOBODY)
     with pytest.raises(DownloadError, match="is not complete: train-images.* is missing"):
         get(tmp_path, download=False)
     with pytest.raises(ValueError, match="download must be one of True, False, got 'yes'"):

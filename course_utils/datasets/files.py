@@ -23,15 +23,12 @@ class DataFileError(RuntimeError):
 
 def manifest() -> dict[str, tuple[str, int]]:
     """The files that belong into ``data/``: name -> (SHA-256 in hexadecimal, bytes)."""
-    path = DATA / "manifest.json"
     try:
-        rows = json.loads(path.read_text(encoding="utf-8"))["files"]
+        rows = json.loads((DATA / "manifest.json").read_text(encoding="utf-8"))["files"]
         return {row["name"]: (row["sha256"], row["bytes"]) for row in rows}
-    except FileNotFoundError:
-        problem = f"is missing: there is no {path}"
-    except (ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError) as error:
         problem = f"cannot be read ({type(error).__name__}: {error})"
-    raise DataFileError("manifest.json", problem)
+        raise DataFileError("manifest.json", problem) from None
 
 
 def read_verified(name: str) -> bytes:

@@ -10,7 +10,6 @@ amounts. Only the shape differs.
 
 Lengths and places are parts of the picture's side, so one beach can be drawn in any size. Edges are
 anti-aliased by their exact distance: a pixel at distance d inside an edge is covered by d + 1/2.
-`course_utils.datasets.seagulls` gives the same as tensors.
 """
 
 from __future__ import annotations
@@ -47,7 +46,6 @@ _OFTEN = np.cumsum([0.22, 0.22, 0.22, 0.1, 0.1])  # of each kind in turn; the re
 _SPAN = (0.17, 0.27)  # half the wing span
 _APART, _TRIES = 0.3, 12  # objects keep this distance, where so many tries find a free place
 _CHUNK = 128  # scenes drawn at a time: their pixels stay in the processor's cache
-
 
 _FIELDS = """light horizon shore glow waves clouds kind object_x object_y object_span object_flip
     present x y span yaw pitch roll inner outer"""

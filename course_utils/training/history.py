@@ -107,7 +107,7 @@ def live_view(history: History, live: bool | None) -> Iterator[Callable]:
     line, picture = widgets.HTML(), widgets.HTML()
     bar = widgets.IntProgress(max=history.epochs * history.steps, layout={"width": "640px"})
     box = widgets.VBox([line, bar, picture])
-    which = f" of {history.name}" if history.name else ""
+    title, which = (f"{history.name}. ", f" of {history.name}") if history.name else ("", "")
     said = f"Training{which}: {plural(history.epochs, 'epoch')} of {history.steps} steps."
     if attached:
         from IPython.display import display
@@ -123,9 +123,8 @@ def live_view(history: History, live: bool | None) -> Iterator[Callable]:
         due = now + _PERIOD
         numbers = losses.read()
         bar.value = len(history) * history.steps + len(numbers)
-        which = f"{history.name}. " if history.name else ""
-        where = f"Epoch {losses.epoch} of {history.epochs}"
-        line.value = _line(f"{which}{where}, loss {numbers[-1]:.3f}", "status")
+        where = f"{title}Epoch {losses.epoch} of {history.epochs}"
+        line.value = _line(f"{where}, loss {numbers[-1]:.3f}", "status")
         picture.value = curves(history, history.step_loss + numbers)
 
     try:
