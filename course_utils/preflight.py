@@ -33,11 +33,9 @@ NO_WIDGETS = (
 
 
 class Check(NamedTuple):
-    """One line of the report.
+    """One line of the report: what is expected, "torch >=2.6,<3", and what to do where it is not.
 
-    what: what was looked at and is expected, as in "torch >=2.6,<3". found: what this computer has;
-    may differ from one to the next, empty if nothing does. remedy: what to do; empty if all is
-    well.
+    found: what this computer has; may differ from one to the next, empty if nothing does.
     """
 
     what: str
@@ -69,7 +67,7 @@ class Check(NamedTuple):
 class Preflight:
     """The report, and, where it is shown, a button that says whether widgets answer.
 
-    The button counts in the kernel, so a number that rises proves both directions. Without a kernel
+    The button counts in the kernel: a number that rises proves both directions. Without a kernel
     the report is plain HTML.
     """
 
@@ -190,11 +188,11 @@ def check_device() -> Check:
 
 def check_data() -> list[Check]:
     """Compare every file in ``data/`` with its checksum."""
-    checks = []
     try:
         names = sorted(data_files.manifest())
     except data_files.DataFileError as error:
-        names, checks = [], [Check("Data files", remedy=str(error))]
+        return [Check("Data files", remedy=str(error))]
+    checks = []
     for name in names:
         try:
             size = len(data_files.read_verified(name))

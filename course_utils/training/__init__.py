@@ -95,11 +95,10 @@ def fit(
     sizes = _batch_sizes(len(images), batch_size, model)
     history = History(epochs, len(sizes), name=name)
     generator = torch.Generator().manual_seed(seed)
-    random_state = torch.random.fork_rng([device] if device.type == "cuda" else [])
 
     with (
         modes_kept(model),
-        random_state,
+        torch.random.fork_rng([device] if device.type == "cuda" else []),
         _interrupts_held() as check_interrupt,
         live_view(history, live) as follow,
     ):

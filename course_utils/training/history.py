@@ -202,7 +202,6 @@ def _axes(left, title, end, last, lines, sign) -> str:
         if line:
             wide, high = _WIDTH / last, _HEIGHT / top
             points = "L".join(f"{x0 + x * wide:.1f} {y0 - max(y, 0) * high:.1f}" for x, y in line)
-            parts.append(
-                path(f"M{points}", **look, stroke_linejoin="round", stroke_linecap="round")
-            )
+            look |= {"stroke_linejoin": "round", "stroke_linecap": "round"}
+            parts.append(path(f"M{points}", **look))
     return "".join(parts)
