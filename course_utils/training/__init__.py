@@ -32,6 +32,7 @@ __all__ = ["Evaluation", "History", "TrainingDiverged", "evaluate", "fit"]
 
 Data = tuple[Tensor, Tensor]
 
+_AT_ONCE = 256  # examples that `evaluate` measures together: as many as fit into any memory
 _READ_EVERY = 16  # steps between two looks at the losses; each look makes a GPU wait
 
 
@@ -154,24 +155,17 @@ class Evaluation(NamedTuple):
 
 
 def evaluate(
-    model: nn.Module,
-    data: Data,
-    *,
-    loss: Callable[[Tensor, Tensor], Tensor] = cross_entropy,
-    batch_size: int = 256,
-    device: torch.device | str | None = None,
+    model: nn.Module, data: Data, *, loss: Callable[[Tensor, Tensor], Tensor] = cross_entropy
 ) -> Evaluation:
     """Measure a model on `(images, labels)`: in eval mode, without gradients, batch by batch.
 
-    Arguments are as for `fit`, but `batch_size` only bounds the memory. The model does not change.
+    Arguments are as for `fit`. The model stays where it is and does not change.
     """
-    batch_size = whole("batch_size", batch_size, 1)
-    device = doors.place(model, device)
-    images, labels = doors.on_device("data", data, device, loss)
+    images, labels = doors.on_device("data", data, doors.place(model, None), loss)
     total, right = 0.0, 0.0
     with modes_kept(model), torch.no_grad():
         model.eval()
-        for x, y in zip(images.split(batch_size), labels.split(batch_size), strict=True):
+        for x, y in zip(images.split(_AT_ONCE), labels.split(_AT_ONCE), strict=True):
             with doors.in_words("data", model, x, y, loss):
                 outputs = model(x)
                 doors.check_classes("data", outputs, y, loss)
