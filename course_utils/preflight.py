@@ -7,15 +7,15 @@ computer to computer stands in the form ``(found ...)``, so that the rest can be
 
 from __future__ import annotations
 
-import html
 import importlib.metadata
 import platform
 import shutil
 import sys
 import tempfile
-from dataclasses import dataclass
+from html import escape
 from itertools import count
 from pathlib import Path
+from typing import NamedTuple
 
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
@@ -32,13 +32,10 @@ NO_WIDGETS = (
 )
 
 
-@dataclass(frozen=True)
-class Check:
-    """One line of the report.
+class Check(NamedTuple):
+    """One line of the report: what is expected, "torch >=2.6,<3", and what to do where it is not.
 
-    what: what was looked at and is expected, as in "torch >=2.6,<3". found: what this computer has;
-    may differ from one to the next, empty if nothing does. remedy: what to do; empty if all is
-    well.
+    found: what this computer has; may differ from one to the next, empty if nothing does.
     """
 
     what: str
@@ -46,29 +43,44 @@ class Check:
     remedy: str = ""
 
     @property
-    def ok(self) -> bool:
-        """Whether there is nothing to do."""
-        return not self.remedy
-
-    @property
     def finding(self) -> str:
         """What was found as the report says it: in brackets that hold no others."""
         return f" (found {self.found.replace('(', '').replace(')', '')})" if self.found else ""
 
     def __str__(self) -> str:
-        todo = "" if self.ok else f"\n       {self.remedy}"
-        return f"{'OK   ' if self.ok else 'TO DO'}  {self.what}{self.finding}{todo}"
+        first, todo = ("TO DO", f"\n       {self.remedy}") if self.remedy else ("OK   ", "")
+        return f"{first}  {self.what}{self.finding}{todo}"
+
+    def html(self) -> str:
+        """Return a row of the table."""
+        cell = "padding:0.15em 0.8em 0.15em 0.3em; text-align:left; vertical-align:top"
+        colour, word = (BAD, "TO DO") if self.remedy else (GOOD, "OK")
+        remedy = f"<br><strong>{escape(self.remedy)}</strong>" if self.remedy else ""
+        return (
+            f'<tr style="background:none"><th scope="row" style="{cell}">'
+            f'<span style="border-left:0.5em solid {colour}; padding-left:0.5em">{word}</span></th>'
+            f'<td style="{cell}">{escape(self.what)}'
+            f'<span style="color:{MUTED}">{escape(self.finding)}</span>{remedy}</td></tr>'
+        )
 
 
 class Preflight:
     """The report, and, where it is shown, a button that says whether widgets answer.
 
-    The button counts in the kernel, so a number that rises proves both directions. Without a kernel
+    The button counts in the kernel: a number that rises proves both directions. Without a kernel
     the report is plain HTML.
     """
 
     def __init__(self, checks: list[Check]):
         self.checks = checks
+        to_do = sum(bool(check.remedy) for check in checks)
+        verdicts = {0: "All is ready.", 1: "One thing to do."}
+        self.verdict = verdicts.get(to_do, f"{to_do} things to do.")
+        self.html = (
+            f'<table style="border-collapse:collapse; color:{INK}; background:{PAPER}">'
+            '<caption style="text-align:left; font-weight:bold; padding:0.3em">'
+            f"{self.verdict}</caption><tbody>{''.join(map(Check.html, checks))}</tbody></table>"
+        )
 
     def widget(self):
         """Return the report with a button, as an ipywidget."""
@@ -86,42 +98,19 @@ class Preflight:
         )
         button.on_click(press)
         answer = ipywidgets.HTML(_says("A live button: press it, and the kernel answers here."))
-        return ipywidgets.VBox([ipywidgets.HTML(self._html()), ipywidgets.HBox([button, answer])])
+        return ipywidgets.VBox([ipywidgets.HTML(self.html), ipywidgets.HBox([button, answer])])
 
     def __repr__(self) -> str:
-        return "\n".join([*map(str, self.checks), "", self._verdict()])
+        return "\n".join([*map(str, self.checks), "", self.verdict])
 
     def _repr_mimebundle_(self, **options):
         bundle = self.widget()._repr_mimebundle_(**options)
-        return bundle | {"text/plain": repr(self), "text/html": self._html() + _says(NO_WIDGETS)}
-
-    def _verdict(self) -> str:
-        to_do = sum(not check.ok for check in self.checks)
-        return {0: "All is ready.", 1: "One thing to do."}.get(to_do, f"{to_do} things to do.")
-
-    def _html(self) -> str:
-        return (
-            f'<table style="border-collapse:collapse; color:{INK}; background:{PAPER}">'
-            '<caption style="text-align:left; font-weight:bold; padding:0.3em">'
-            f"{self._verdict()}</caption><tbody>{''.join(map(_row, self.checks))}</tbody></table>"
-        )
-
-
-def _row(check: Check) -> str:
-    cell = "padding:0.15em 0.8em 0.15em 0.3em; text-align:left; vertical-align:top"
-    colour, word = (GOOD, "OK") if check.ok else (BAD, "TO DO")
-    remedy = "" if check.ok else f"<br><strong>{html.escape(check.remedy)}</strong>"
-    return (
-        f'<tr style="background:none"><th scope="row" style="{cell}">'
-        f'<span style="border-left:0.5em solid {colour}; padding-left:0.5em">{word}</span></th>'
-        f'<td style="{cell}">{html.escape(check.what)}'
-        f'<span style="color:{MUTED}">{html.escape(check.finding)}</span>{remedy}</td></tr>'
-    )
+        return bundle | {"text/plain": repr(self), "text/html": self.html + _says(NO_WIDGETS)}
 
 
 def _says(text: str) -> str:
     style = f"color:{INK}; background:{PAPER}; margin:0; padding:0.3em"
-    return f'<p role="status" style="{style}">{html.escape(text)}</p>'
+    return f'<p role="status" style="{style}">{escape(text)}</p>'
 
 
 def preflight() -> Preflight:
@@ -164,16 +153,16 @@ def check_packages(distribution: str = DISTRIBUTION) -> list[Check]:
 
 
 def check_package(requirement: Requirement) -> Check:
-    """Compare one requirement, such as ``Requirement("torch>=2.6,<3")``, with what is installed."""
+    """Compare one requirement with what is installed."""
     bounds = sorted(str(requirement.specifier).split(","), reverse=True)  # >= before <
     what = f"{requirement.name} {','.join(bounds)}"
     try:
         version = importlib.metadata.version(requirement.name)
     except importlib.metadata.PackageNotFoundError:
         return Check(what, "nothing", f"{requirement.name} is missing. {_reinstall()}")
-    if requirement.specifier.contains(version, prereleases=True):
-        return Check(what, version)
-    return Check(what, version, f"This version was not tried with the course. {_reinstall()}")
+    fits = requirement.specifier.contains(version, prereleases=True)
+    remedy = f"This version was not tried with the course. {_reinstall()}"
+    return Check(what, version, "" if fits else remedy)
 
 
 def check_device() -> Check:
@@ -183,18 +172,18 @@ def check_device() -> Check:
         import torch
     except (ImportError, OSError) as error:  # OSError: a shared library of torch does not load
         return Check(what, "no torch", f"torch cannot be imported ({error}). {_reinstall()}")
-    name, device = "CPU", "cpu"
+    name, device, remedy = "CPU", "cpu", ""
     if torch.cuda.is_available():
         name, device = f"GPU {torch.cuda.get_device_name()}", "cuda"
     elif torch.backends.mps.is_available():
         name, device = "Apple GPU, MPS", "mps"
     try:
         total = (torch.ones(2, 3, device=device) @ torch.ones(3, 2, device=device)).sum().item()
+        if total != 12:
+            remedy = f"The {name} multiplies wrongly. Update its driver."
     except RuntimeError as error:
-        return Check(what, name, f"The {name} fails ({error}). Update its driver, or use the CPU.")
-    if total != 12:
-        return Check(what, name, f"The {name} multiplies wrongly. Update its driver.")
-    return Check(what, name)
+        remedy = f"The {name} fails ({error}). Update its driver, or use the CPU."
+    return Check(what, name, remedy)
 
 
 def check_data() -> list[Check]:
@@ -219,9 +208,8 @@ def check_answers() -> Check:
     try:
         folder = state_dir()
         folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=folder, prefix="preflight-") as file:
+        with tempfile.TemporaryFile(dir=folder) as file:
             file.write(b"ready")
-            file.flush()
     except OSError as error:
         remedy = (
             f"{folder} cannot be written ({error.strerror or error}). Make it writable, or name "
@@ -231,16 +219,12 @@ def check_answers() -> Check:
 
 
 def check_disk(free: float | None = None) -> Check:
-    """Compare the free disk space at the course, in GB, with the 1 GB the course may need.
-
-    That is for data sets fetched on request and exported slides.
-    """
-    if free is None:
-        free = shutil.disk_usage(data_files.DATA.parent).free / 1e9
-    what = "Free disk space, at least 1 GB"
-    if free >= 1:
-        return Check(what)  # how much more differs from hour to hour: a rerun would change it
-    return Check(what, f"{free:,.1f} GB", "Make room, or the larger data sets will not fit.")
+    """Compare the free disk space at the course, in GB, with what fetched data and slides need."""
+    free = shutil.disk_usage(data_files.DATA.parent).free / 1e9 if free is None else free
+    if free >= 1:  # how much more differs from hour to hour: a rerun would change the line
+        return Check("Free disk space, at least 1 GB")
+    remedy = "Make room, or the larger data sets will not fit."
+    return Check("Free disk space, at least 1 GB", f"{free:,.1f} GB", remedy)
 
 
 def check_widgets() -> Check:
@@ -248,10 +232,10 @@ def check_widgets() -> Check:
     import ipywidgets
     from IPython import get_ipython
 
-    what = "The kernel can drive widgets"
-    if getattr(get_ipython(), "kernel", None) is None:
-        return Check(what, remedy="This is not a notebook. Open the course with `make lab`.")
-    probe = ipywidgets.Button()
-    opened = probe.comm is not None and bool(probe.comm.comm_id)
-    probe.close()
-    return Check(what) if opened else Check(what, remedy=f"No channel was opened. {_reinstall()}")
+    remedy = "This is not a notebook. Open the course with `make lab`."
+    if getattr(get_ipython(), "kernel", None) is not None:
+        probe = ipywidgets.Button()
+        opened = probe.comm is not None and probe.comm.comm_id
+        probe.close()
+        remedy = "" if opened else f"No channel was opened. {_reinstall()}"
+    return Check("The kernel can drive widgets", remedy=remedy)

@@ -1,5 +1,6 @@
 """Full data sets: from a server that fails in every way; files that lie are refused."""
 
+import contextlib
 import gzip
 import hashlib
 import io
@@ -12,9 +13,9 @@ import sys
 import tarfile
 import threading
 import time
-from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -43,12 +44,10 @@ class Handler(BaseHTTPRequestHandler):
             return
         if fault == "corrupts":
             sent = sent[:-1] + bytes([sent[-1] ^ 1])
-        elif fault == "longer":
-            sent = sent + b"x" * 10**6
         elif fault == "shorter":  # and the header says so: only the checksum can tell
             sent = sent[:-7]
         self.send_response(200)
-        self.send_header("Content-Length", str(len(sent)))
+        self.send_header("Content-Length", str(10**15 if fault == "endless" else len(sent)))
         self.end_headers()
         # The header of these promises more than is sent.
         self.wfile.write(
@@ -57,6 +56,10 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.flush()
         if fault == "stalls":
             server.release.wait(5.0)  # seconds; the tests wait 0.3
+        elif fault == "endless":
+            with contextlib.suppress(OSError):
+                while True:
+                    self.wfile.write(bytes(1 << 16))
         elif fault == "dies":  # the connection is reset, as when a machine goes down
             time.sleep(0.05)
             linger = struct.pack("ii", 1, 0)
@@ -124,19 +127,20 @@ def small(*mirrors):
     """A data set like MNIST, with 60 and 20 images."""
     files = {name: digest(content) for name, content in FILES.items()}
     page = "https://example.org/small"
-    return replace(MNIST, name="Small", folder="small", files=files, mirrors=mirrors, page=page)
+    return MNIST._replace(name="Small", folder="small", files=files, mirrors=mirrors, page=page)
 
 
 def get(folder, *servers, download=True):
     mirrors = [server if isinstance(server, str) else server.address for server in servers]
-    return downloads.read_files(small(*mirrors), download=download, folder=folder)
+    paths = downloads.verified(small(*mirrors), download=download, folder=folder)
+    return [path.read_bytes() for path in paths]
 
 
 FAULTS = {
     "truncates": "broke off|sent another file",
     "shorter": "sent another file",
     "corrupts": "sent another file",
-    "longer": r"sends more than the [\d,]+ bytes of the file",
+    "endless": "sent another file",
     "404": "answered 404 Not Found",
     "503": "answered 503 Service Unavailable",
     "stalls": "did not answer, or sent nothing for 0.3 s",
@@ -167,7 +171,7 @@ def test_a_fault_is_a_clear_error_and_another_mirror_or_try_works(serve, tmp_pat
 
 BUNDLE = "trusted is what the environment names, "
 CAUSES = [
-    ({}, "no safe connection: certificate verify failed: self-signed certificate; in a network"),
+    ({}, "no safe connection: certificate verify failed: self-signed certificate; in a network "),
     ({}, "with certificates of its own REQUESTS_CA_BUNDLE must name their file"),
     ({"REQUESTS_CA_BUNDLE": "/nowhere/ca.pem"}, f"{BUNDLE}REQUESTS_CA_BUNDLE=/nowhere/"),
     ({"CURL_CA_BUNDLE": __file__}, f"{BUNDLE}CURL_CA_BUNDLE="),
@@ -192,13 +196,16 @@ def test_the_cause_is_named_and_not_the_network(serve, tmp_path, monkeypatch, en
     assert server.requests == [] and list(tmp_path.iterdir()) == []
 
 
-def test_no_network_no_folder_and_no_permission_to_download(serve, tmp_path):
+def test_no_network_no_folder_and_no_permission_to_download(serve, tmp_path, monkeypatch):
     with pytest.raises(DownloadError, match="is there a network") as caught:
         get(tmp_path, f"{NOBODY}/", "http://127.0.0.1:10/")
     assert str(caught.value).count("cannot be reached") == 2
     (tmp_path / "taken").write_text("a file where the folder should be")
     with pytest.raises(DownloadError, match="could not be stored.*taken"):
         get(tmp_path / "taken", serve())
+    with monkeypatch.context() as patch, pytest.raises(DownloadError, match="stored.*read only"):
+        patch.setattr("pooch.retrieve", Mock(side_effect=PermissionError("read only")))
+        get(tmp_path, NOBODY)
     with pytest.raises(DownloadError, match="is not complete: train-images.* is missing"):
         get(tmp_path, download=False)
     with pytest.raises(ValueError, match="download must be one of True, False, got 'yes'"):
@@ -222,11 +229,12 @@ def test_what_is_there_is_kept_compared_and_replaced_only_by_the_right_file(serv
 
 
 def test_an_interrupt_leaves_nothing_behind(serve, tmp_path, monkeypatch):
-    def stop(progress, count):
+    def stop(answer, size):
+        yield answer.raw.read(9)
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(downloads._Progress, "update", stop)
+        patch.setattr("requests.Response.iter_content", stop)
         get(tmp_path, serve())
     assert list(tmp_path.iterdir()) == []
     assert len(get(tmp_path, serve())) == 4
@@ -268,11 +276,11 @@ def test_what_is_written_is_read(tmp_path_factory, kind, data, pack):
 GOOD = idx_bytes(np.zeros((2, 3), np.uint8))
 HUGE = bytes([0, 0, 8, 3]) + b"\xff" * 12 + bytes(6)
 LIES = [
-    (b"", "begins with two zero bytes.*it begins with nothing"),
-    (b"<html>not found</html>", "it begins with 3c 68 74 6d"),
+    (b"", "begins with two zero bytes.*it holds 0 bytes, first nothing"),
+    (b"<html>not found</html>", "it holds 22 bytes, first 3c 68 74 6d"),
     (GOOD[:2] + b"\x0a" + GOOD[3:], "a type among 08, 09"),
-    (bytes([0, 0, 8, 0]), "a length for each of its 0 axes"),
-    (GOOD[:9], "each of its 2 axes, it is cut off"),
+    (bytes([0, 0, 8, 0]), "axes >= 1 .* first 00 00 08 00"),
+    (GOOD[:9], "and the length of each; it holds 9 bytes"),
     (GOOD[:-1], "2 x 3 numbers are 6 bytes, it holds 5"),
     (GOOD + b"\0", "2 x 3 numbers are 6 bytes, it holds 7"),
     (HUGE, "4294967295 x 4294967295 x 4294967295 numbers are"),
@@ -336,52 +344,29 @@ NAMES = [*(f"data_batch_{i}.bin" for i in range(1, 6)), "test_batch.bin"]
 CIFAR = {name: rows.tobytes() for name, rows in zip(NAMES, ROWS, strict=True)}
 
 
-def archive(batches, folder="cifar-10-batches-bin/"):
+def archive(batches):
     target = io.BytesIO()
     with tarfile.open(fileobj=target, mode="w:gz") as tar:
         for name, content in {"../../evil.bin": b"x", **batches}.items():
-            entry = tarfile.TarInfo(folder + name)
+            entry = tarfile.TarInfo(f"cifar-10-batches-bin/{name}")
             entry.size = len(content)
             tar.addfile(entry, io.BytesIO(content))
     return target.getvalue()
 
 
-@pytest.fixture
-def cifar(tmp_path, monkeypatch):
-    """Load an archive as if it were the published one."""
-
-    def load(content):
-        files = {"cifar-10-binary.tar.gz": digest(content)}
-        monkeypatch.setattr(downloads, "CIFAR10", replace(CIFAR10, files=files))
-        monkeypatch.chdir(tmp_path)
-        (tmp_path / "cifar-10-binary.tar.gz").write_bytes(content)
-        return downloads.cifar10(folder=tmp_path)
-
-    return load
-
-
-def test_cifar_as_tensors_in_the_order_of_names(cifar, tmp_path):
-    (images, labels), (tests, test_labels) = cifar(archive(dict(reversed(CIFAR.items()))))
+def test_cifar_as_tensors_in_the_order_of_names(tmp_path, monkeypatch):
+    content = archive(dict(reversed(CIFAR.items())))
+    files = {"cifar-10-binary.tar.gz": digest(content)}
+    monkeypatch.setattr(downloads, "CIFAR10", CIFAR10._replace(files=files))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "cifar-10-binary.tar.gz").write_bytes(content)
+    (images, labels), (tests, test_labels) = downloads.cifar10(folder=tmp_path)
     assert images.dtype == torch.float32 and labels.dtype == torch.int64
     rows, shape = ROWS[:5].reshape(30, 3073), (-1, 3, 32, 32)  # red, green, blue; row by row
     assert np.array_equal((images * 255).round().numpy(), rows[:, 1:].reshape(shape))
     assert np.array_equal((tests * 255).round().numpy(), ROWS[5, :, 1:].reshape(shape))
     assert labels.tolist() == rows[:, 0].tolist() and test_labels.tolist() == ROWS[5, :, 0].tolist()
     assert [path.name for path in tmp_path.iterdir()] == ["cifar-10-binary.tar.gz"]
-
-
-BAD_ARCHIVES = [
-    (b"hello", "must be a tar.gz file"),
-    (archive(CIFAR)[:-4000], "must be a tar.gz file"),
-    (archive(CIFAR, "elsewhere/"), "must hold cifar-10-batches-bin/data_batch_1.bin"),
-    (archive(dict(list(CIFAR.items())[1:])), "must hold"),
-]
-
-
-@pytest.mark.parametrize(("content", "message"), BAD_ARCHIVES)
-def test_an_archive_that_lies_is_refused(cifar, content, message):
-    with pytest.raises(ValueError, match=message):
-        cifar(content)
 
 
 def test_the_addresses_and_checksums_are_whole():

@@ -41,21 +41,6 @@ def test_every_number_says_where_it_was_printed(paper):
     assert len(found) == len(tables["result"]), "an id stands there twice"
 
 
-GOOD = dict(id="lrn", what="gain", value=[1.4, 1.2], unit="points", source="A. 2012, section 3.3")
-MISTAKES = [
-    *(("id", "LRN"), ("what", " "), ("source", "A. 2012"), ("source", "section 3"), ("note", "")),
-    *(("value", value) for value in ("6", True, None, [], [1, "2"])),
-]
-
-
-@pytest.mark.parametrize(("key", "value"), MISTAKES)
-def test_a_mistake_is_noticed(key, value):
-    assert list(problems(GOOD)) == []
-    assert list(problems(GOOD | {key: value})) == [f"{key} is {value!r}"]
-    assert "page is missing or unknown" in list(problems(GOOD | {"page": 7}))
-    assert "value is missing or unknown" in list(problems({"id": "lrn"}))
-
-
 def test_results_come_by_id_in_the_files_order():
     found = results("alexnet")
     assert [one.id for one in found.values()] == list(found)

@@ -28,7 +28,7 @@ def report(monkeypatch):
 
 def test_this_environment_is_ready(report):
     """Whether a channel to a browser opens differs: there is no kernel here."""
-    remedies = [check.remedy for check in report.checks if not check.ok]
+    remedies = [check.remedy for check in report.checks if check.remedy]
     assert [said for said in remedies if not said.startswith("No channel was opened.")] == []
 
 
@@ -53,7 +53,7 @@ def test_every_requirement_of_the_course_has_a_line():
 )
 def test_python(version, ok):
     check = preflight.check_python(version)
-    assert (check.ok, check.found) == (ok, version)
+    assert (not check.remedy, check.found) == (ok, version)
     assert ok or ("python.org" in check.remedy and "make lab" in check.remedy)
 
 
@@ -77,7 +77,7 @@ def test_the_device_is_one_that_torch_has_and_its_failure_is_told(monkeypatch):
         raise RuntimeError("no kernel image is available")
 
     check = preflight.check_device()
-    assert check.ok and re.match("CPU$|GPU |Apple GPU", check.found)
+    assert not check.remedy and re.match("CPU$|GPU |Apple GPU", check.found)
     monkeypatch.setattr(torch, "ones", broken)
     assert "no kernel image is available" in preflight.check_device().remedy
     monkeypatch.setattr(torch, "ones", torch.zeros)
@@ -89,20 +89,21 @@ def test_data_files_are_checked_one_by_one(tmp_path, monkeypatch):
         shutil.copy(data_files.DATA / name, tmp_path / name)
     monkeypatch.setattr(data_files, "DATA", tmp_path)
     checks, name = preflight.check_data(), min(data_files.manifest())
-    assert len(checks) == len(data_files.manifest()) > 0 and all(check.ok for check in checks)
+    assert len(checks) == len(data_files.manifest()) > 0
+    assert not any(check.remedy for check in checks)
     (tmp_path / name).unlink()
-    (bad,) = [check for check in preflight.check_data() if not check.ok]
+    (bad,) = [check for check in preflight.check_data() if check.remedy]
     assert name in bad.what and "git checkout" in bad.remedy
     (tmp_path / "manifest.json").write_text("{")
     (check,) = preflight.check_data()
-    assert not check.ok
+    assert check.remedy
 
 
 def test_the_folder_of_answers_is_made_and_left_empty(tmp_path, monkeypatch):
     folder = tmp_path / "new" / "state"
     monkeypatch.setenv("CNN_COURSE_STATE", str(folder))
-    assert preflight.check_answers().ok and list(folder.iterdir()) == []
-    assert preflight.check_answers().ok, "a second time"
+    assert not preflight.check_answers().remedy and list(folder.iterdir()) == []
+    assert not preflight.check_answers().remedy, "a second time"
     (tmp_path / "file").write_text("in the way")
     monkeypatch.setenv("CNN_COURSE_STATE", str(tmp_path / "file" / "state"))
     remedy = preflight.check_answers().remedy
@@ -115,7 +116,7 @@ def test_the_folder_of_answers_is_made_and_left_empty(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(("free", "ok"), [(0.4, False), (1.0, True), (800.0, True)])
 def test_disk_space(free, ok):
-    assert preflight.check_disk(free).ok is ok
+    assert bool(preflight.check_disk(free).remedy) is not ok
 
 
 def test_widgets_outside_a_notebook():

@@ -150,9 +150,8 @@ def test_data_of_other_kinds_train(data, options):
     )
 
 
-@pytest.mark.parametrize("batch_size", [1, 7, 256])
-def test_evaluate_counts_as_by_hand(batch_size):
-    images, labels = made_data()
+def test_evaluate_counts_as_by_hand():
+    images, labels = made_data(300)  # more than are measured at a time
     model = small_net(dropout=0.9, norm=True)
     fit(model, (images, labels), epochs=1, lr=0.01)
     model.eval()
@@ -163,11 +162,11 @@ def test_evaluate_counts_as_by_hand(batch_size):
     model.train()
     model[0].weight.grad = torch.full_like(model[0].weight, 3.0)
     before = copy.deepcopy(model)
-    measured = evaluate(model, (images, labels), batch_size=batch_size)
+    measured = evaluate(model, (images, labels))
     assert equal_weights(model, before) and (model[0].weight.grad == 3).all()
-    assert measured.accuracy == right / 70 and 0 < right < 70
-    assert measured.error == 1 - right / 70
-    assert measured.loss == pytest.approx(sum(losses) / 70, rel=1e-5)
+    assert measured.accuracy == right / 300 and 0 < right < 300
+    assert measured.error == 1 - right / 300
+    assert measured.loss == pytest.approx(sum(losses) / 300, rel=1e-5)
     assert repr(Evaluation(0.12345, 0.9)) == "loss 0.123, accuracy 90.0 %"
 
 
@@ -389,23 +388,23 @@ def test_a_learning_rate_far_too_high_diverges():
         ({"epochs": 1.5}, "epochs must be an integer >= 1, got 1.5"),
         ({"epochs": True}, "epochs must be an integer >= 1, got True"),
         ({"batch_size": 0}, "batch_size must be an integer >= 1, got 0"),
-        ({"seed": -1}, "seed must be an integer >= 0, got -1"),
+        ({"seed": -1}, "seed must be an integer from 0 to 9223372036854775807, got -1"),
         ({"lr": 0}, "lr must be a number > 0, got 0"),
         ({"lr": math.nan}, "lr must be a number > 0, got nan"),
         ({"lr": math.inf}, "lr must be a number > 0, got inf"),
         ({"lr": "fast"}, "lr must be a number > 0, got 'fast'"),
         ({"optimizer": "adam"}, "optimizer must be called as optimizer(parameters, lr=lr)"),
-        ({"device": "toaster"}, "device must be one that is here, as 'cpu', got 'toaster'"),
-        ({"live": "yes"}, "live must be True, False or None, got 'yes'"),
+        ({"device": "toaster"}, "device must be here, as 'cpu' is, got 'toaster'"),
+        ({"live": "yes"}, "live must be one of True, False, None, got 'yes'"),
         ({"model": "net"}, "model must be a torch.nn.Module, got str"),
-        ({"model": nn.Flatten()}, "model must have a parameter that needs a gradient, got none"),
-        ({"train": IMAGES}, "train must be a pair (images, labels) of tensors, got Tensor"),
-        ({"train": (IMAGES, [1, 2])}, "of tensors, got tuple of Tensor, list"),
+        ({"model": nn.Flatten()}, "model must have weights that need a gradient, got none"),
+        ({"train": IMAGES}, "train must be a pair (images, labels) of tensors, got (Tensor)"),
+        ({"train": (IMAGES, [1, 2])}, "of tensors, got (Tensor, list)"),
         ({"train": (IMAGES, LABELS[:9])}, "got 10 images and 9 labels"),
         ({"train": (IMAGES[:0], LABELS[:0])}, "at least one, got 0 images and 0 labels"),
         ({"test": (IMAGES, LABELS[:9])}, "test must hold as many labels as images"),
         ({"train": (IMAGES * math.nan, LABELS)}, "the images of train must be finite"),
-        ({"seed": 2**70}, "seed must be an integer < 2**63, got 1180591620717411303424"),
+        ({"seed": 2**70}, "seed must be an integer from 0 to 92233"),
         ({"lr": True}, "lr must be a number > 0, got True"),
         ({"lr": np.float32(-1)}, "lr must be a number > 0, got "),
         ({"train": ((IMAGES * 100).byte(), LABELS)}, "got torch.uint8; images / 255 makes them so"),
@@ -438,7 +437,6 @@ def test_bad_arguments_are_named(change, message):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"batch_size": -1}, "batch_size must be an integer >= 1, got -1"),
         ({"data": (IMAGES, None)}, "data must be a pair (images, labels) of tensors"),
         ({"model": None}, "model must be a torch.nn.Module, got NoneType"),
         ({"data": (IMAGES, LABELS + 1)}, "the labels of data must be class numbers from 0 to 2"),

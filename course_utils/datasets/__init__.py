@@ -7,7 +7,7 @@ PyTorch and NumPy are imported inside the functions: asking a question should no
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from collections import namedtuple
 
 from course_utils.checks import whole
 from course_utils.datasets.files import scans
@@ -16,8 +16,7 @@ from course_utils.downloads import fashion_mnist as fashion_mnist
 from course_utils.downloads import mnist as mnist
 from course_utils.downloads import read_idx as read_idx
 
-if TYPE_CHECKING:
-    from torch import Tensor
+Seagulls = namedtuple("Seagulls", "images presence position")
 
 
 def digits(size=8, *, seed=0):
@@ -25,12 +24,11 @@ def digits(size=8, *, seed=0):
 
     size: side of the images in pixels, a multiple of 8 from 8 to 256. The scans have 8 x 8 pixels;
           larger ones are interpolated, so they hold no further detail.
-    seed: of the random choice, from 0 to 2**32 - 1.
+    seed: of the choice of the test part, from 0 to 2**32 - 1: a quarter of every class, 450 scans
+          in all, the same on every machine. 1,347 are for training.
 
     Returns (train, test), each (images (N, 1, size, size) float32 in [0, 1] with 0 = paper,
-    labels (N,) int64), both in the order of the file. A quarter of the scans of every class, 450 in
-    all, are drawn for the test part, the same on every machine; 1,347 are for training. Both parts
-    come from the same thirteen writers.
+    labels (N,) int64), both in the order of the file. Both come from the same thirteen writers.
 
     Source: Alpaydin and Kaynak, UCI Machine Learning Repository, 1998 (see data/README.md).
     """
@@ -54,34 +52,21 @@ def digits(size=8, *, seed=0):
     return (images[~chosen], labels[~chosen]), (images[chosen], labels[chosen])
 
 
-class Seagulls(NamedTuple):
-    """Beach scenes with a gull or without one.
+def seagulls(count=1000, *, size=32, centred=False, share=0.5, seed=0):
+    """Beach scenes drawn from a seed: is there a gull, and where?
 
+    size: side of the images in pixels, from 24 to 128; 32 and 48 are meant.
+    count, seed, centred, share: as for `datasets.scenes.sample`.
+
+    Returns Seagulls(images, presence, position); (images, presence) is a pair for training.
     images (N, 3, size, size): float32 in [0, 1], red, green, blue.
     presence (N,): int64, 1 where there is a gull, else 0.
     position (N, 2): float32, the gull's centre as (x, y) in pixels: x to the right, y down, (0, 0)
         is the centre of the top left pixel. NaN where there is none.
-    """
 
-    images: Tensor
-    presence: Tensor
-    position: Tensor
-
-
-def seagulls(count=1000, *, size=32, centred=False, share=0.5, seed=0):
-    """Beach scenes drawn from a seed: is there a gull, and where?
-
-    count:   how many scenes, an integer >= 1.
-    size:    side of the images in pixels, from 24 to 128; 32 and 48 are meant.
-    centred: True puts every gull in the middle, at most 3 % of the side off it; False anywhere,
-             its centre at least a fifth of the side from each edge.
-    share:   part of the scenes with a gull, from 0 to 1; exactly round(share * count) have one.
-    seed:    from 0 to 2**32 - 1. Equal arguments give equal scenes.
-
-    Returns Seagulls(images, presence, position); (images, presence) is a pair for training. Boats,
-    kites, balloons, buoys, rocks and parasols in the same four colours stand around; a scene
-    without a gull has one of them more, so colours alone do not tell (see datasets.scenes).
-    A processor core draws about 2,000 scenes of 32 pixels a second.
+    Boats, kites, balloons, buoys, rocks and parasols in the same four colours stand around; a scene
+    without a gull has one of them more, so colours alone do not tell. A processor core draws about
+    2,000 scenes of 32 pixels a second.
     """
     import numpy as np
     import torch
@@ -89,11 +74,11 @@ def seagulls(count=1000, *, size=32, centred=False, share=0.5, seed=0):
     from course_utils.datasets import scenes
 
     beach = scenes.sample(count, seed=seed, centred=centred, share=share)
-    images = scenes.draw(beach, size)
+    images = torch.from_numpy(scenes.draw(beach, size))
     position = np.stack([beach.x, beach.y], axis=1) * size - 0.5
     position[~beach.present] = np.nan
     presence = torch.from_numpy(beach.present).long()
-    return Seagulls(torch.from_numpy(images), presence, torch.from_numpy(position))
+    return Seagulls(images, presence, torch.from_numpy(position))
 
 
 def photograph(size=224):

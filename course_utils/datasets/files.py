@@ -16,18 +16,19 @@ DATA = Path(__file__).resolve().parents[2] / "data"
 class DataFileError(RuntimeError):
     """A data file is missing or differs from the manifest; the message says how to get it back."""
 
+    def __init__(self, name: str, problem: str) -> None:
+        remedy = f"To get it back, run in the course folder: git checkout -- data/{name}"
+        super().__init__(f"data/{name} {problem}. {remedy}")
+
 
 def manifest() -> dict[str, tuple[str, int]]:
     """The files that belong into ``data/``: name -> (SHA-256 in hexadecimal, bytes)."""
-    path = DATA / "manifest.json"
     try:
-        rows = json.loads(path.read_text(encoding="utf-8"))["files"]
+        rows = json.loads((DATA / "manifest.json").read_text(encoding="utf-8"))["files"]
         return {row["name"]: (row["sha256"], row["bytes"]) for row in rows}
-    except FileNotFoundError:
-        problem = f"is missing: there is no {path}"
-    except (ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError) as error:
         problem = f"cannot be read ({type(error).__name__}: {error})"
-    raise DataFileError(_remedy("manifest.json", problem))
+        raise DataFileError("manifest.json", problem) from None
 
 
 def read_verified(name: str) -> bytes:
@@ -36,21 +37,14 @@ def read_verified(name: str) -> bytes:
     try:
         content = (DATA / name).read_bytes()
     except FileNotFoundError:
-        raise DataFileError(_remedy(name, f"is missing: there is no {DATA / name}")) from None
+        raise DataFileError(name, f"is missing: there is no {DATA / name}") from None
     found = hashlib.sha256(content).hexdigest()
     if found == sha256:
         return content
-    problem = (
+    raise DataFileError(
+        name,
         f"is not the file of this course: expected {size} bytes with SHA-256 {sha256}, "
-        f"found {len(content)} bytes with SHA-256 {found}"
-    )
-    raise DataFileError(_remedy(name, problem))
-
-
-def _remedy(name, problem):
-    return (
-        f"data/{name} {problem}. "
-        f"To get it back, run in the course folder: git checkout -- data/{name}"
+        f"found {len(content)} bytes with SHA-256 {found}",
     )
 
 

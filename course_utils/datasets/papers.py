@@ -7,37 +7,22 @@ training) stands in a file, one per paper, as a list of `[[result]]` tables:
     id = "relu-speed"            # words joined by hyphens, once per file
     what = "how many times fewer epochs ReLU needs"
     value = 6                    # a number, or a list of numbers
-    unit = "times"
+    unit = "times"               # "%" for a share of images, "millions", ...
     source = "Krizhevsky et al. 2012, section 3.1, fig. 1"
     note = "optional: what to know before comparing"
 
 The tests hold every file to this form; here it is trusted. Standard library only.
 """
 
-from __future__ import annotations
-
 import tomllib
-from typing import NamedTuple
+from collections import namedtuple
 
 from course_utils.datasets.files import DATA
 
 FOLDER = DATA / "papers"
 
-
-class Result(NamedTuple):
-    """One published number.
-
-    value: as printed, or a tuple of numbers. unit: "%" for a share of images, "times", "millions",
-    ... source: authors, year, and the table, figure or section. note: what to know before
-    comparing; "" if nothing.
-    """
-
-    id: str
-    what: str
-    value: float | tuple[float, ...]
-    unit: str
-    source: str
-    note: str = ""
+Result = namedtuple("Result", "id what value unit source note", defaults=[""])
+"""One published number. value: as printed, or a tuple of numbers."""
 
 
 def results(paper: str) -> dict[str, Result]:

@@ -10,20 +10,19 @@ amounts. Only the shape differs.
 
 Lengths and places are parts of the picture's side, so one beach can be drawn in any size. Edges are
 anti-aliased by their exact distance: a pixel at distance d inside an edge is covered by d + 1/2.
-`course_utils.datasets.seagulls` gives the same as tensors.
 """
 
 from __future__ import annotations
 
 from collections import namedtuple
 from functools import reduce
+from itertools import product
 
 import numpy as np
 
 from course_utils.checks import real, whole
 
 KINDS = ("nothing", "boat", "kite", "balloon", "buoy", "rock", "parasol")  # what is no gull
-MARGIN = 0.2  # a gull's centre keeps this distance from every edge, in parts of the side
 
 _PALETTES = np.array(  # of each light: zenith, low sky, far sea, near sea, colour of the light
     [
@@ -48,25 +47,20 @@ _SPAN = (0.17, 0.27)  # half the wing span
 _APART, _TRIES = 0.3, 12  # objects keep this distance, where so many tries find a free place
 _CHUNK = 128  # scenes drawn at a time: their pixels stay in the processor's cache
 
-
-_FIELDS = (
-    "light horizon shore glow waves clouds kind object_x object_y object_span object_flip "
-    "present x y span yaw pitch roll inner outer"
-)
+_FIELDS = """light horizon shore glow waves clouds kind object_x object_y object_span object_flip
+    present x y span yaw pitch roll inner outer"""
 
 
 class Beach(namedtuple("Beach", _FIELDS)):
-    """N scenes as numbers. Places x (to the right), y (down), lengths: parts of the side.
+    """N scenes as numbers. Places x (to the right), y (down), lengths: parts of the picture's side.
 
     light (N,): 0 overcast, 1 haze, 2 noon, 3 evening, 4 dusk, or between two. horizon, shore (N,):
-    y where the sea begins, where the sand begins. glow (N,): x of the bright place over the
-    horizon. waves (N,): phase of the waves.
-    clouds (N, 2, 5, 4): x, y, width and height of each cloud's puffs; width 0 is no puff.
-    kind (its number in KINDS), object_x, object_y, object_span, object_flip (N, 3): the other
-    objects; flip is 1 or -1.
-    present (N,): whether there is a gull. x, y (N,): its centre. span (N,): half its wing span.
-    yaw, pitch, roll (N,): how it is turned, in radians. inner, outer (N,): how far the two parts of
-    its wings are raised, in radians.
+    y where the sea, the sand begins. glow (N,): x of the bright place over the horizon. waves (N,):
+    phase of the waves. clouds (N, 2, 5, 4): x, y, width (0 is none), height of each cloud's puffs.
+    kind (its number in KINDS), object_x, object_y, object_span, object_flip (1 or -1) (N, 3): the
+    other objects. present (N,): whether there is a gull. x, y (N,): its centre. span (N,): half its
+    wing span. yaw, pitch, roll (N,): how it is turned. inner, outer (N,): how far the two parts of
+    its wings are raised. Angles are in radians.
     """
 
     __slots__ = ()
@@ -76,19 +70,13 @@ class Beach(namedtuple("Beach", _FIELDS)):
         return Beach(*(values[which] for values in self))
 
 
-# ---------------------------------------------------------------------------------------------
-# What is to be seen
-
-
 def sample(count: int, *, seed: int = 0, centred: bool = False, share: float = 0.5) -> Beach:
     """Draw `count` scenes at random.
 
-    Args:
-        count: how many, >= 1.
-        seed: from 0 to 2**32 - 1. The same seed gives the same scenes on every machine.
-        centred: True puts every gull in the middle (up to 3 % of the side off it); False anywhere,
-            MARGIN from the edges.
-        share: part of the scenes with a gull, 0 to 1; exactly round(share * count) have one.
+    seed: from 0 to 2**32 - 1. The same seed gives the same scenes on every machine.
+    centred: True puts every gull in the middle, at most 3 % of the side off it; False anywhere,
+        its centre at least a fifth of the side from each edge.
+    share: part of the scenes with a gull, 0 to 1; exactly round(share * count) have one.
     """
     count, seed = whole("count", count, 1), whole("seed", seed, 0, 2**32 - 1)
     share = real("share", share, 0, 1)
@@ -101,7 +89,7 @@ def sample(count: int, *, seed: int = 0, centred: bool = False, share: float = 0
     present = np.zeros(count, bool)
     present[random.permutation(count)[: round(share * count)]] = True
     horizon, shore = between(0.42, 0.6), between(0.8, 0.95)
-    reach = (0.47, 0.53) if centred else (MARGIN, 1 - MARGIN)
+    reach = (0.47, 0.53) if centred else (0.2, 0.8)
     x, y = between(*reach), between(*reach)
     return Beach(
         light=between(0, 4),
@@ -171,10 +159,6 @@ def _height(kind, lift, horizon, shore):
     )
 
 
-# ---------------------------------------------------------------------------------------------
-# The picture
-
-
 def draw(beach: Beach, size: int = 32) -> np.ndarray:
     """Paint the scenes: (N, 3, size, size) float32 in [0, 1], red, green and blue.
 
@@ -197,19 +181,18 @@ def _paint(beach, size):
     images = _sky(beach, palette, size)
     _paint_clouds(images, beach, palette, size)
     _paint_sea(images, beach, palette, size)
-    for slot in range(_OBJECTS):
-        for number, kind in enumerate(KINDS[1:], 1):
-            chosen = np.flatnonzero(beach.kind[:, slot] == number)
-            if len(chosen):
-                span = beach.object_span[chosen, slot] * _SCALES[kind]
-                place = beach.object_x[chosen, slot], beach.object_y[chosen, slot], span
-                parts = _placed(kind, beach.object_flip[chosen, slot])
-                _paint_parts(images, chosen, parts, *place, palette[chosen, 4], size)
+    for slot, (number, kind) in product(range(_OBJECTS), enumerate(KINDS[1:], 1)):
+        chosen = np.flatnonzero(beach.kind[:, slot] == number)
+        if len(chosen):
+            parts = _placed(kind, beach.object_flip[chosen, slot])
+            x, y, span = beach.object_x, beach.object_y, beach.object_span * _SCALES[kind]
+            places = (values[chosen, slot] for values in (x, y, span))
+            _paint_parts(images, chosen, parts, *places, palette[chosen, 4], size)
     birds = np.flatnonzero(beach.present)
     if len(birds):
         bird = beach.take(birds)
-        place = bird.x, bird.y, bird.span
-        _paint_parts(images, birds, _gull(bird), *place, palette[birds, 4], size)
+        places = bird.x, bird.y, bird.span
+        _paint_parts(images, birds, _gull(bird), *places, palette[birds, 4], size)
     return np.clip(images, 0, 1)
 
 
@@ -273,10 +256,7 @@ def _paint_sea(images, beach, palette, size):
 
 
 def _paint_parts(images, which, parts, x, y, span, tint, size):
-    """Paint one shape into images[which], each at its own place and in its own scale.
-
-    x, y, span (n,): parts of the side. tint (n, 3): colour of the light.
-    """
+    """Paint one shape into images[which]. x, y, span (n,); tint (n, 3): colour of the light."""
     half = int(np.ceil(1.2 * span.max() * size)) + 1
     scale, centre = (span * size)[:, None, None], np.stack([x, y])[..., None] * size
     pixel = np.floor(centre).astype(int) + np.arange(-half, half + 1)  # (2, n, W)

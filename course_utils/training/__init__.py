@@ -4,10 +4,9 @@
     evaluate(model, test)                                   # loss and accuracy
     history.test_error                                      # one number per epoch
 
-The loop itself is the body of `fit` and fits on one screen. What stands around it: arguments are
-checked (`doors`), everything random comes from `seed`, an interrupt waits until the step under way
-is complete, a loss that is no number stops the training with an explanation, and where a notebook
-is attached, a bar and curves follow the training (`history`).
+The loop itself is the body of `fit`. Around it: arguments are checked (`doors`), everything random
+comes from `seed`, an interrupt waits until the step under way is complete, a loss that is no number
+stops the training with an explanation, and in a notebook a bar and curves follow (`history`).
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from course_utils.checks import whole
+from course_utils.checks import one_of, whole
 from course_utils.probing import modes_kept
 from course_utils.training import doors
 from course_utils.training.doors import scores_of
@@ -33,6 +32,7 @@ __all__ = ["Evaluation", "History", "TrainingDiverged", "evaluate", "fit"]
 
 Data = tuple[Tensor, Tensor]
 
+_AT_ONCE = 256  # examples that `evaluate` measures together: as many as fit into any memory
 _READ_EVERY = 16  # steps between two looks at the losses; each look makes a GPU wait
 
 
@@ -64,22 +64,19 @@ def fit(
             device; every epoch goes through it in a new random order. Class numbers may be of any
             integer type, or bool.
         test: the same, measured after every epoch, in eval mode and without gradients.
-        epochs, batch_size: integers >= 1. The last batch of an epoch holds what is left; a single
-            example joins the batch before it if the model has batch normalisation.
-        lr: learning rate, a number > 0.
+        batch_size: the last batch of an epoch holds what is left; a single example joins the batch
+            before it if the model has batch normalisation.
         optimizer: called as `optimizer(parameters, lr=lr)` with the parameters that need a
             gradient; `functools.partial(torch.optim.SGD, momentum=0.9)` is one.
         loss: called as `loss(outputs, labels)`; the mean over the batch.
-        seed: of the order of the examples and of dropout, an integer from 0 to 2**63 - 1. The
-            start weights are the model's own.
+        seed: of the order of the examples and of dropout. The start weights are the model's own.
         device: where to train, as in `"cuda"`; the model stays there. None: where the model is.
         live: whether to show a bar and curves while training. None: when a notebook is attached.
         name: of the network, to be said with its numbers where a cell trains several.
 
-    Returns:
-        The `History`. Interrupted (the stop button, or Ctrl-C), `fit` completes the step under way
-        and returns the history of the complete epochs, with the reason in `interrupted`; the model
-        keeps what it has learnt. A second interrupt does not wait for the step.
+    Interrupted (the stop button, or Ctrl-C), `fit` completes the step under way and returns the
+    history of the complete epochs, with the reason in `interrupted`; the model keeps what it has
+    learnt. A second interrupt does not wait for the step.
 
     The model is trained in train mode and afterwards has the mode it came with, module by module.
     Equal arguments give equal weights on one machine; the global random state is left as it was.
@@ -89,7 +86,9 @@ def fit(
             uses weights which are not its own. Nothing has been learnt then.
         TrainingDiverged: when the loss is infinite or NaN. Build the model anew after that.
     """
-    epochs, batch_size, seed, lr = doors.check_numbers(epochs, batch_size, seed, lr, live)
+    epochs, batch_size = whole("epochs", epochs, 1), whole("batch_size", batch_size, 1)
+    seed, lr = whole("seed", seed, 0, 2**63 - 1), doors.positive("lr", lr)
+    one_of("live", live, (True, False, None))
     device = doors.place(model, device)
     train = images, labels = doors.on_device("train", train, device, loss)
     test = None if test is None else doors.on_device("test", test, device, loss)
@@ -97,11 +96,10 @@ def fit(
     sizes = _batch_sizes(len(images), batch_size, model)
     history = History(epochs, len(sizes), name=name)
     generator = torch.Generator().manual_seed(seed)
-    random_state = torch.random.fork_rng([device] if device.type == "cuda" else [])
 
     with (
         modes_kept(model),
-        random_state,
+        torch.random.fork_rng([device] if device.type == "cuda" else []),
         _interrupts_held() as check_interrupt,
         live_view(history, live) as follow,
     ):
@@ -157,29 +155,17 @@ class Evaluation(NamedTuple):
 
 
 def evaluate(
-    model: nn.Module,
-    data: Data,
-    *,
-    loss: Callable[[Tensor, Tensor], Tensor] = cross_entropy,
-    batch_size: int = 256,
-    device: torch.device | str | None = None,
+    model: nn.Module, data: Data, *, loss: Callable[[Tensor, Tensor], Tensor] = cross_entropy
 ) -> Evaluation:
     """Measure a model on `(images, labels)`: in eval mode, without gradients, batch by batch.
 
-    Args:
-        model, data, loss, device: as for `fit`. Neither weights nor modes change.
-        batch_size: an integer >= 1; bounds the memory, does not change the result.
-
-    Raises:
-        ValueError: for an argument out of range.
+    Arguments are as for `fit`. The model stays where it is and does not change.
     """
-    batch_size = whole("batch_size", batch_size, 1)
-    device = doors.place(model, device)
-    images, labels = doors.on_device("data", data, device, loss)
+    images, labels = doors.on_device("data", data, doors.place(model, None), loss)
     total, right = 0.0, 0.0
     with modes_kept(model), torch.no_grad():
         model.eval()
-        for x, y in zip(images.split(batch_size), labels.split(batch_size), strict=True):
+        for x, y in zip(images.split(_AT_ONCE), labels.split(_AT_ONCE), strict=True):
             with doors.in_words("data", model, x, y, loss):
                 outputs = model(x)
                 doors.check_classes("data", outputs, y, loss)
@@ -229,20 +215,19 @@ def _batch_sizes(examples: int, batch_size: int, model: nn.Module) -> list[int]:
 def _interrupts_held() -> Iterator[Callable[[], None]]:
     """Hold an interrupt back until the function given is called; a second comes through at once.
 
-    Between two steps weights and optimiser agree. In the middle of one, some weights are updated
-    and others not. Only the main thread gets interrupts; elsewhere there is nothing to hold back.
+    In the middle of a step some weights are updated and others not. Only the main thread gets
+    interrupts; elsewhere there is nothing to hold back.
     """
-    waiting = False
+    held = []
     previous = signal.getsignal(signal.SIGINT)
 
     def hold(signum, frame):
-        nonlocal waiting
-        if waiting:
+        if held:
             previous(signum, frame)
-        waiting = True
+        held.append(signum)
 
     def check() -> None:
-        if waiting:
+        if held:
             raise KeyboardInterrupt
 
     ours = threading.current_thread() is threading.main_thread() and callable(previous)

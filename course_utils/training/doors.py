@@ -12,20 +12,13 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from torch.utils._pytree import tree_leaves
 
-from course_utils.checks import whole
 from course_utils.ledger import HOW_TO_OWN, describe_unowned
 
 
-def check_numbers(epochs, batch_size, seed, lr, live) -> tuple[int, int, int, float]:
-    if not isinstance(lr, Real) or isinstance(lr, bool) or not 0 < lr < math.inf:
-        raise ValueError(f"lr must be a number > 0, got {lr!r}")
-    if live not in (None, True, False):
-        raise ValueError(f"live must be True, False or None, got {live!r}")
-    epochs, batch_size = whole("epochs", epochs, 1), whole("batch_size", batch_size, 1)
-    seed = whole("seed", seed)
-    if seed >= 2**63:
-        raise ValueError(f"seed must be an integer < 2**63, got {seed}")
-    return epochs, batch_size, seed, float(lr)
+def positive(name, value) -> float:
+    if not isinstance(value, Real) or isinstance(value, bool) or not 0 < value < math.inf:
+        raise ValueError(f"{name} must be a number > 0, got {value!r}")
+    return float(value)
 
 
 def place(model, device) -> torch.device:
@@ -38,22 +31,18 @@ def place(model, device) -> torch.device:
         device = torch.device(device)
         model.to(device)
     except (RuntimeError, TypeError, AssertionError) as problem:
-        first_line = str(problem).partition("\n")[0]
-        raise ValueError(
-            f"device must be one that is here, as 'cpu', got {device!r}: {first_line}"
-        ) from None
+        why = str(problem).partition("\n")[0]
+        raise ValueError(f"device must be here, as 'cpu' is, got {device!r}: {why}") from None
     return device
 
 
 def on_device(name, data, device, loss) -> tuple[Tensor, Tensor]:
     """Return `(images, labels)` on the device, class numbers as cross-entropy wants them."""
-    is_pair = isinstance(data, tuple | list) and len(data) == 2
-    if not is_pair or not all(torch.is_tensor(part) and part.ndim for part in data):
-        kind = type(data).__name__
-        if isinstance(data, tuple | list):
-            kind += f" of {', '.join(type(part).__name__ for part in data)}"
-        raise ValueError(f"{name} must be a pair (images, labels) of tensors, got {kind}")
-    images, labels = data
+    parts = data if isinstance(data, tuple | list) else [data]
+    if len(parts) != 2 or not all(torch.is_tensor(part) and part.ndim for part in parts):
+        kinds = ", ".join(type(part).__name__ for part in parts)
+        raise ValueError(f"{name} must be a pair (images, labels) of tensors, got ({kinds})")
+    images, labels = parts
     if len(images) != len(labels) or not len(images):
         raise ValueError(
             f"{name} must hold as many labels as images and at least one, got {len(images)} images "
@@ -73,15 +62,11 @@ def on_device(name, data, device, loss) -> tuple[Tensor, Tensor]:
 
 def make_optimiser(optimizer, model, lr) -> torch.optim.Optimizer:
     if not callable(optimizer):
-        raise ValueError(
-            "optimizer must be called as optimizer(parameters, lr=lr), as torch.optim.Adam is, "
-            f"got {optimizer!r}"
-        )
+        how = "called as optimizer(parameters, lr=lr), as torch.optim.Adam is"
+        raise ValueError(f"optimizer must be {how}, got {optimizer!r}")
     trainable = [p for p in model.parameters() if p.requires_grad]
     if not trainable:
-        raise ValueError(
-            f"model must have a parameter that needs a gradient, got none. {HOW_TO_OWN}"
-        )
+        raise ValueError(f"model must have weights that need a gradient, got none. {HOW_TO_OWN}")
     return optimizer(trainable, lr=lr)
 
 
@@ -99,11 +84,9 @@ def check_first(outputs, model, optimiser, loss, train, test) -> None:
     check_classes("train", outputs, train[1], loss)
     if test is not None:
         check_classes("test", outputs, test[1], loss)
+        this, that = (f"{images.dtype} {tuple(images.shape)}" for images, _ in (train, test))
         if (test[0].dtype, test[0].ndim) != (train[0].dtype, train[0].ndim):
-            kinds = [f"{images.dtype} {tuple(images.shape)}" for images, _ in (train, test)]
-            raise ValueError(
-                f"the images of test must be as those of train, {kinds[0]}; got {kinds[1]}"
-            )
+            raise ValueError(f"the images of test must be as those of train, {this}; got {that}")
     tensors = [tensor for tensor in tree_leaves(outputs) if isinstance(tensor, Tensor)]
     if not any(tensor.requires_grad for tensor in tensors):
         raise ValueError(
@@ -113,9 +96,8 @@ def check_first(outputs, model, optimiser, loss, train, test) -> None:
     own = [p for group in optimiser.param_groups for p in group["params"]]
     own += [*model.parameters(), *model.buffers(), *train]
     if unowned := _weights_behind(tensors, {id(tensor) for tensor in own}):
-        raise ValueError(
-            f"model must own the weights it uses, but {describe_unowned(unowned)}. {HOW_TO_OWN}"
-        )
+        wrong = describe_unowned(unowned)
+        raise ValueError(f"model must own the weights it uses, but {wrong}. {HOW_TO_OWN}")
 
 
 def _weights_behind(outputs: list[Tensor], known: set[int]) -> list[Tensor]:
@@ -143,12 +125,11 @@ def check_classes(name, outputs, labels, loss) -> None:
     scores, left_out = scores_of(outputs), _left_out(loss)
     if left_out is None or labels.is_floating_point() or scores.ndim < 2:
         return
-    counted = labels[labels != left_out]
-    if counted.numel() and not 0 <= int(counted.min()) <= int(counted.max()) < scores.shape[1]:
+    classes, counted = scores.shape[1], labels[labels != left_out]
+    if counted.numel() and not 0 <= int(counted.min()) <= int(counted.max()) < classes:
         raise ValueError(
-            f"the labels of {name} must be class numbers from 0 to {scores.shape[1] - 1}, since "
-            f"the model puts out {scores.shape[1]} scores; got {int(counted.min())} to "
-            f"{int(counted.max())}"
+            f"the labels of {name} must be class numbers from 0 to {classes - 1}, since the model "
+            f"puts out {classes} scores; got {int(counted.min())} to {int(counted.max())}"
         )
 
 

@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from html import escape
+from operator import mul
+from statistics import fmean
 
 from course_utils.drawing.style import FAINT, HIGHLIGHT, INK, INPUT, MUTED, PAPER, SVG_FONT
 from course_utils.drawing.svg import element, path, plural, rect, text
@@ -20,16 +22,15 @@ _PERIOD = 0.3  # seconds between two pictures of the live view
 class History:
     """What happened in a training. Lists hold one number per complete epoch.
 
-    Attributes:
-        epochs: how many were asked for; `len(history)` is how many were completed.
-        steps: weight updates in an epoch.
-        step_loss: the loss of every step of the complete epochs, before that step's update.
-        train_loss: mean of these over the examples of an epoch.
-        train_accuracy: share of right answers, counted as the batches went by: with the weights of
-            that moment and with dropout at work, so it may lie below the test's. NaN where labels
-            are no class numbers.
-        test_loss, test_accuracy: measured after the epoch, see `evaluate`; empty without a test.
-        interrupted: where the training was stopped; empty if it was not. name: see `fit`.
+    epochs: how many were asked for; `len(history)` is how many were completed.
+    steps: weight updates in an epoch.
+    step_loss: the loss of every step of the complete epochs, before that step's update.
+    train_loss: mean of these over the examples of an epoch.
+    train_accuracy: share of right answers, counted as the batches went by: with the weights of that
+        moment and with dropout at work, so it may lie below the test's. NaN where labels are no
+        class numbers.
+    test_loss, test_accuracy: measured after the epoch, see `evaluate`; empty without a test.
+    interrupted: where the training was stopped; empty if it was not. name: see `fit`.
 
     Displayed in a notebook it draws its curves. The digits of a training can differ between
     processors: a lesson prints what is stable, not the history itself.
@@ -60,9 +61,8 @@ class History:
 
     def add(self, losses: list[float], sizes: list[int], accuracy: float, test=None) -> None:
         """Write down a complete epoch: the loss and the size of each batch, what was right."""
-        total = sum(loss * size for loss, size in zip(losses, sizes, strict=True))
         self.step_loss += losses
-        self.train_loss.append(total / sum(sizes))
+        self.train_loss.append(sum(map(mul, losses, sizes)) / sum(sizes))
         self.train_accuracy.append(accuracy)
         if test is not None:
             self.test_loss.append(test.loss)
@@ -95,8 +95,7 @@ class History:
 def live_view(history: History, live: bool | None) -> Iterator[Callable]:
     """Give a function that shows the epoch under way: a bar, a line of numbers and the curves.
 
-    What is left at the end is the line. Only widgets change, so a stored notebook holds the text
-    of the beginning and nothing stale.
+    At the end the line is left. Only widgets change: what a notebook stores is never stale.
     """
     shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
     attached = hasattr(shell, "kernel")  # a notebook, not IPython in a terminal
@@ -106,12 +105,15 @@ def live_view(history: History, live: bool | None) -> Iterator[Callable]:
     import ipywidgets as widgets
 
     line, picture = widgets.HTML(), widgets.HTML()
-    bar = widgets.IntProgress(
-        max=history.epochs * history.steps, layout=widgets.Layout(width="640px")
-    )
+    bar = widgets.IntProgress(max=history.epochs * history.steps, layout={"width": "640px"})
     box = widgets.VBox([line, bar, picture])
+    title, which = (f"{history.name}. ", f" of {history.name}") if history.name else ("", "")
+    said = f"Training{which}: {plural(history.epochs, 'epoch')} of {history.steps} steps."
     if attached:
-        _display(box, history)
+        from IPython.display import display
+
+        bundle = {**box._repr_mimebundle_(), "text/plain": said, "text/html": _line(said)}
+        display(bundle, raw=True)
     due = time.monotonic() + _PERIOD
 
     def follow(losses) -> None:
@@ -121,9 +123,8 @@ def live_view(history: History, live: bool | None) -> Iterator[Callable]:
         due = now + _PERIOD
         numbers = losses.read()
         bar.value = len(history) * history.steps + len(numbers)
-        which = f"{history.name}. " if history.name else ""
-        where = f"Epoch {losses.epoch} of {history.epochs}"
-        line.value = _line(f"{which}{where}, loss {numbers[-1]:.3f}", "status")
+        where = f"{title}Epoch {losses.epoch} of {history.epochs}"
+        line.value = _line(f"{where}, loss {numbers[-1]:.3f}", "status")
         picture.value = curves(history, history.step_loss + numbers)
 
     try:
@@ -133,14 +134,6 @@ def live_view(history: History, live: bool | None) -> Iterator[Callable]:
         bar.close()
         picture.close()
         box.children = (line,)
-
-
-def _display(box, history: History) -> None:
-    from IPython.display import display
-
-    which = f"Training of {history.name}" if history.name else "Training"
-    said = f"{which}: {plural(history.epochs, 'epoch')} of {history.steps} steps."
-    display({**box._repr_mimebundle_(), "text/plain": said, "text/html": _line(said)}, raw=True)
 
 
 def _line(words: str, role: str | None = None) -> str:
@@ -158,15 +151,16 @@ _POINTS = 120
 def curves(history: History, step_loss: list[float]) -> str:
     """Draw the loss against the steps, and the errors against the epochs, as one inline SVG."""
     per_point = max(1, math.ceil(len(step_loss) / _POINTS))
-    groups = [step_loss[i : i + per_point] for i in range(0, len(step_loss), per_point)]
     first = (per_point - 1) / 2 + 1  # the middle step of the first point
-    loss = [(first + i * per_point, sum(g) / len(g)) for i, g in enumerate(groups)]
+    loss = [
+        (first + start, fmean(step_loss[start : start + per_point]))
+        for start in range(0, len(step_loss), per_point)
+    ]
     steps = history.epochs * history.steps
     body = _axes(0, "training loss", f"step {steps}", steps, {"training": loss}, "")
-    errors = {"training": history.train_error, "test": history.test_error}
     errors = {
         name: [(epoch, 100 * error) for epoch, error in enumerate(line, 1)]
-        for name, line in errors.items()
+        for name, line in (("training", history.train_error), ("test", history.test_error))
         if line and not math.isnan(line[0])
     }
     if errors:
@@ -199,16 +193,15 @@ def _axes(left, title, end, last, lines, sign) -> str:
         text(x1, y0 + 18, end, 13, anchor="end"),
     ]
     for number, (name, line) in enumerate(lines.items()):
-        look = {"stroke": HIGHLIGHT, "stroke_dasharray": "6 4"} if name == "test" else {}
-        look = {"stroke": INPUT, "stroke_width": 2.5, **look}
+        look = {"stroke": INPUT, "stroke_width": 2.5}
+        if name == "test":
+            look |= {"stroke": HIGHLIGHT, "stroke_dasharray": "6 4"}
         if len(lines) > 1:
             x, y = x1 - 90, _TOP + 16 + 18 * number
             parts += [path(f"M{x} {y - 4}h24", **look), text(x + 30, y, name, 13)]
         if line:
-            points = (
-                f"{x0 + x / last * _WIDTH:.1f} {y0 - max(y, 0) / top * _HEIGHT:.1f}"
-                for x, y in line
-            )
-            round_ends = {"stroke_linejoin": "round", "stroke_linecap": "round"}
-            parts.append(path("M" + "L".join(points), **look, **round_ends))
+            wide, high = _WIDTH / last, _HEIGHT / top
+            points = "L".join(f"{x0 + x * wide:.1f} {y0 - max(y, 0) * high:.1f}" for x, y in line)
+            look |= {"stroke_linejoin": "round", "stroke_linecap": "round"}
+            parts.append(path(f"M{points}", **look))
     return "".join(parts)
