@@ -80,9 +80,8 @@ CONV2D = Exercise(
         "Your filter is turned by 180 degrees. That is the convolution of mathematics; in "
         "this course, as in PyTorch, the upper left weight meets the upper left "
         "pixel.": lambda x, w, s, p: conv2d(x, w[:, :, ::-1, ::-1], s, p),
-        "With one channel you are right. A filter has a slice for every channel of the input: "
-        "what happens to the products of the "
-        "others?": lambda x, w, s, p: conv2d(x[:1], w[:, :1], s, p),
+        "With one channel you are right. A filter has a slice for every channel of the input: what "
+        "happens to the products of the others?": lambda x, w, s, p: conv2d(x[:1], w[:, :1], s, p),
         "You return a map for every filter *and* channel. One filter gives one matrix: the "
         "products of all channels go into the same sum.": _channels_kept_apart,
         "Your numbers are too small by a constant factor. Which one, and how does it depend on "
@@ -105,9 +104,8 @@ CONV2D = Exercise(
         "column?": lambda x, w, s, p: conv2d(x, w, 1, p)[:, ::s, :],
         "From column to column your window makes steps of `stride`. And from row to "
         "row?": lambda x, w, s, p: conv2d(x, w, 1, p)[:, :, ::s],
-        "Your output lacks its last row and column. A filter as large as the image cannot move "
-        "at all: how many outputs are there "
-        "then?": lambda x, w, s, p: conv2d(x, w, s, p)[:, :-1, :-1],
+        "Your output lacks its last row and column. A filter as large as the image cannot move at "
+        "all: how many outputs are there then?": lambda x, w, s, p: conv2d(x, w, s, p)[:, :-1, :-1],
         "Rows and columns of your output are exchanged. The picture is a wide one if the image "
         "is.": lambda x, w, s, p: conv2d(x, w, s, p).transpose(0, 2, 1),
     },
@@ -243,9 +241,8 @@ LAYER_COST = Exercise(
         "You count one bias. Each filter has its own.": _counted_as(
             lambda n, m, k, o, w: (o, w + 1, o**2 * w)
         ),
-        "Your filters are matrices. A filter reads all channels of the input, so it is a "
-        "tensor: what is its third "
-        "dimension?": lambda n, c, m, k, s, p: layer_cost(n, 1, m, k, s, p),
+        "Your filters are matrices. A filter reads all channels of the input, so it is a tensor: "
+        "what is its third dimension?": lambda n, c, m, k, s, p: layer_cost(n, 1, m, k, s, p),
         "This is the cost of a single filter. Every channel of the output has its "
         "own.": lambda n, c, m, k, s, p: layer_cost(n, c, 1, k, s, p),
         "Parameters and size are right. At how many places is the filter applied: as many as "

@@ -69,7 +69,7 @@ class ConvolutionalLayer(Explorer):
                 "stride or more padding."
             )
         layer = figures.Layer(scan(digit), FILTERS[filter], **how)
-        diagram = figures.draw_layer(layer, stage, row, column)
+        diagram = layer.draw(stage, row, column)
         says, rest = layer.sentence(stage, row, column), side % pool
         if rest:
             lines = f"{rest} rows and the last {rest} columns"

@@ -11,100 +11,14 @@ from functools import cache
 from itertools import product
 
 from course_utils.drawing import style, svg
-from course_utils.drawing.style import FAINT, INK, INPUT, MUTED, OUTPUT, WEIGHT, tint
+from course_utils.drawing.style import FAINT, INK, INPUT, MUTED, OUTPUT, PAPER, WEIGHT, tint
 from course_utils.drawing.svg import TIMES, WIDTH, Diagram, arrow, box, frame, path, rect, text
 
 STAGES = ("convolution", "detector", "pooling")
-Grid = Sequence[Sequence[int]]
+Grid = Sequence[Sequence[int]]  # or an array of integers
 
 # ---------------------------------------------------------------------------------------------
 # The layer and its arithmetic
-
-
-class Layer:
-    """One 3 x 3 filter on one channel, in three stages; all numbers are integers.
-
-    image: (n, n) pixels >= 0. kernel: (3, 3). bias: added to every sum. stride: of the filter.
-    padding: zeros on each side. pool: side of the pooling window, which moves by its own side; a
-    rest at the right or lower border is left out.
-
-    padded, convolution, detector, pooled: the maps, as lists of rows. Units count from 0.
-    """
-
-    def __init__(
-        self,
-        image: Grid,
-        kernel: Grid,
-        bias: int = 0,
-        stride: int = 1,
-        padding: int = 0,
-        pool: int = 2,
-    ) -> None:
-        import numpy as np
-
-        from course_utils import ops  # the panel of two heads does without NumPy
-
-        self.bias, self.stride, self.padding, self.pool = bias, stride, padding, pool
-        x, w = np.array(image), np.array(kernel)
-        z = ops.conv2d(x[None], w[None, None], stride=stride, padding=padding) + bias
-        a = z.clip(0)
-        maps = w, np.pad(x, padding), z[0], a[0], ops.max_pool2d(a, pool)[0]
-        self.kernel, *self.maps = [values.tolist() for values in maps]
-        self.padded, self.convolution, self.detector, self.pooled = self.maps
-
-    def patch(self, i: int, j: int) -> list[list[int]]:
-        """Return what lies under the filter at unit (i, j)."""
-        s = self.stride
-        return [row[j * s : j * s + 3] for row in self.padded[i * s : i * s + 3]]
-
-    def products(self, i: int, j: int) -> list[list[int]]:
-        """Return the patch times the filter, place by place."""
-        rows = zip(self.patch(i, j), self.kernel, strict=True)
-        return [[x * w for x, w in zip(*row, strict=True)] for row in rows]
-
-    def window(self, i: int, j: int) -> dict[tuple[int, int], int]:
-        """Return the detector units that the pooling unit (i, j) looks at, with their values."""
-        rows, columns = (range(k * self.pool, (k + 1) * self.pool) for k in (i, j))
-        return {(a, b): self.detector[a][b] for a in rows for b in columns}
-
-    def winner(self, i: int, j: int) -> tuple[int, int]:
-        """Return the detector unit that is the first largest of a window."""
-        window = self.window(i, j)
-        return max(window, key=window.get)
-
-    def sentence(self, stage: str, row: int, column: int) -> str:
-        """Write out one unit: `"(3×1 + 0×0 + …) = 23, + bias 2 = 25"`, and what follows from it.
-
-        row, column: counted from 1, on the map of `stage`.
-        """
-        i, j = row - 1, column - 1
-        says = f"{stage.capitalize()} unit (row {row}, column {column})"
-        if stage == "pooling":
-            says += f" = {self.largest(i, j)}"
-            i, j = self.winner(i, j)
-            says += f". The largest is detector unit (row {i + 1}, column {j + 1}). There"
-        pairs = zip(sum(self.patch(i, j), []), sum(self.kernel, []), strict=True)
-        terms = [f"{x}{TIMES}{f'({_signed(w)})' if w < 0 else w}" for x, w in pairs if w]
-        z = self.convolution[i][j]
-        says += f": {' + '.join(terms)} = {_signed(z - self.bias)}, {self.biased(z)}."
-        return says if stage == "convolution" else f"{says} {_relu(z)}."
-
-    def biased(self, z: int) -> str:
-        """Write the last step to the sum `z`."""
-        return f"{svg.MINUS if self.bias < 0 else '+'} {abs(self.bias)} (bias) = {_signed(z)}"
-
-    def largest(self, i: int, j: int) -> str:
-        """Write what the pooling unit (i, j) makes of its window."""
-        return f"max({', '.join(map(str, self.window(i, j).values()))}) = {self.pooled[i][j]}"
-
-
-def _relu(z: int) -> str:
-    return f"ReLU: max(0, {_signed(z)}) = {max(0, z)}"
-
-
-def _signed(value: int) -> str:
-    return f"{svg.MINUS}{-value}" if value < 0 else str(value)
-
 
 _MAP_TOP, _MAP_SIDE, _GAP = 38, 206, 47  # the four maps stand side by side
 _MAP_LEFT = (WIDTH - 4 * _MAP_SIDE - 3 * _GAP) / 2
@@ -137,67 +51,177 @@ def layer_diagram(
     """Draw input, convolution, detector and pooling, and write out the sum of one unit.
 
     Pointing at any other unit writes out its sum instead, without a kernel. There is room for
-    products of three digits.
-
-    Args:
-        image, kernel, how: as for `Layer`.
-        stage: where the chosen unit is, one of `STAGES`.
-        row, column: its place there, counted from 1.
+    products of three digits. image, kernel, how: as for `Layer`. stage: of `STAGES`; row, column:
+    of the unit on its map, counted from 1.
     """
-    return draw_layer(Layer(image, kernel, **how), stage, row, column)
+    return Layer(image, kernel, **how).draw(stage, row, column)
 
 
-def draw_layer(layer: Layer, stage: str, row: int, column: int) -> Diagram:
-    """Draw a layer, as `layer_diagram`."""
-    draw, p = _LayerPicture(layer, stage, row, column), layer.padding
-    sides = [len(layer.padded) - 2 * p, *map(len, layer.maps[1:])]
-    names = zip(("input", *STAGES), sides, strict=True)
-    image, *sizes = [f"{name} {n} {TIMES} {n}" for name, n in names]
-    body = [
-        *_headings([image + (" + zeros" if p else ""), *sizes]),
-        *draw.input(),
-        *_arithmetic(layer.kernel),
-        *(draw.single(i, j) for i, j in product(range(sides[1]), repeat=2)),
-        *(draw.pooling(i, j) for i, j in product(range(sides[3]), repeat=2)),
-    ]
-    ring = f" with {p} ring of zeros" if p else ""
-    alt = (
-        f"A layer in three stages: {image}{ring}, {', '.join(sizes)}. "
-        f"{layer.sentence(stage, row, column)}"
-    )
-    return frame("".join(body), height=372, alt=alt, kind="cnn-layer", css=_CSS)
+class Layer:
+    """One 3 x 3 filter on one channel, in three stages; all numbers are integers.
+
+    image: (n, n) pixels >= 0. kernel: (3, 3). bias: added to every sum. stride: of the filter.
+    padding: zeros on each side. pool: side of the pooling window, which moves by its own side; a
+    rest at the right or lower border is left out.
+
+    maps: the padded image, convolution, detector, pooling, as arrays. Units count from 0.
+    """
+
+    def __init__(
+        self, image: Grid, kernel: Grid, bias: int = 0, stride: int = 1, padding=0, pool: int = 2
+    ) -> None:
+        import numpy as np
+
+        from course_utils import ops  # the panel of two heads does without NumPy
+
+        self.bias, self.stride, self.padding, self.pool = bias, stride, padding, pool
+        x, self.kernel = np.array(image), np.array(kernel)
+        z = ops.conv2d(x[None], self.kernel[None, None], stride=stride, padding=padding) + bias
+        a = z.clip(0)
+        self.maps = np.pad(x, padding), z[0], a[0], ops.max_pool2d(a, pool)[0]
+        self.most = max(1, abs(z).max())
+        self.places = []  # of each map: its left and upper edge, the side of a cell
+        for k, n in enumerate(map(len, self.maps)):
+            cell = min(_MAP_SIDE / n, 40)
+            edge = (_MAP_SIDE - cell * n) / 2
+            self.places.append((_map_left(k) + edge, _MAP_TOP + edge, cell))
+
+    def patch(self, i: int, j: int):
+        """Return what lies under the filter at unit (i, j)."""
+        top, left = i * self.stride, j * self.stride
+        return self.maps[0][top : top + 3, left : left + 3]
+
+    def window(self, i: int, j: int):
+        """Return the detector values that the pooling unit (i, j) looks at."""
+        k = self.pool
+        return self.maps[2][i * k : (i + 1) * k, j * k : (j + 1) * k]
+
+    def winner(self, i: int, j: int) -> tuple[int, int]:
+        """Return the detector unit that is the first largest of a window."""
+        a, b = divmod(int(self.window(i, j).argmax()), self.pool)
+        return i * self.pool + a, j * self.pool + b
+
+    def largest(self, i: int, j: int) -> str:
+        """Write what the pooling unit (i, j) makes of its window."""
+        return f"max({', '.join(map(str, self.window(i, j).flat))}) = {self.maps[3][i, j]}"
+
+    def biased(self, z: int) -> str:
+        """Write the last step to the sum `z`."""
+        return f"{svg.MINUS if self.bias < 0 else '+'} {abs(self.bias)} (bias) = {_signed(z)}"
+
+    def sentence(self, stage: str, row: int, column: int) -> str:
+        """Write out one unit: `"(3×1 + 0×0 + …) = 23, + bias 2 = 25"`, and what follows from it.
+
+        row, column: counted from 1, on the map of `stage`.
+        """
+        i, j = row - 1, column - 1
+        says = f"{stage.capitalize()} unit (row {row}, column {column})"
+        if stage == "pooling":
+            says += f" = {self.largest(i, j)}"
+            i, j = self.winner(i, j)
+            says += f". The largest is detector unit (row {i + 1}, column {j + 1}). There"
+        pairs = zip(self.patch(i, j).flat, self.kernel.flat, strict=True)
+        terms = [f"{x}{TIMES}{f'({_signed(w)})' if w < 0 else w}" for x, w in pairs if w]
+        z = self.maps[1][i, j]
+        says += f": {' + '.join(terms)} = {_signed(z - self.bias)}, {self.biased(z)}."
+        return says if stage == "convolution" else f"{says} {_relu(z)}."
+
+    # The elements are written as strings: there are a thousand, drawn anew with every slider move.
+
+    def draw(self, stage: str, row: int, column: int) -> Diagram:
+        """Draw the layer with one unit chosen, as `layer_diagram`."""
+        p, chosen = self.padding, (stage == "pooling", row - 1, column - 1)
+        speaks = " on" if stage == "convolution" else " on more"
+        padded, *sides = map(len, self.maps)
+        names = zip(("input", *STAGES), (padded - 2 * p, *sides), strict=True)
+        image, *sizes = [f"{name} {n} {TIMES} {n}" for name, n in names]
+        body = [*_headings([image + (" + zeros" if p else ""), *sizes]), *self.input()]
+        body += _arithmetic(self.kernel)
+        for pools, draw in enumerate((self.single, self.pooling)):
+            for i, j in product(range(sides[2 * pools]), repeat=2):
+                body.append(draw(i, j, speaks if (pools, i, j) == chosen else ""))
+        ring = f" with {p} ring of zeros" if p else ""
+        alt = f"A layer in three stages: {image}{ring}, {', '.join(sizes)}. "
+        alt += self.sentence(stage, row, column)
+        return frame("".join(body), height=372, alt=alt, kind="cnn-layer", css=_CSS)
+
+    def block(self, k: int, i: int, j: int, look: str, side: int = 1, inset: float = 0) -> str:
+        """Draw a block of cells of map `k`; `look` are further attributes."""
+        left, top, cell = self.places[k]
+        size = f"{side * cell - 2 * inset:.1f}"
+        return (
+            f'<rect x="{left + j * cell + inset:.1f}" y="{top + i * cell + inset:.1f}" '
+            f'width="{size}" height="{size}" {look}/>'
+        )
+
+    def cell(self, k: int, i: int, j: int, look: str, ink: str = INK) -> str:
+        left, top, cell = self.places[k]
+        x, y = left + (j + 0.5) * cell, top + (i + 0.5) * cell + 5
+        value = _signed(self.maps[k].item(i, j))
+        label = f'<text class="g" x="{x:.1f}" y="{y:.1f}" fill="{ink}">{value}</text>'
+        return self.block(k, i, j, look) + label
+
+    def input(self) -> list[str]:
+        grid, p, parts = self.maps[0], self.padding, []
+        dark, inside = max(1, grid.max()), range(p, len(grid) - p)
+        zero = f'fill="{PAPER}" stroke="{tint(FAINT, 0.7)}" stroke-dasharray="2 2"'
+        for i, j in product(range(len(grid)), repeat=2):
+            grey = 255 - round(200 * grid.item(i, j) / dark)
+            pixel = f'fill="#{f"{grey:02X}" * 3}" stroke="{FAINT}"', PAPER if grey < 140 else INK
+            drawn = pixel if i in inside and j in inside else (zero, MUTED)
+            parts.append(self.cell(0, i, j, *drawn))
+        return parts
+
+    def unit(self, k: int, i: int, j: int) -> str:
+        value = self.maps[k].item(i, j)
+        fill = _shade(value > 0, round(20 * abs(value) / self.most)) if value else "#F3F4F6"
+        return self.cell(k, i, j, f'class="{" cdq"[k]}" fill="{fill}" stroke="{PAPER}"')
+
+    def single(self, i: int, j: int, on: str) -> str:
+        """Draw a unit of the convolution and that of the detector, which share a sum."""
+        return self.sums(f"u{on}", self.unit(1, i, j) + self.unit(2, i, j), i, j)
+
+    def pooling(self, i: int, j: int, on: str) -> str:
+        """Draw a pooling unit; outline its window, and all of the input that reaches it."""
+        k, s, words = self.pool, self.stride, f"pooling: {self.largest(i, j)}"
+        shown = (
+            self.block(3, i, j, _MARK, inset=1.5)
+            + self.block(2, i * k, j * k, _WINDOW, k)
+            + self.block(1, i * k, j * k, _WINDOW, k)
+            + self.block(0, i * k * s, j * k * s, _WINDOW, (k - 1) * s + 3)
+            + text(_LINES, _STRIP + 104, words, min(17, (WIDTH - _LINES - 16) / (0.6 * len(words))))
+        )
+        return self.sums(f"u p{on}", self.unit(3, i, j), *self.winner(i, j), shown)
+
+    def sums(self, look: str, cells: str, i: int, j: int, pooling: str = "") -> str:
+        """Draw cells with the arithmetic of the detector unit (i, j), and outline what it reads."""
+        s, z, patch = self.stride, self.maps[1].item(i, j), self.patch(i, j)
+        pairs = zip(_written(patch), _written(patch * self.kernel), strict=True)
+        return (
+            f'<g class="{look}">{cells}<g class="v">'
+            + self.block(0, i * s, j * s, _MARK, 3)
+            + self.block(1, i, j, _MARK, inset=1.5)
+            + _rows(_GRIDS[0], [(" " * 20).join(pair) for pair in pairs])
+            + text(_LINES, _STRIP + 32, f"sum of the products = {_signed(z - self.bias)}", 17)
+            + text(_LINES, _STRIP + 56, self.biased(z), 17)
+            + f'{pooling}</g><g class="r">'
+            + self.block(2, i, j, _MARK, inset=1.5)
+            + text(_LINES, _STRIP + 80, _relu(z), 17)
+            + "</g></g>"
+        )
 
 
-def _headings(names: Sequence[str]) -> list[str]:
-    parts = []
-    for k, (name, step) in enumerate(zip(names, ("", "filter", "ReLU", "max"), strict=True)):
-        left = _MAP_LEFT + k * (_MAP_SIDE + _GAP)
-        parts.append(text(left + _MAP_SIDE / 2, 25, name, 16, anchor="middle", bold=True))
-        if step:
-            x, y = left - _GAP / 2, _MAP_TOP + _MAP_SIDE / 2
-            parts.append(path(arrow(x - 15, y, x + 15, y, 8), stroke=MUTED, stroke_width=2))
-            parts.append(text(x, y - 11, step, 14, anchor="middle", fill=MUTED))
-    return parts
+def _relu(z: int) -> str:
+    return f"ReLU: max(0, {_signed(z)}) = {max(0, z)}"
 
 
-def _arithmetic(kernel: Grid) -> list[str]:
-    """Draw the three empty grids of the strip, the signs between them, and the filter."""
-    parts = []
-    columns = (("patch", INPUT, 0.1), ("filter", WEIGHT, 0.16), ("products", OUTPUT, 0.1))
-    for left, (name, colour, share) in zip(_GRIDS, columns, strict=True):
-        parts.append(text(left + 57, _STRIP + 14, name, 14, anchor="middle", fill=MUTED))
-        look = {"fill": tint(colour, share), "stroke": tint(colour, 0.5)}
-        cells = [(left + b * 38, _STRIP + 24 + a * 28) for a in range(3) for b in range(3)]
-        parts += [rect(x, y, 38, 28, **look) for x, y in cells]
-    parts.append(_rows(_GRIDS[1], _written(kernel)))
-    for left, sign in zip(_GRIDS[1:], (TIMES, "="), strict=True):
-        parts.append(text(left - 19, _STRIP + 73, sign, 20, anchor="middle", fill=MUTED))
-    return parts
+def _signed(value: int) -> str:
+    return f"{svg.MINUS}{-value}" if value < 0 else str(value)
 
 
-def _written(values: Grid) -> list[str]:
-    """Four places of a fixed width for every number."""
-    return ["".join(f"{_signed(v):>3} "[:4] for v in row) for row in values]
+def _written(values) -> list[str]:
+    """Write each number in four places of a fixed width, a line for each row of the array."""
+    return ["".join(f"{_signed(v):>3} "[:4] for v in row) for row in values.tolist()]
 
 
 def _rows(left: float, lines: Sequence[str]) -> str:
@@ -214,100 +238,35 @@ def _shade(positive: bool, strength: int) -> str:
     return tint(OUTPUT if positive else style.ACCENT, 0.08 + 0.031 * strength)
 
 
-class _LayerPicture:
-    """Where the cells of the four maps are, and what is drawn there and written for a unit.
+def _map_left(k: int) -> float:
+    return _MAP_LEFT + k * (_MAP_SIDE + _GAP)
 
-    The elements are written as strings: there are a thousand, drawn anew with every slider move.
-    """
 
-    def __init__(self, layer: Layer, stage: str, row: int, column: int) -> None:
-        self.layer = layer
-        self.chosen = stage == "pooling", row - 1, column - 1
-        self.speaks = " on" if stage == "convolution" else " on more"
-        self.most = max(1, *(abs(z) for row in layer.convolution for z in row))
-        self.places = []  # of each map: its left and upper edge, the side of a cell
-        for k, n in enumerate(map(len, layer.maps)):
-            cell = min(_MAP_SIDE / n, 40)
-            edge = (_MAP_SIDE - cell * n) / 2
-            left = _MAP_LEFT + k * (_MAP_SIDE + _GAP)
-            self.places.append((left + edge, _MAP_TOP + edge, cell))
+def _headings(names: Sequence[str]) -> list[str]:
+    parts = []
+    for k, (name, step) in enumerate(zip(names, ("", "filter", "ReLU", "max"), strict=True)):
+        left = _map_left(k)
+        parts.append(text(left + _MAP_SIDE / 2, 25, name, 16, anchor="middle", bold=True))
+        if step:
+            x, y = left - _GAP / 2, _MAP_TOP + _MAP_SIDE / 2
+            parts.append(path(arrow(x - 15, y, x + 15, y, 8), stroke=MUTED, stroke_width=2))
+            parts.append(text(x, y - 11, step, 14, anchor="middle", fill=MUTED))
+    return parts
 
-    def block(self, k: int, i: int, j: int, look: str, side: int = 1, inset: float = 0) -> str:
-        """Draw a block of cells of map `k`; `look` are further attributes."""
-        left, top, cell = self.places[k]
-        size = f"{side * cell - 2 * inset:.1f}"
-        return (
-            f'<rect x="{left + j * cell + inset:.1f}" y="{top + i * cell + inset:.1f}" '
-            f'width="{size}" height="{size}" {look}/>'
-        )
 
-    def cell(self, k: int, i: int, j: int, look: str, ink: str = INK) -> str:
-        left, top, cell = self.places[k]
-        x, y = left + (j + 0.5) * cell, top + (i + 0.5) * cell + 5
-        written = _signed(self.layer.maps[k][i][j])
-        value = f'<text class="g" x="{x:.1f}" y="{y:.1f}" fill="{ink}">{written}</text>'
-        return self.block(k, i, j, look) + value
-
-    def input(self) -> list[str]:
-        p, grid, parts = self.layer.padding, self.layer.padded, []
-        dark, inside = max(1, *map(max, grid)), range(p, len(grid) - p)
-        zero = f'fill="{style.PAPER}" stroke="{tint(FAINT, 0.7)}" stroke-dasharray="2 2"'
-        for i, row in enumerate(grid):
-            for j, value in enumerate(row):
-                grey = 255 - round(200 * value / dark)
-                pixel = f'fill="#{f"{grey:02X}" * 3}" stroke="{FAINT}"'
-                drawn = (pixel, style.PAPER if grey < 140 else INK)
-                if i not in inside or j not in inside:
-                    drawn = (zero, MUTED)
-                parts.append(self.cell(0, i, j, *drawn))
-        return parts
-
-    def unit(self, k: int, i: int, j: int) -> str:
-        value = self.layer.maps[k][i][j]
-        fill = _shade(value > 0, round(20 * abs(value) / self.most)) if value else "#F3F4F6"
-        return self.cell(k, i, j, f'class="{" cdq"[k]}" fill="{fill}" stroke="{style.PAPER}"')
-
-    def on(self, *unit: int) -> str:
-        return self.speaks if unit == self.chosen else ""
-
-    def single(self, i: int, j: int) -> str:
-        """Draw a unit of the convolution and that of the detector, which share a sum."""
-        cells = self.unit(1, i, j) + self.unit(2, i, j)
-        return self.sums(f"u{self.on(False, i, j)}", cells, i, j)
-
-    def pooling(self, i: int, j: int) -> str:
-        """Draw a pooling unit; outline its window, and all of the input that reaches it."""
-        k, s = self.layer.pool, self.layer.stride
-        words = f"pooling: {self.layer.largest(i, j)}"
-        size = min(17, (WIDTH - _LINES - 16) / (0.6 * len(words)))
-        shown = (
-            self.block(3, i, j, _MARK, inset=1.5)
-            + self.block(2, i * k, j * k, _WINDOW, k)
-            + self.block(1, i * k, j * k, _WINDOW, k)
-            + self.block(0, i * k * s, j * k * s, _WINDOW, (k - 1) * s + 3)
-            + text(_LINES, _STRIP + 104, words, size)
-        )
-        winner, look = self.layer.winner(i, j), f"u p{self.on(True, i, j)}"
-        return self.sums(look, self.unit(3, i, j), *winner, shown)
-
-    def sums(self, look: str, cells: str, i: int, j: int, pooling: str = "") -> str:
-        """Draw cells with the arithmetic of the detector unit (i, j), and outline what it reads."""
-        layer, s, z = self.layer, self.layer.stride, self.layer.convolution[i][j]
-        pairs = zip(_written(layer.patch(i, j)), _written(layer.products(i, j)), strict=True)
-        return "".join(
-            [
-                f'<g class="{look}">{cells}<g class="v">',
-                self.block(0, i * s, j * s, _MARK, 3),
-                self.block(1, i, j, _MARK, inset=1.5),
-                _rows(_GRIDS[0], [(" " * 20).join(pair) for pair in pairs]),
-                text(_LINES, _STRIP + 32, f"sum of the products = {_signed(z - layer.bias)}", 17),
-                text(_LINES, _STRIP + 56, layer.biased(z), 17),
-                f'{pooling}</g><g class="r">',
-                self.block(2, i, j, _MARK, inset=1.5),
-                text(_LINES, _STRIP + 80, _relu(z), 17),
-                "</g></g>",
-            ]
-        )
+def _arithmetic(kernel) -> list[str]:
+    """Draw the three empty grids of the strip, the signs between them, and the filter."""
+    parts = []
+    columns = (("patch", INPUT, 0.1), ("filter", WEIGHT, 0.16), ("products", OUTPUT, 0.1))
+    for left, (name, colour, share) in zip(_GRIDS, columns, strict=True):
+        parts.append(text(left + 57, _STRIP + 14, name, 14, anchor="middle", fill=MUTED))
+        look = {"fill": tint(colour, share), "stroke": tint(colour, 0.5)}
+        cells = [(left + b * 38, _STRIP + 24 + a * 28) for a in range(3) for b in range(3)]
+        parts += [rect(x, y, 38, 28, **look) for x, y in cells]
+    parts.append(_rows(_GRIDS[1], _written(kernel)))
+    for left, sign in zip(_GRIDS[1:], (TIMES, "="), strict=True):
+        parts.append(text(left - 19, _STRIP + 73, sign, 20, anchor="middle", fill=MUTED))
+    return parts
 
 
 # ---------------------------------------------------------------------------------------------
