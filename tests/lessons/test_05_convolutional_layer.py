@@ -236,7 +236,7 @@ def network(head, features):
 def test_the_cost_of_the_network_equals_torch_and_is_shown(head, size):
     here = cost(size, head)
     _, *counts = counted(network(head, here.features), 1, size, size)
-    assert [here.stage_parameters + here.head_parameters, here.macs] == counts
+    assert [resolution.STAGE_PARAMETERS + here.head_parameters, here.macs] == counts
     panel = InputResolution(size=size, head=head, built=32)
     assert panel.refused == (head == "dense" and size != 36)
     if not panel.refused:
