@@ -15,7 +15,6 @@ from course_utils.drawing.style import FAINT, INK, INPUT, MUTED, OUTPUT, PAPER, 
 from course_utils.drawing.svg import TIMES, WIDTH, Diagram, arrow, box, frame, path, rect, text
 
 STAGES = ("convolution", "detector", "pooling")
-Grid = Sequence[Sequence[int]]  # or an array of integers
 
 # ---------------------------------------------------------------------------------------------
 # The layer and its arithmetic
@@ -45,14 +44,11 @@ _CSS = f"""
 """
 
 
-def layer_diagram(
-    image: Grid, kernel: Grid, *, stage: str = "pooling", row: int = 1, column: int = 1, **how: int
-) -> Diagram:
+def layer_diagram(image, kernel, *, stage="pooling", row=1, column=1, **how) -> Diagram:
     """Draw input, convolution, detector and pooling, and write out the sum of one unit.
 
-    Pointing at any other unit writes out its sum instead, without a kernel. There is room for
-    products of three digits. image, kernel, how: as for `Layer`. stage: of `STAGES`; row, column:
-    of the unit on its map, counted from 1.
+    image, kernel, how: as for `Layer`; there is room for products of three digits. stage: of
+    `STAGES`; row, column: of the unit on its map, counted from 1.
     """
     return Layer(image, kernel, **how).draw(stage, row, column)
 
@@ -67,9 +63,7 @@ class Layer:
     maps: the padded image, convolution, detector, pooling, as arrays. Units count from 0.
     """
 
-    def __init__(
-        self, image: Grid, kernel: Grid, bias: int = 0, stride: int = 1, padding=0, pool: int = 2
-    ) -> None:
+    def __init__(self, image, kernel, bias=0, stride=1, padding=0, pool=2) -> None:
         import numpy as np
 
         from course_utils import ops  # the panel of two heads does without NumPy
@@ -88,32 +82,25 @@ class Layer:
 
     def patch(self, i: int, j: int):
         """Return what lies under the filter at unit (i, j)."""
-        top, left = i * self.stride, j * self.stride
-        return self.maps[0][top : top + 3, left : left + 3]
-
-    def window(self, i: int, j: int):
-        """Return the detector values that the pooling unit (i, j) looks at."""
-        k = self.pool
-        return self.maps[2][i * k : (i + 1) * k, j * k : (j + 1) * k]
+        return _part(self.maps[0], i, j, self.stride, 3)
 
     def winner(self, i: int, j: int) -> tuple[int, int]:
-        """Return the detector unit that is the first largest of a window."""
-        a, b = divmod(int(self.window(i, j).argmax()), self.pool)
-        return i * self.pool + a, j * self.pool + b
+        """Return the detector unit that is the first largest in the window of (i, j)."""
+        k = self.pool
+        a, b = divmod(int(_part(self.maps[2], i, j, k, k).argmax()), k)
+        return i * k + a, j * k + b
 
     def largest(self, i: int, j: int) -> str:
         """Write what the pooling unit (i, j) makes of its window."""
-        return f"max({', '.join(map(str, self.window(i, j).flat))}) = {self.maps[3][i, j]}"
+        window = _part(self.maps[2], i, j, self.pool, self.pool)
+        return f"max({', '.join(map(str, window.flat))}) = {self.maps[3][i, j]}"
 
     def biased(self, z: int) -> str:
         """Write the last step to the sum `z`."""
         return f"{svg.MINUS if self.bias < 0 else '+'} {abs(self.bias)} (bias) = {_signed(z)}"
 
     def sentence(self, stage: str, row: int, column: int) -> str:
-        """Write out one unit: `"(3×1 + 0×0 + …) = 23, + bias 2 = 25"`, and what follows from it.
-
-        row, column: counted from 1, on the map of `stage`.
-        """
+        """Write out one unit, as in `"3×1 + 0×2 = 3, + 2 (bias) = 5."`, and what led to it."""
         i, j = row - 1, column - 1
         says = f"{stage.capitalize()} unit (row {row}, column {column})"
         if stage == "pooling":
@@ -211,6 +198,11 @@ class Layer:
         )
 
 
+def _part(values, i: int, j: int, step: int, side: int):
+    """Return what unit (i, j) reads of the map below it."""
+    return values[i * step : i * step + side, j * step : j * step + side]
+
+
 def _relu(z: int) -> str:
     return f"ReLU: max(0, {_signed(z)}) = {max(0, z)}"
 
@@ -279,14 +271,13 @@ def two_vocabularies() -> Diagram:
     After fig. 9.7 of Goodfellow, Bengio and Courville, *Deep Learning* (2016).
     """
     steps = (
-        ("Convolution", "weighted sums", "nn.Conv2d", INPUT),
-        ("Detector", "ReLU, unit by unit", "nn.ReLU", OUTPUT),
-        ("Pooling", "a summary of each window", "nn.MaxPool2d", WEIGHT),
+        (216, "Convolution", "weighted sums", "nn.Conv2d", INPUT),
+        (452, "Detector", "ReLU, unit by unit", "nn.ReLU", OUTPUT),
+        (688, "Pooling", "a summary of each window", "nn.MaxPool2d", WEIGHT),
     )
-    lefts, wide, tall = (216, 452, 688), 212, 74
     parts = [
         box(198, 14, 720, 134, style.ACCENT, 0.12, rx=12, stroke_width=2.5),
-        text(lefts[0], 42, "one convolutional layer, three stages", 17),
+        text(216, 42, "one convolutional layer, three stages", 17),
     ]
     for y, name, where, kind, end in (
         (58, "Complex layers", "in many papers", "stage", 918),
@@ -294,15 +285,15 @@ def two_vocabularies() -> Diagram:
     ):
         parts.append(text(20, y + 32, name, 18, bold=True))
         parts.append(text(20, y + 56, where, 15, fill=MUTED))
-        for left, (step, does, module, colour) in zip(lefts, steps, strict=True):
-            middle, below = left + wide / 2, does if kind == "stage" else module
+        for left, step, does, module, colour in steps:
+            below = does if kind == "stage" else module
             parts += [
-                box(left, y, wide, tall, colour, 0.14, rx=8, stroke_width=2),
-                text(middle, y + 32, f"{step} {kind}", 16, anchor="middle", bold=True),
-                text(middle, y + 56, below, 14, anchor="middle", fill=MUTED),
+                box(left, y, 212, 74, colour, 0.14, rx=8, stroke_width=2),
+                text(left + 106, y + 32, f"{step} {kind}", 16, anchor="middle", bold=True),
+                text(left + 106, y + 56, below, 14, anchor="middle", fill=MUTED),
             ]
-        for start, stop in ((428, 452), (664, 688), (end, 984)):
-            shaft = arrow(start + 3, y + tall / 2, stop - 3, y + tall / 2, 8)
+        for start, stop in ((431, 449), (667, 685), (end + 3, 981)):
+            shaft = arrow(start, y + 37, stop, y + 37, 8)
             parts.append(path(shaft, stroke=MUTED, stroke_width=2.2))
     alt = (
         "Two ways to count the same thing. Complex layers: convolution stage, detector stage and "
@@ -317,7 +308,7 @@ def filter_diagram(side: int, channels: int, filters: int) -> Diagram:
 
     side: of the input; the output is 2 smaller. There is room for 4 channels and 3 filters.
     """
-    out, middle = side - 2, 136
+    out, middle, muted = side - 2, 136, {"anchor": "middle", "fill": MUTED}
     parts = [_sheets(40, middle, 118, channels, INPUT, step=14)]
     for k in range(filters):
         y = middle + (k - (filters - 1) / 2) * 78
@@ -326,20 +317,19 @@ def filter_diagram(side: int, channels: int, filters: int) -> Diagram:
             _sheets(740, y, 45.26, 1, OUTPUT, step=0),
             path(arrow(300, middle, 372, y, 8), stroke=MUTED, stroke_width=2),
             path(arrow(520, y, 706, y, 8), stroke=MUTED, stroke_width=2),
-            text(613, y - 10, "sum", 14, anchor="middle", fill=MUTED),
+            text(613, y - 10, "sum", 14, **muted),
         ]
-    size = f"3 {TIMES} 3 {TIMES} {channels}"
+    size, whole = f"3 {TIMES} 3 {TIMES} {channels}", f"{side} {TIMES} {side} {TIMES} {channels}"
     for x, first, second in (
-        (130, f"input {side} {TIMES} {side} {TIMES} {channels}", f"a tensor: {channels} channels"),
+        (130, f"input {whole}", f"a tensor: {channels} channels"),
         (450, f"{filters} filters, {size} each", "each sums over all channels"),
         (810, f"{filters} matrices {out} {TIMES} {out}", f"a tensor: {filters} channels"),
     ):
         parts.append(text(x, 278, first, 16, anchor="middle", bold=True))
-        parts.append(text(x, 300, second, 15, anchor="middle", fill=MUTED))
+        parts.append(text(x, 300, second, 15, **muted))
     alt = (
-        f"{filters} filters of {size} on an input of {side} {TIMES} {side} {TIMES} {channels}: "
-        f"each filter gives one matrix of {out} {TIMES} {out}, so the output has {filters} "
-        "channels."
+        f"{filters} filters of {size} on an input of {whole}: each filter gives one matrix of "
+        f"{out} {TIMES} {out}, so the output has {filters} channels."
     )
     return frame("".join(parts), height=312, alt=alt, kind="cnn-filters")
 
