@@ -42,15 +42,7 @@ class Strip:
     2 stride, ...; one of even width reaches one unit further to the right than to the left.
     """
 
-    def __init__(
-        self,
-        values: Sequence[float],
-        incoming: Sequence[float],
-        shift: int = 1,
-        kernel: int = 3,
-        stride: int = 1,
-        pooling: str = "max",
-    ) -> None:
+    def __init__(self, values, incoming, shift=1, kernel=3, stride=1, pooling="max") -> None:
         self.shift, self.kernel, self.stride, self.pooling = shift, kernel, stride, pooling
         n, before, behind = len(values), (kernel - 1) // 2, kernel // 2
         self.windows = [
@@ -65,75 +57,67 @@ class Strip:
         inside = [[values[k] for k in window] for window in self.windows]
         return [max(part) if self.pooling == "max" else sum(part) / len(part) for part in inside]
 
+    def draw(self) -> Diagram:
+        """Draw the two rows before and after the shift; a thick ring marks what has changed."""
+        n, m = len(self.detector[0]), len(self.pooled[0])
+        pitch = min((_RIGHT - _LEFT) / n, 108)
+        radius = min(27, 0.42 * pitch)
+        places = [(_LEFT + _RIGHT) / 2 + (k - (n - 1) / 2) * pitch for k in range(n)]
+        centres = places[:: self.stride]
+        parts = [
+            text(_LEFT - 34, 40, "pooling stage, above", 17, bold=True, fill=OUTPUT),
+            text(_LEFT + 210, 40, "detector stage, below", 17, bold=True, fill=INPUT),
+            path("M20 228H980", stroke=FAINT, stroke_width=1),
+        ]
+        for name, count, colour, y in (
+            ("pooled values", f"{self.pooled_changed} of {m}", OUTPUT, 362 - _GAP),
+            ("detector values", f"{self.changed} of {n}", INPUT, 362),
+        ):
+            parts += [
+                text(838, y - 2, count, 24, bold=True, fill=colour),
+                text(838, y + 21, name, 16),
+                text(838, y + 40, "changed", 16),
+            ]
+        for k, (title, y) in enumerate((("before", 190), (f"shifted by {self.shift}", 362))):
+            parts += [
+                *self._links(places, centres, y, self.detector[k], radius),
+                *_units(places, y, self.detector[k], self.detector[0], INPUT, radius),
+                *_units(centres, y - _GAP, self.pooled[k], self.pooled[0], OUTPUT, radius),
+                text(20, y - _GAP / 2 + 5, title, 19, bold=True),
+            ]
+        label = f"{self.pooling}, {self.kernel} wide"
+        parts.append(text(20, 190 - _GAP / 2 + 27, label, 16, fill=MUTED))
+        before, after, gives, again = (
+            ", ".join(map(shown, row)) for row in (*self.detector, *self.pooled)
+        )
+        alt = (
+            f"Detector values {before}; {self.pooling} pooling {self.kernel} wide, stride "
+            f"{self.stride}, gives {gives}. Shifted by {self.shift}: {after}, pooled {again}. "
+            f"Changed: {self.changed} of {n} detector values, {self.pooled_changed} of {m} pooled "
+            "values."
+        )
+        return frame("".join(parts), height=412, alt=alt, kind="cnn-pooling")
+
+    def _links(self, places, centres, y, values, radius) -> list[str]:
+        """Thin lines from each window to its pooled value; a thick one from the value that wins."""
+        lines = {False: "", True: ""}
+        for window, centre in zip(self.windows, centres, strict=True):
+            best = max(window, key=lambda k: values[k]) if self.pooling == "max" else None
+            for k in window:
+                link = f"M{places[k]:.0f} {y - radius:.0f}L{centre:.0f} {y - _GAP + radius:.0f}"
+                lines[k == best] += link
+        looks = {"stroke": FAINT, "stroke_width": 1.6}, {"stroke": INK, "stroke_width": 3}
+        return [path(line, **look) for line, look in zip(lines.values(), looks, strict=True)]
+
 
 def pooling_strip(values: Sequence[float], incoming: Sequence[float], **how: object) -> Diagram:
-    """Draw the two rows before and after the shift; a thick ring marks what has changed.
-
-    Args as for `Strip`. There is room for ten values.
-    """
-    return draw_strip(Strip(values, incoming, **how))
-
-
-def draw_strip(strip: Strip) -> Diagram:
-    """Draw a strip, as `pooling_strip`."""
-    n, m = len(strip.detector[0]), len(strip.pooled[0])
-    pitch = min((_RIGHT - _LEFT) / n, 108)
-    radius = min(27, 0.42 * pitch)
-    places = [(_LEFT + _RIGHT) / 2 + (k - (n - 1) / 2) * pitch for k in range(n)]
-    centres = places[:: strip.stride]
-    parts = [
-        text(_LEFT - 34, 40, "pooling stage, above", 17, bold=True, fill=OUTPUT),
-        text(_LEFT + 210, 40, "detector stage, below", 17, bold=True, fill=INPUT),
-        path("M20 228H980", stroke=FAINT, stroke_width=1),
-    ]
-    for name, count, colour, y in (
-        ("pooled values", f"{strip.pooled_changed} of {m}", OUTPUT, 362 - _GAP),
-        ("detector values", f"{strip.changed} of {n}", INPUT, 362),
-    ):
-        parts += [
-            text(838, y - 2, count, 24, bold=True, fill=colour),
-            text(838, y + 21, name, 16),
-            text(838, y + 40, "changed", 16),
-        ]
-    for k, (title, y) in enumerate((("before", 190), (f"shifted by {strip.shift}", 362))):
-        parts += [
-            *_links(strip, places, centres, y, strip.detector[k], radius),
-            *_units(places, y, strip.detector[k], strip.detector[0], INPUT, radius),
-            *_units(centres, y - _GAP, strip.pooled[k], strip.pooled[0], OUTPUT, radius),
-            text(20, y - _GAP / 2 + 5, title, 19, bold=True),
-        ]
-    label = f"{strip.pooling}, {strip.kernel} wide"
-    parts.append(text(20, 190 - _GAP / 2 + 27, label, 16, fill=MUTED))
-    before, after, gives, again = (
-        ", ".join(map(shown, row)) for row in (*strip.detector, *strip.pooled)
-    )
-    alt = (
-        f"Detector values {before}; {strip.pooling} pooling {strip.kernel} wide, stride "
-        f"{strip.stride}, gives {gives}. Shifted by {strip.shift}: {after}, pooled {again}. "
-        f"Changed: {strip.changed} of {n} detector values, {strip.pooled_changed} of {m} pooled "
-        "values."
-    )
-    return frame("".join(parts), height=412, alt=alt, kind="cnn-pooling")
+    """Draw a `Strip`, which these are for. There is room for ten values."""
+    return Strip(values, incoming, **how).draw()
 
 
 def shown(value: float) -> str:
     """Write a value with at most two decimals and a real minus sign."""
-    content = f"{value:.2f}".rstrip("0").rstrip(".")
-    return "0" if content == "-0" else content.replace("-", svg.MINUS)
-
-
-def _links(strip, places, centres, y, values, radius) -> list[str]:
-    """Thin lines from each window to its pooled value; a thick one from the value that wins."""
-    lines = {False: "", True: ""}
-    for window, centre in zip(strip.windows, centres, strict=True):
-        best = max(window, key=lambda k: values[k]) if strip.pooling == "max" else None
-        for k in window:
-            start = f"M{places[k]:.0f} {y - radius:.0f}"
-            lines[k == best] += f"{start}L{centre:.0f} {y - _GAP + radius:.0f}"
-    return [
-        path(lines[False], stroke=FAINT, stroke_width=1.6),
-        path(lines[True], stroke=INK, stroke_width=3),
-    ]
+    return f"{round(value, 2) + 0:g}".replace("-", svg.MINUS)  # + 0: never a minus before 0
 
 
 def _units(places, y, values, before, colour, radius) -> list[str]:
