@@ -24,7 +24,6 @@ from course_utils.lessons.pooling_invariance.explorer import (
 )
 from course_utils.models import LeNet5
 
-# ---------------------------------------------------------------------------------------------
 # The notebook's experiments
 
 SLUG = "04_pooling_invariance"
@@ -70,7 +69,6 @@ def test_lenet5_learns_as_many_numbers_in_its_pooling_stages_as_the_lesson_says(
     assert sum(p.numel() for stage in (net.s2, net.s4) for p in stage.parameters()) == 44
 
 
-# ---------------------------------------------------------------------------------------------
 # Exercises
 
 
@@ -84,7 +82,6 @@ def test_the_solutions_equal_torch_on_inputs_in_range():
         np.testing.assert_allclose(exercises.global_average_pool(maps), theirs, atol=1e-12)
 
 
-# ---------------------------------------------------------------------------------------------
 # The strip
 
 
@@ -164,7 +161,6 @@ def test_the_strip_needs_no_numpy():
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
 
 
-# ---------------------------------------------------------------------------------------------
 # The gull
 
 

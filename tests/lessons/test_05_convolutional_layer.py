@@ -25,7 +25,6 @@ from course_utils.lessons.convolutional_layer.explorer import (
 )
 from course_utils.lessons.convolutional_layer.resolution import SIZES, WIDTHS, cost
 
-# ---------------------------------------------------------------------------------------------
 # The notebook's experiments
 
 SLUG = "05_convolutional_layer"
@@ -58,7 +57,6 @@ def test_a_pooled_network_runs_at_any_size_and_knows_those_of_its_training(seed)
     assert one[32] > many[32]
 
 
-# ---------------------------------------------------------------------------------------------
 # Exercises
 
 
@@ -91,7 +89,6 @@ def test_known_numbers():
     assert exercises.layer_cost(32, 1, 6, 5, 1, 0) == (28, 156, 117_600)  # LeNet-5, C1
 
 
-# ---------------------------------------------------------------------------------------------
 # One layer
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -208,7 +205,6 @@ def test_what_pooling_leaves_out_is_said_and_what_does_not_fit_is_refused():
     assert not panel.refused
 
 
-# ---------------------------------------------------------------------------------------------
 # Sketches, and the input size
 
 

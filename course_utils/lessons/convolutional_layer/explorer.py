@@ -11,7 +11,6 @@ from course_utils.geometry import output_size
 from course_utils.lessons.convolutional_layer import figures, resolution
 from course_utils.lessons.convolutional_layer.resolution import CLASSES, SIZES, cost
 
-# ---------------------------------------------------------------------------------------------
 # One layer
 
 FILTERS: dict[str, tuple[tuple[int, int, int], ...]] = {
@@ -78,7 +77,6 @@ class ConvolutionalLayer(Explorer):
         return View(diagram.svg, says, diagram.alt)
 
 
-# ---------------------------------------------------------------------------------------------
 # Two heads
 
 

@@ -16,7 +16,6 @@ from course_utils.drawing.svg import TIMES, WIDTH, Diagram, arrow, box, frame, p
 
 STAGES = ("convolution", "detector", "pooling")
 
-# ---------------------------------------------------------------------------------------------
 # The layer and its arithmetic
 
 _MAP_TOP, _MAP_SIDE, _GAP = 38, 206, 47  # the four maps stand side by side
@@ -261,7 +260,6 @@ def _arithmetic(kernel) -> list[str]:
     return parts
 
 
-# ---------------------------------------------------------------------------------------------
 # Two vocabularies, and filters
 
 

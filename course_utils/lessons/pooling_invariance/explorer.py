@@ -14,7 +14,6 @@ from course_utils.lessons.pooling_invariance.figures import Look
 if TYPE_CHECKING:
     from course_utils.datasets.scenes import Beach
 
-# ---------------------------------------------------------------------------------------------
 # The strip
 
 SHIFTS = 3  # so many values wait on the left
@@ -86,7 +85,6 @@ class PoolingStrip(Explorer):
         return View(diagram.svg, says, diagram.alt)
 
 
-# ---------------------------------------------------------------------------------------------
 # The beach
 
 SIZE = 32  # side of the scenes in pixels
@@ -142,7 +140,7 @@ class MoveTheGull(Explorer):
         verdict = "says there is a gull" if says_gull else "says there is none"
         right = "right" if says_gull == there else "wrong"
         height, width = seen.evidence.shape
-        row, column = figures.strongest_place(seen.evidence)
+        row, column = divmod(int(seen.evidence.argmax()), width)
         across, down = (column + 0.5) * SIZE / width - 0.5, (row + 0.5) * SIZE / height - 0.5
         beside = f", and the gull is at ({x}, {y})" if there else ""
         says = (
