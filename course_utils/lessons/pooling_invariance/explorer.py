@@ -4,15 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from typing import TYPE_CHECKING
 
 from course_utils.drawing.svg import MINUS
 from course_utils.explorer import Choice, Explorer, Line, Slider, View
 from course_utils.lessons.pooling_invariance import figures
 from course_utils.lessons.pooling_invariance.figures import Look
-
-if TYPE_CHECKING:
-    from course_utils.datasets.scenes import Beach
 
 # The strip
 
@@ -88,12 +84,11 @@ class PoolingStrip(Explorer):
 # The beach
 
 SIZE = 32  # side of the scenes in pixels
-FIRST, LAST = 6, 25  # pixels between which the gull moves, along either axis
 LIGHTS = ("overcast", "haze", "noon", "evening", "dusk")  # of `scenes.Beach`
 
 
-def scene(gull: str, x: int, y: int, light: int, objects: int, beach: int) -> Beach:
-    """Return one beach with the gull at pixel (x, y), or without it, and so many other objects."""
+def scene(gull: str, x: int, y: int, light: int, objects: int, beach: int):
+    """Return a `Beach` with the gull at pixel (x, y), or without it, and so many other objects."""
     import numpy as np
 
     from course_utils.datasets import scenes
@@ -119,8 +114,8 @@ class MoveTheGull(Explorer):
 
     controls = (
         Choice("gull", "Gull", {"There": "present", "Gone": "absent"}, "present", buttons=True),
-        Slider("x", "Gull x", FIRST, LAST, start=16),
-        Slider("y", "Gull y", FIRST, LAST, start=13),
+        Slider("x", "Gull x", 6, 25, start=16),
+        Slider("y", "Gull y", 6, 25, start=13),
         Choice("light", "Light", {name: k for k, name in enumerate(LIGHTS)}, start=2),
         Slider("objects", "Others", 0, 3, start=1),
         Slider("beach", "Beach", 1, 12, start=1),
