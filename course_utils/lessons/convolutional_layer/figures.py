@@ -1,7 +1,6 @@
 """Pictures of lesson 05: a layer with its arithmetic, its two names, filters.
 
-In `layer_diagram` pointing at a unit writes out its sum. That works by style rules alone, so it
-works in an exported page, where no kernel runs.
+In `layer_diagram` pointing at a unit writes out its sum, by style rules alone: no kernel need run.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ STAGES = ("convolution", "detector", "pooling")
 # The layer and its arithmetic
 
 _MAP_TOP, _MAP_SIDE, _GAP = 38, 206, 47  # the four maps stand side by side
-_MAP_LEFT = (WIDTH - 4 * _MAP_SIDE - 3 * _GAP) / 2
+_MAP_LEFTS = [17.5 + k * (_MAP_SIDE + _GAP) for k in range(4)]
 _STRIP = 260  # top of the written-out arithmetic
 _GRIDS = (22, 174, 326)  # left edges of patch, filter, products; a cell of them is 38 x 28
 _LINES = 470  # left edge of the sums
@@ -74,10 +73,10 @@ class Layer:
         self.maps = np.pad(x, padding), z[0], a[0], ops.max_pool2d(a, pool)[0]
         self.most = max(1, abs(z).max())
         self.places = []  # of each map: its left and upper edge, the side of a cell
-        for k, n in enumerate(map(len, self.maps)):
+        for left, n in zip(_MAP_LEFTS, map(len, self.maps), strict=True):
             cell = min(_MAP_SIDE / n, 40)
             edge = (_MAP_SIDE - cell * n) / 2
-            self.places.append((_map_left(k) + edge, _MAP_TOP + edge, cell))
+            self.places.append((left + edge, _MAP_TOP + edge, cell))
 
     def patch(self, i: int, j: int):
         """Return what lies under the filter at unit (i, j)."""
@@ -229,14 +228,9 @@ def _shade(positive: bool, strength: int) -> str:
     return tint(OUTPUT if positive else style.ACCENT, 0.08 + 0.031 * strength)
 
 
-def _map_left(k: int) -> float:
-    return _MAP_LEFT + k * (_MAP_SIDE + _GAP)
-
-
 def _headings(names: Sequence[str]) -> list[str]:
     parts = []
-    for k, (name, step) in enumerate(zip(names, ("", "filter", "ReLU", "max"), strict=True)):
-        left = _map_left(k)
+    for left, name, step in zip(_MAP_LEFTS, names, ("", "filter", "ReLU", "max"), strict=True):
         parts.append(text(left + _MAP_SIDE / 2, 25, name, 16, anchor="middle", bold=True))
         if step:
             x, y = left - _GAP / 2, _MAP_TOP + _MAP_SIDE / 2

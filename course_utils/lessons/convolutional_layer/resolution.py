@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import cache
 from itertools import pairwise
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
-from course_utils.drawing import svg
+from course_utils.drawing import plots, svg
 from course_utils.drawing.style import ACCENT, FAINT, HIGHLIGHT, INPUT, MUTED, OUTPUT, WEIGHT
 from course_utils.drawing.svg import TIMES, Diagram, arrow, box, circle, frame, path, rect, text
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 WIDTHS = (1, 8, 16, 32, 64)  # channels of the input and after each 3 x 3 convolution, padding 1
 POOLED = 3  # the first three convolutions are followed by a 2 x 2 pooling, the fourth is not
@@ -155,20 +152,11 @@ def _bars(counts: Mapping[str, int]) -> list[str]:
     return parts
 
 
-def draw_accuracy(sizes: Sequence[int], curves: Mapping[str, Sequence[float]]) -> Axes:
-    """Draw the share of right answers against the size of the test images, a line per network.
-
-    curves: label -> accuracies from 0 to 1, one for each size.
-    """
-    from course_utils.drawing.plots import lines, new_axes
-
-    ax = lines(
-        {label: (sizes, [100 * v for v in values]) for label, values in curves.items()},
-        xlabel="size of the test images, pixels",
-        ylabel="right answers, %",
-        ylim=(0, 103),
-        ax=new_axes(8.4, 2.9),
-    )
+def draw_accuracy(sizes: Sequence[int], curves: Mapping[str, Sequence[float]]) -> plots.Axes:
+    """Draw accuracies, 0 to 1, against the size of the test images: label -> one for each size."""
+    percent = {label: (sizes, [100 * v for v in values]) for label, values in curves.items()}
+    ax = plots.lines(percent, ax=plots.new_axes(8.4, 2.9), ylim=(0, 103))
+    ax.set(xlabel="size of the test images, pixels", ylabel="right answers, %")
     ax.axhline(10, color=MUTED, linewidth=1.2, linestyle=":")
     ax.annotate("guessing", (sizes[-1], 10), (26, -4), textcoords="offset points", color=MUTED)
     ax.set_xscale("log", base=2)

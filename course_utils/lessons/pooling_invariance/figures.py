@@ -16,7 +16,6 @@ from course_utils.drawing.svg import TIMES, Diagram, circle, frame, group, path,
 
 if TYPE_CHECKING:
     import numpy as np
-    from matplotlib.axes import Axes
 
 # Pooling in one dimension
 
@@ -232,7 +231,7 @@ def signed(value: float) -> str:
 # Plots
 
 
-def draw_scenes(images: np.ndarray, *, columns: int = 6, titles: Sequence[str] = ()) -> list[Axes]:
+def draw_scenes(images, *, columns=6, titles: Sequence[str] = ()) -> list[plots.Axes]:
     """Draw pictures (N, 3, H, W), 0 to 1, NumPy or torch, row by row; return their N axes."""
     import numpy as np
 
@@ -242,7 +241,7 @@ def draw_scenes(images: np.ndarray, *, columns: int = 6, titles: Sequence[str] =
     return axes
 
 
-def draw_evidence(images: np.ndarray, evidence: np.ndarray) -> list[Axes]:
+def draw_evidence(images: np.ndarray, evidence: np.ndarray) -> list[plots.Axes]:
     """Draw pictures, and below each its class activation map; return first their axes, then its.
 
     images: (N, 3, H, W), 0 to 1; evidence: (N, h, w); both NumPy or torch. All maps share one
@@ -260,7 +259,7 @@ def draw_evidence(images: np.ndarray, evidence: np.ndarray) -> list[Axes]:
     return axes
 
 
-def _draw_pictures(pictures: Sequence, columns: int, high: float = 1) -> list[Axes]:
+def _draw_pictures(pictures: Sequence, columns: int, high: float = 1) -> list[plots.Axes]:
     """Draw square pictures row by row, without ticks; `high`: of a row, of a picture's side."""
     from matplotlib import pyplot
 
@@ -273,7 +272,7 @@ def _draw_pictures(pictures: Sequence, columns: int, high: float = 1) -> list[Ax
     return figure.axes
 
 
-def draw_shares(shares: Mapping[str, float], *, chance: float) -> Axes:
+def draw_shares(shares: Mapping[str, float], *, chance: float) -> plots.Axes:
     """Draw shares of right answers, 0 to 1, as bars, with a line where guessing would be."""
     ax = plots.new_axes(7.5, 0.7 * len(shares) + 1.1)
     bars = ax.barh(list(shares), list(shares.values()), color=INPUT, height=0.62)
