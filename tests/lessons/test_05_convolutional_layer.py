@@ -16,13 +16,8 @@ from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
 from course_utils import datasets
-from course_utils.lessons.convolutional_layer import exercises, figures, resolution
-from course_utils.lessons.convolutional_layer.explorer import (
-    FILTERS,
-    ConvolutionalLayer,
-    InputResolution,
-    scan,
-)
+from course_utils.lessons.convolutional_layer import exercises, explorer, figures, resolution
+from course_utils.lessons.convolutional_layer.explorer import ConvolutionalLayer, InputResolution
 from course_utils.lessons.convolutional_layer.resolution import SIZES, WIDTHS, cost
 
 # The notebook's experiments
@@ -42,11 +37,8 @@ def test_the_quick_cells_say_what_the_prose_says(capsys):
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(5))
 def test_a_pooled_network_runs_at_any_size_and_knows_those_of_its_training(seed):
-    result = run_cells(
-        SLUG,
-        ["setup", "dense-see", "pooled-see", "train", "test", "mixed"],
-        seed=("SEED = 0", f"SEED = {seed}"),
-    )
+    cells = ["setup", "dense-see", "pooled-see", "train", "test", "mixed"]
+    result = run_cells(SLUG, cells, seed=("SEED = 0", f"SEED = {seed}"))
     one = dict(zip(result["sizes"], result["one_size"], strict=True))
     many = dict(zip(result["sizes"], result["many_sizes"], strict=True))
     assert one[32] - one[40] > 0.03 and one[32] - one[24] > 0.1
@@ -63,7 +55,7 @@ def test_a_pooled_network_runs_at_any_size_and_knows_those_of_its_training(seed)
 def test_the_solutions_equal_torch():
     for x, w, stride, padding in exercises.CONV2D.cases():
         image, filters = torch.tensor(x).double(), torch.tensor(w).double()
-        theirs = F.conv2d(image, filters, stride=stride, padding=padding)
+        theirs = F.conv2d(image, filters, None, stride, padding)
         assert np.array_equal(exercises.conv2d(x, w, stride, padding), theirs)
     for x, kernel, stride in exercises.MAX_POOL.cases():
         theirs = F.max_pool2d(torch.tensor(x).double(), kernel, stride)
@@ -82,11 +74,6 @@ def test_layer_cost_equals_torch(case):
     n, channels, filters, kernel, stride, padding = case
     y, *counts = counted(nn.Conv2d(channels, filters, kernel, stride, padding), channels, n, n)
     assert exercises.layer_cost(*case) == (y.shape[-1], *counts)
-
-
-def test_known_numbers():
-    assert exercises.layer_cost(224, 3, 64, 3, 1, 1) == (224, 1792, 86_704_128)  # VGG, first layer
-    assert exercises.layer_cost(32, 1, 6, 5, 1, 0) == (28, 156, 117_600)  # LeNet-5, C1
 
 
 # One layer
@@ -166,17 +153,17 @@ def test_scans_are_the_data_itself():
     (images, labels), (others, other_labels) = datasets.digits()
     everything = torch.cat([images, others])[:, 0] * 16
     for digit in range(10):
-        scan(digit)[:] = 0  # whoever writes into a scan has a copy
-        same = (everything == torch.tensor(scan(digit))).all(dim=(1, 2))
+        explorer.scan(digit)[:] = 0  # whoever writes into a scan has a copy
+        same = (everything == torch.tensor(explorer.scan(digit))).all(dim=(1, 2))
         assert set(torch.cat([labels, other_labels])[same].tolist()) == {digit}
 
 
-@pytest.mark.parametrize("name", FILTERS)
+@pytest.mark.parametrize("name", explorer.FILTERS)
 def test_the_panel_says_what_torch_computes(name):
     panel = ConvolutionalLayer(filter=name, padding=1)
     for digit, bias in ((0, -30), (4, 0), (9, 30)):
         panel.move(digit=digit, bias=bias)
-        maps = by_torch(scan(digit), FILTERS[name], bias, 1, 1, 2)
+        maps = by_torch(explorer.scan(digit), explorer.FILTERS[name], bias, 1, 1, 2)
         places = zip(figures.STAGES, maps, ((4, 5), (8, 1), (2, 3)), strict=True)
         for stage, values, (row, column) in places:
             panel.move(stage=stage)  # first the stage: the range of row and column follows it

@@ -80,18 +80,15 @@ class Layer:
 
     def patch(self, i: int, j: int):
         """Return what lies under the filter at unit (i, j)."""
-        return _part(self.maps[0], i, j, self.stride, 3)
+        s = self.stride
+        return self.maps[0][i * s : i * s + 3, j * s : j * s + 3]
 
-    def winner(self, i: int, j: int) -> tuple[int, int]:
-        """Return the detector unit that is the first largest in the window of (i, j)."""
+    def largest(self, i: int, j: int) -> tuple[str, int, int]:
+        """Write what pooling makes of the window (i, j), and return the first unit that wins it."""
         k = self.pool
-        a, b = divmod(int(_part(self.maps[2], i, j, k, k).argmax()), k)
-        return i * k + a, j * k + b
-
-    def largest(self, i: int, j: int) -> str:
-        """Write what the pooling unit (i, j) makes of its window."""
-        window = _part(self.maps[2], i, j, self.pool, self.pool)
-        return f"max({', '.join(map(str, window.flat))}) = {self.maps[3][i, j]}"
+        window = self.maps[2][i * k : (i + 1) * k, j * k : (j + 1) * k]
+        a, b = divmod(int(window.argmax()), k)
+        return f"max({', '.join(map(str, window.flat))}) = {window[a, b]}", i * k + a, j * k + b
 
     def biased(self, z: int) -> str:
         """Write the last step to the sum `z`."""
@@ -102,9 +99,8 @@ class Layer:
         i, j = row - 1, column - 1
         says = f"{stage.capitalize()} unit (row {row}, column {column})"
         if stage == "pooling":
-            says += f" = {self.largest(i, j)}"
-            i, j = self.winner(i, j)
-            says += f". The largest is detector unit (row {i + 1}, column {j + 1}). There"
+            words, i, j = self.largest(i, j)
+            says += f" = {words}. The largest is detector unit (row {i + 1}, column {j + 1}). There"
         pairs = zip(self.patch(i, j).flat, self.kernel.flat, strict=True)
         terms = [f"{x}{TIMES}{f'({_signed(w)})' if w < 0 else w}" for x, w in pairs if w]
         z = self.maps[1][i, j]
@@ -133,11 +129,9 @@ class Layer:
     def block(self, k: int, i: int, j: int, look: str, side: int = 1, inset: float = 0) -> str:
         """Draw a block of cells of map `k`; `look` are further attributes."""
         left, top, cell = self.places[k]
-        size = f"{side * cell - 2 * inset:.1f}"
-        return (
-            f'<rect x="{left + j * cell + inset:.1f}" y="{top + i * cell + inset:.1f}" '
-            f'width="{size}" height="{size}" {look}/>'
-        )
+        x, y, size = left + j * cell + inset, top + i * cell + inset, side * cell - 2 * inset
+        place = f'x="{x:.1f}" y="{y:.1f}" width="{size:.1f}" height="{size:.1f}"'
+        return f"<rect {place} {look}/>"
 
     def cell(self, k: int, i: int, j: int, look: str, ink: str = INK) -> str:
         left, top, cell = self.places[k]
@@ -168,15 +162,17 @@ class Layer:
 
     def pooling(self, i: int, j: int, on: str) -> str:
         """Draw a pooling unit; outline its window, and all of the input that reaches it."""
-        k, s, words = self.pool, self.stride, f"pooling: {self.largest(i, j)}"
+        k, s, (words, *winner) = self.pool, self.stride, self.largest(i, j)
+        said = f"pooling: {words}"
+        size = min(17, (WIDTH - _LINES - 16) / (0.6 * len(said)))
         shown = (
             self.block(3, i, j, _MARK, inset=1.5)
             + self.block(2, i * k, j * k, _WINDOW, k)
             + self.block(1, i * k, j * k, _WINDOW, k)
             + self.block(0, i * k * s, j * k * s, _WINDOW, (k - 1) * s + 3)
-            + text(_LINES, _STRIP + 104, words, min(17, (WIDTH - _LINES - 16) / (0.6 * len(words))))
+            + text(_LINES, _STRIP + 104, said, size)
         )
-        return self.sums(f"u p{on}", self.unit(3, i, j), *self.winner(i, j), shown)
+        return self.sums(f"u p{on}", self.unit(3, i, j), *winner, shown)
 
     def sums(self, look: str, cells: str, i: int, j: int, pooling: str = "") -> str:
         """Draw cells with the arithmetic of the detector unit (i, j), and outline what it reads."""
@@ -194,11 +190,6 @@ class Layer:
             + text(_LINES, _STRIP + 80, _relu(z), 17)
             + "</g></g>"
         )
-
-
-def _part(values, i: int, j: int, step: int, side: int):
-    """Return what unit (i, j) reads of the map below it."""
-    return values[i * step : i * step + side, j * step : j * step + side]
 
 
 def _relu(z: int) -> str:
