@@ -207,10 +207,7 @@ def _random_cost(rng):
 
 
 def _counted_as(three):
-    """The idea whose size, parameters and MACs are `three(n, m, k, o, w)`.
-
-    n, o: side of input and output. m: filters, of side k. w: weights of them all.
-    """
+    """Return the idea three(n, m, k, o, w): m filters of side k, w weights in all, sides n to o."""
 
     def idea(n, channels, m, k, stride, padding):
         o, parameters, _ = layer_cost(n, channels, m, k, stride, padding)

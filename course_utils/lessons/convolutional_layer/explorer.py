@@ -79,15 +79,11 @@ class ConvolutionalLayer(Explorer):
 
 # Two heads
 
-
-BUILT = (32, 64, 128, 224)
+BUILT = (32, 64, 128, 224)  # input sizes
 
 
 class InputResolution(Explorer):
-    """The network of notebook 05: four 3 x 3 convolutions and one of two heads.
-
-    built: the input size that the dense head was built for.
-    """
+    """The network of notebook 05, with one of two heads; the dense one was built for one size."""
 
     controls = (
         Slider("size", "Input size", SIZES[0], SIZES[-1], start=32, step=SIZES.step),

@@ -22,8 +22,7 @@ class Cost(NamedTuple):
     """One network on one input size.
 
     maps: (side, channels) of the input and after each stage. features: numbers that reach the
-    last layer. head_parameters: its weights and biases. macs: one multiply-add of a convolution
-    or linear weight each; nothing else is counted.
+    last layer. macs: one multiply-add of a convolution or linear weight each; nothing else counts.
     """
 
     maps: list[tuple[int, int]]
@@ -34,11 +33,7 @@ class Cost(NamedTuple):
 
 @cache
 def cost(size: int, head: str) -> Cost:
-    """Count the network on `size` x `size` pixels.
-
-    head: `"dense"` (flatten, then a dense layer, built for that size) or `"pooled"` (average each
-    map first).
-    """
+    """Count the network on `size` x `size` pixels, with a dense head built for them or a pooled."""
     side, maps, macs = size, [(size, WIDTHS[0])], 0
     for below, above in pairwise(WIDTHS):
         macs += side**2 * 9 * below * above
@@ -55,11 +50,8 @@ _PITCH = 800 / (len(WIDTHS) + 1)
 def resolution_diagram(size: int, head: str) -> Diagram:
     """Draw the network for one input size, its parameters, and its cost against the input size."""
     here = cost(size, head)
-    bars = {
-        "four convolutions": STAGE_PARAMETERS,
-        "pooled head": cost(size, "pooled").head_parameters,
-        "dense head": cost(size, "dense").head_parameters,
-    }
+    bars = {f"{kind} head": cost(size, kind).head_parameters for kind in ("pooled", "dense")}
+    bars = {"four convolutions": STAGE_PARAMETERS} | bars
     chain = ", ".join(f"{n} {TIMES} {n} {TIMES} {c}" for n, c in here.maps)
     listed = "; ".join(f"{label}: {count:,}" for label, count in bars.items())
     alt = (
@@ -90,15 +82,13 @@ def _chain(maps: Sequence[tuple[int, int]]) -> list[str]:
 
 def _head(head: str, features: int) -> list[str]:
     left = 30 + len(WIDTHS) * _PITCH
-    lines = (
-        (_MIDDLE - 20, "flatten" if head == "dense" else "average each map", False),
-        (_MIDDLE + 6, f"{features:,} numbers", True),
-        (_MIDDLE + 32, f"dense layer {TIMES} {CLASSES}", False),
-        (182, f"{head} head", True),
-    )
+    words = "flatten" if head == "dense" else "average each map"
     return [
         box(left, _MIDDLE - 46, 176, 92, WEIGHT, 0.16, rx=8, stroke_width=2),
-        *(text(left + 88, y, said, 15, anchor="middle", bold=bold) for y, said, bold in lines),
+        text(left + 88, _MIDDLE - 20, words, 15, anchor="middle"),
+        text(left + 88, _MIDDLE + 6, f"{features:,} numbers", 15, anchor="middle", bold=True),
+        text(left + 88, _MIDDLE + 32, f"dense layer {TIMES} {CLASSES}", 15, anchor="middle"),
+        text(left + 88, 182, f"{head} head", 15, anchor="middle", bold=True),
         _arrow(left + 180, left + 202),
     ]
 

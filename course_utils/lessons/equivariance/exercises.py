@@ -35,10 +35,8 @@ SHIFT = Exercise(
     solution=shift,
     fixed=(  # x, dx, dy: of either sign, once around and beyond
         (np.array([[3, 1, 4, 1, 5]]), 1, 0),
-        (np.array([[3, 1, 4], [1, 5, 9], [2, 6, 5]]), 1, 0),
-        (np.array([[3, 1, 4], [1, 5, 9], [2, 6, 5]]), 0, 1),
-        (np.array([[3, 1, 4, 1], [5, 9, 2, 6], [5, 3, 5, 8]]), 1, 2),
-        (np.array([[3, 1, 4, 1], [5, 9, 2, 6], [5, 3, 5, 8]]), -1, 0),
+        *((np.array([[3, 1, 4], [1, 5, 9], [2, 6, 5]]), *by) for by in ((1, 0), (0, 1))),
+        *((np.array([[3, 1, 4, 1], [5, 9, 2, 6], [5, 3, 5, 8]]), *by) for by in ((1, 2), (-1, 0))),
         (np.array([[3, 1, 4, 1], [5, 9, 2, 6]]), 5, 1),
     ),
     random_case=_random_picture,

@@ -6,7 +6,6 @@ from course_utils.lessons.equivariance import layers
 from course_utils.lessons.equivariance.figures import directions, reading, two_paths
 
 LAYERS = {label: layer for layer, (label, *_) in layers.LAYERS.items()}
-PICTURES = {"A digit": "digit", "A gull": "gull"}
 KERNELS = {f"{k}{TIMES}{k}": k for k in (3, 5, 7)}
 
 
@@ -15,7 +14,7 @@ class Equivariance(Explorer):
 
     controls = (
         Choice("layer", "Layer", LAYERS, start="circular"),
-        Choice("picture", "Picture", PICTURES, start="digit", buttons=True),
+        Choice("picture", "Picture", {"A digit": "digit", "A gull": "gull"}, "digit", buttons=True),
         Choice("kernel", "Kernel", KERNELS, start=3, buttons=True),
         Slider("dx", "Right", -4, 4, start=3),
         Slider("dy", "Down", -4, 4, start=2),

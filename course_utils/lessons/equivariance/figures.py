@@ -1,8 +1,7 @@
 """The two paths of a shift and a layer, the table of the equivariance meter, maps side by side.
 
-A picture goes from paper to ink; a feature map is green where it is positive and purple where it is
-negative, paper where it is zero; a difference is vermillion, and whatever is not zero in it is dark
-enough to be seen.
+A picture goes from paper to ink; a feature map is green where positive, purple where negative,
+paper where zero; a difference is vermillion, and dark enough to be seen wherever it is not zero.
 """
 
 from collections import defaultdict
@@ -62,10 +61,9 @@ def two_paths(paths):
 
 
 def directions(dx, dy):
-    """Say a shift in words, one per axis that moves: `("3 right", "2 down")`; `("by 0",)`."""
-    across = [f"{abs(dx)} {'right' if dx > 0 else 'left'}"] if dx else []
-    down = [f"{abs(dy)} {'down' if dy > 0 else 'up'}"] if dy else []
-    return tuple(across + down) or ("by 0",)
+    """Say a shift in words, one per axis that moves: `["3 right", "2 down"]`; `["by 0"]`."""
+    ways = (dx, "right"), (-dx, "left"), (dy, "down"), (-dy, "up")
+    return [f"{by} {way}" for by, way in ways if by > 0] or ["by 0"]
 
 
 def reading(error, digits=3, spread=""):

@@ -117,8 +117,7 @@ def picture(name):
 def edge_kernel(size):
     """A kernel of whole numbers that answers to slanting edges, (size, size) int64, size odd.
 
-    A binomial smoothing times a difference, across (twice) and down; with size 3, twice Sobel's
-    one kernel plus the other.
+    A binomial smoothing times a difference, across (twice) and down; size 3: of Sobel's kernels.
     """
     smooth = np.array([comb(size - 1, k) for k in range(size)])
     slope = smooth * (np.arange(size) - size // 2)
