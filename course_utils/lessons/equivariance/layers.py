@@ -27,8 +27,6 @@ LAYERS = {
 }
 """Layer -> its name in the panel, its stride, one or two lines for its arrow ({0}: the kernel)."""
 
-_SCAN = 27  # a seven: its strokes run in several directions, and no turn of it looks like itself
-
 # Sky, a cloud, the sun, a gull over the sea, a boat; 0 is white, 9 nearly black.
 _GULL = """
 2222222222221122
@@ -105,11 +103,11 @@ def equivariance_error(f, transform, x, output_transform=None):
 def picture(name):
     """One of two pictures, (16, 16) int64, read-only.
 
-    "digit": a real scan of a seven (data/README.md), 0 to 16, 0 is paper; a margin of four cells
-    on each side is empty. "gull": a drawn scene, 0 to 9, that fills its frame.
+    "digit": a real scan of a seven, 0 to 16, 0 is paper; a margin of four cells on each side is
+    empty, and no turn of it looks like itself. "gull": a drawn scene, 0 to 9, that fills its frame.
     """
     drawn = np.array([list(map(int, line)) for line in _GULL.split()])
-    cells = drawn if name == "gull" else np.pad(scans()[0][_SCAN].astype(np.int64), 4)
+    cells = drawn if name == "gull" else np.pad(scans()[0][27].astype(np.int64), 4)
     cells.setflags(write=False)  # the same array is given to all
     return cells
 

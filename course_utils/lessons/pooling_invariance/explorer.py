@@ -18,8 +18,7 @@ SHIFTS = 3  # so many values wait on the left
 def numbers(line: str, label: str, fewest: int, most: int) -> list[float]:
     """Read numbers separated by spaces; a comma or semicolon before the space does no harm.
 
-    ValueError for a word that is no number from -9 to 9, for a comma inside one, which may be a
-    decimal comma or stand between two numbers, and for too few or too many.
+    A comma inside a word is refused: it may be a decimal comma or stand between two numbers.
     """
     words = [word for raw in line.split() if (word := raw.strip(",;"))]
     for word in words:
@@ -96,14 +95,10 @@ def scene(gull: str, x: int, y: int, light: int, objects: int, beach: int):
     candidates = scenes.sample(16, seed=beach, share=0.0)
     crowded = (candidates.kind > 0).all(axis=1)  # three objects: as many as can be asked for
     drawn = candidates.take([crowded.argmax()])
-    return drawn._replace(
-        kind=np.where(np.arange(drawn.kind.shape[1]) < objects, drawn.kind, 0),
-        light=np.array([light], np.float32),
-        present=np.array([gull == "present"]),
-        x=np.array([(x + 0.5) / SIZE], np.float32),
-        y=np.array([(y + 0.5) / SIZE], np.float32),
-        span=np.array([0.23], np.float32),
-    )
+    kind = np.where(np.arange(drawn.kind.shape[1]) < objects, drawn.kind, 0)
+    values = {"light": light, "x": (x + 0.5) / SIZE, "y": (y + 0.5) / SIZE, "span": 0.23}
+    arrays = {name: np.array([value], np.float32) for name, value in values.items()}
+    return drawn._replace(kind=kind, present=np.array([gull == "present"]), **arrays)
 
 
 class MoveTheGull(Explorer):

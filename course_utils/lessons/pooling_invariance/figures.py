@@ -31,7 +31,7 @@ class Strip:
     """A row of detector values, shifted to the right, and what pooling makes of it.
 
     values: left to right. incoming: what comes in from the left, the first one first. shift: 0 to
-    len(incoming) places. kernel, stride, pooling ("max" or "average"): of the pooling windows.
+    len(incoming) places. pooling: "max" or "average".
 
     detector, pooled: the values before and after the shift. changed, pooled_changed: how many are
     not what they were at their place. windows: the units in each, centred on units 0, stride,
@@ -91,14 +91,13 @@ class Strip:
 
     def _links(self, places, centres, y, values, radius) -> list[str]:
         """Thin lines from each window to its pooled value; a thick one from the value that wins."""
-        lines = {False: "", True: ""}
+        lines, top = ["", ""], y - _GAP + radius
         for window, centre in zip(self.windows, centres, strict=True):
             best = max(window, key=lambda k: values[k]) if self.pooling == "max" else None
             for k in window:
-                link = f"M{places[k]:.0f} {y - radius:.0f}L{centre:.0f} {y - _GAP + radius:.0f}"
-                lines[k == best] += link
+                lines[k == best] += f"M{places[k]:.0f} {y - radius:.0f}L{centre:.0f} {top:.0f}"
         looks = {"stroke": FAINT, "stroke_width": 1.6}, {"stroke": INK, "stroke_width": 3}
-        return [path(line, **look) for line, look in zip(lines.values(), looks, strict=True)]
+        return [path(line, **look) for line, look in zip(lines, looks, strict=True)]
 
 
 def pooling_strip(values: Sequence[float], incoming: Sequence[float], **how: object) -> Diagram:
@@ -201,9 +200,8 @@ def seagull_diagram(image: np.ndarray, look: Look, *, gull=None) -> Diagram:
 def _verdict(look: Look) -> list[str]:
     y, left, width = 336, 512, 476
     filled, yes = max(look.probability * width, 1), look.probability >= 0.5
-    # Never ink on the bar.
     beside, anchor, ink = (-12, "end", "#FFFFFF") if yes else (12, "start", INK)
-    label = {"bold": True, "anchor": anchor, "fill": ink}
+    label = {"bold": True, "anchor": anchor, "fill": ink}  # never ink on the bar
     return [
         text(12, y + 5, "global pooling keeps one number per map;", 16),
         text(12, y + 25, f"weighted and added: {signed(look.strongest)}", 16, bold=True),
