@@ -71,7 +71,7 @@ class Layer:
         z = ops.conv2d(x[None], self.kernel[None, None], stride=stride, padding=padding) + bias
         a = z.clip(0)
         self.maps = np.pad(x, padding), z[0], a[0], ops.max_pool2d(a, pool)[0]
-        self.most = max(1, abs(z).max())
+        self.most = max(1, int(abs(z).max()))
         self.places = []  # of each map: its left and upper edge, the side of a cell
         for left, n in zip(_MAP_LEFTS, map(len, self.maps), strict=True):
             cell = min(_MAP_SIDE / n, 40)
@@ -88,7 +88,8 @@ class Layer:
         k = self.pool
         window = self.maps[2][i * k : (i + 1) * k, j * k : (j + 1) * k]
         a, b = divmod(int(window.argmax()), k)
-        return f"max({', '.join(map(str, window.flat))}) = {window[a, b]}", i * k + a, j * k + b
+        values = ", ".join(map(str, window.ravel().tolist()))
+        return f"max({values}) = {window[a, b]}", i * k + a, j * k + b
 
     def biased(self, z: int) -> str:
         """Write the last step to the sum `z`."""
@@ -142,7 +143,7 @@ class Layer:
 
     def input(self) -> list[str]:
         grid, p, parts = self.maps[0], self.padding, []
-        dark, inside = max(1, grid.max()), range(p, len(grid) - p)
+        dark, inside = max(1, int(grid.max())), range(p, len(grid) - p)
         zero = f'fill="{PAPER}" stroke="{tint(FAINT, 0.7)}" stroke-dasharray="2 2"'
         for i, j in product(range(len(grid)), repeat=2):
             grey = 255 - round(200 * grid.item(i, j) / dark)
