@@ -9,8 +9,7 @@ from course_utils.exercises import Exercise
 
 
 def _integers(rng, *shape):
-    values = [rng.randint(-4, 5) for _ in range(int(np.prod(shape)))]
-    return np.array(values).reshape(shape)
+    return np.reshape([rng.randint(-4, 5) for _ in range(np.prod(shape))], shape)
 
 
 def _counted(*shape):
@@ -80,9 +79,8 @@ CONV2D = Exercise(
         "Your filter is turned by 180 degrees. That is the convolution of mathematics; in "
         "this course, as in PyTorch, the upper left weight meets the upper left "
         "pixel.": lambda x, w, s, p: conv2d(x, w[:, :, ::-1, ::-1], s, p),
-        "With one channel you are right. A filter has a slice for every channel of the input: "
-        "what happens to the products of the "
-        "others?": lambda x, w, s, p: conv2d(x[:1], w[:, :1], s, p),
+        "With one channel you are right. A filter has a slice for every channel of the input: what "
+        "happens to the products of the others?": lambda x, w, s, p: conv2d(x[:1], w[:, :1], s, p),
         "You return a map for every filter *and* channel. One filter gives one matrix: the "
         "products of all channels go into the same sum.": _channels_kept_apart,
         "Your numbers are too small by a constant factor. Which one, and how does it depend on "
@@ -105,9 +103,8 @@ CONV2D = Exercise(
         "column?": lambda x, w, s, p: conv2d(x, w, 1, p)[:, ::s, :],
         "From column to column your window makes steps of `stride`. And from row to "
         "row?": lambda x, w, s, p: conv2d(x, w, 1, p)[:, :, ::s],
-        "Your output lacks its last row and column. A filter as large as the image cannot move "
-        "at all: how many outputs are there "
-        "then?": lambda x, w, s, p: conv2d(x, w, s, p)[:, :-1, :-1],
+        "Your output lacks its last row and column. A filter as large as the image cannot move at "
+        "all: how many outputs are there then?": lambda x, w, s, p: conv2d(x, w, s, p)[:, :-1, :-1],
         "Rows and columns of your output are exchanged. The picture is a wide one if the image "
         "is.": lambda x, w, s, p: conv2d(x, w, s, p).transpose(0, 2, 1),
     },
@@ -173,9 +170,7 @@ MAX_POOL = Exercise(
         "You take the mean of each window: that is average pooling.": lambda x, k, s: _windows(
             x, k, s
         ).mean(axis=-1),
-        "You keep the smallest value of each window.": lambda x, k, s: _windows(x, k, s).min(
-            axis=-1
-        ),
+        "You keep the smallest value of each window.": lambda x, k, s: -max_pool2d(-x, k, s),
         "Where all values of a window are negative you return 0. With which value should the "
         "search for the largest begin?": lambda x, k, s: max_pool2d(x, k, s).clip(min=0),
         "You compare sizes without their signs: of −5 and 3 you keep −5.": _largest_size,
@@ -212,10 +207,7 @@ def _random_cost(rng):
 
 
 def _counted_as(three):
-    """The idea whose size, parameters and MACs are `three(n, m, k, o, w)`.
-
-    n, o: side of input and output. m: filters, of side k. w: weights of them all.
-    """
+    """Return the idea three(n, m, k, o, w): m filters of side k, w weights in all, sides n to o."""
 
     def idea(n, channels, m, k, stride, padding):
         o, parameters, _ = layer_cost(n, channels, m, k, stride, padding)
@@ -228,13 +220,9 @@ LAYER_COST = Exercise(
     id="05.layer-cost",
     solution=layer_cost,
     fixed=(
-        (8, 1, 1, 3, 1, 0),
-        (32, 3, 6, 5, 1, 0),
-        (28, 6, 16, 3, 1, 1),
+        *((8, 1, 1, 3, 1, 0), (32, 3, 6, 5, 1, 0), (28, 6, 16, 3, 1, 1)),
         (224, 3, 64, 3, 1, 1),  # the first layer of VGG
-        (31, 8, 12, 5, 2, 2),
-        (14, 16, 4, 1, 1, 0),
-        (33, 4, 10, 3, 3, 0),
+        *((31, 8, 12, 5, 2, 2), (14, 16, 4, 1, 1, 0), (33, 4, 10, 3, 3, 0)),
     ),
     random_case=_random_cost,
     wrong_ideas={
@@ -243,9 +231,8 @@ LAYER_COST = Exercise(
         "You count one bias. Each filter has its own.": _counted_as(
             lambda n, m, k, o, w: (o, w + 1, o**2 * w)
         ),
-        "Your filters are matrices. A filter reads all channels of the input, so it is a "
-        "tensor: what is its third "
-        "dimension?": lambda n, c, m, k, s, p: layer_cost(n, 1, m, k, s, p),
+        "Your filters are matrices. A filter reads all channels of the input, so it is a tensor: "
+        "what is its third dimension?": lambda n, c, m, k, s, p: layer_cost(n, 1, m, k, s, p),
         "This is the cost of a single filter. Every channel of the output has its "
         "own.": lambda n, c, m, k, s, p: layer_cost(n, c, 1, k, s, p),
         "Parameters and size are right. At how many places is the filter applied: as many as "

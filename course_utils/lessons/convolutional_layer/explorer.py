@@ -11,7 +11,6 @@ from course_utils.geometry import output_size
 from course_utils.lessons.convolutional_layer import figures, resolution
 from course_utils.lessons.convolutional_layer.resolution import CLASSES, SIZES, cost
 
-# ---------------------------------------------------------------------------------------------
 # One layer
 
 FILTERS: dict[str, tuple[tuple[int, int, int], ...]] = {
@@ -69,7 +68,7 @@ class ConvolutionalLayer(Explorer):
                 "stride or more padding."
             )
         layer = figures.Layer(scan(digit), FILTERS[filter], **how)
-        diagram = figures.draw_layer(layer, stage, row, column)
+        diagram = layer.draw(stage, row, column)
         says, rest = layer.sentence(stage, row, column), side % pool
         if rest:
             lines = f"{rest} rows and the last {rest} columns"
@@ -78,32 +77,37 @@ class ConvolutionalLayer(Explorer):
         return View(diagram.svg, says, diagram.alt)
 
 
-# ---------------------------------------------------------------------------------------------
 # Two heads
+
+BUILT = (32, 64, 128, 224)  # input sizes
 
 
 class InputResolution(Explorer):
-    """The network of notebook 05: four 3 x 3 convolutions and one of two heads.
-
-    built: the input size that the dense head was built for.
-    """
+    """The network of notebook 05, with one of two heads; the dense one was built for one size."""
 
     controls = (
         Slider("size", "Input size", SIZES[0], SIZES[-1], start=32, step=SIZES.step),
         Choice("head", "Head", {"Pooled": "pooled", "Dense": "dense"}, "pooled", buttons=True),
-        Choice(
-            "built",
-            "Dense for",
-            {f"{n} {TIMES} {n} inputs": n for n in (32, 64, 128, 224)},
-            start=32,
-        ),
+        Choice("built", "Dense for", {f"{n} {TIMES} {n} inputs": n for n in BUILT}, start=32),
     )
 
     @staticmethod
     def view(size: int, head: str, built: int) -> View:
         here, planned = cost(size, head), cost(built, "dense").features
-        if head == "dense" and here.features != planned:
-            side, channels = here.maps[-1]
+        side, channels = here.maps[-1]
+        count = f"{here.head_parameters:,} parameters"
+        if head == "pooled":
+            says = f"averaged to {channels} numbers: the head has {count} for any input size."
+            says = f"{channels} maps of {side} {TIMES} {side}, {says}"
+        elif here.features == planned:
+            says = (
+                f"{channels} maps of {side} {TIMES} {side} are {planned:,} numbers, and each has "
+                f"its own weight to each of the {CLASSES} outputs: {count} in the head."
+            )
+            if size != built:
+                says += f" Built for {built} pixels, it accepts {size} as well: the poolings round "
+                says += f"both down to {side}."
+        else:
             raise ValueError(
                 f"The dense head was built for {built} {TIMES} {built} pixels: it has weights for "
                 f"{planned:,} numbers. From {size} {TIMES} {size} pixels it gets {channels} "
@@ -112,32 +116,9 @@ class InputResolution(Explorer):
                 f"{planned}x{CLASSES})\u201d. Go back to about {built} pixels, or choose the "
                 "pooled head."
             )
+        says += f" {here.macs:,} MACs (multiply-adds of convolution and dense weights)"
+        if size != 32:
+            times, pixels = here.macs / cost(32, head).macs, (size / 32) ** 2
+            says += f": {times:.2f} times those of 32 {TIMES} 32, for {pixels:.2f} times the pixels"
         diagram = resolution.resolution_diagram(size, head)
-        return View(diagram.svg, explain(size, head, built), diagram.alt)
-
-
-def explain(size: int, head: str, built: int) -> str:
-    """Say what reaches the last layer, what it costs, and how that compares with 32 pixels."""
-    here, reference = cost(size, head), cost(32, head)
-    side, channels = here.maps[-1]
-    maps, count = f"{channels} maps of {side} {TIMES} {side}", f"{here.head_parameters:,}"
-    if head == "pooled":
-        says = (
-            f"{maps}, averaged to {channels} numbers: the head has {count} parameters for any "
-            "input size."
-        )
-    else:
-        says = (
-            f"{maps} are {here.features:,} numbers, and each has its own weight to each of the "
-            f"{CLASSES} outputs: {count} parameters in the head."
-        )
-        if size != built:
-            says += (
-                f" Built for {built} pixels, it accepts {size} as well: the poolings round "
-                f"both down to {side}."
-            )
-    says += f" {here.macs:,} MACs (multiply-adds of convolution and dense weights)"
-    if size != 32:
-        times, pixels = here.macs / reference.macs, (size / 32) ** 2
-        says += f": {times:.2f} times those of 32 {TIMES} 32, for {pixels:.2f} times the pixels"
-    return f"{says}."
+        return View(diagram.svg, f"{says}.", diagram.alt)

@@ -1,7 +1,6 @@
 """Pictures of lesson 05: a layer with its arithmetic, its two names, filters.
 
-In `layer_diagram` pointing at a unit writes out its sum. That works by style rules alone, so it
-works in an exported page, where no kernel runs.
+In `layer_diagram` pointing at a unit writes out its sum, by style rules alone: no kernel need run.
 """
 
 from __future__ import annotations
@@ -11,103 +10,15 @@ from functools import cache
 from itertools import product
 
 from course_utils.drawing import style, svg
-from course_utils.drawing.style import FAINT, INK, INPUT, MUTED, OUTPUT, WEIGHT, tint
+from course_utils.drawing.style import FAINT, INK, INPUT, MUTED, OUTPUT, PAPER, WEIGHT, tint
 from course_utils.drawing.svg import TIMES, WIDTH, Diagram, arrow, box, frame, path, rect, text
 
 STAGES = ("convolution", "detector", "pooling")
-Grid = Sequence[Sequence[int]]
 
-# ---------------------------------------------------------------------------------------------
 # The layer and its arithmetic
 
-
-class Layer:
-    """One 3 x 3 filter on one channel, in three stages; all numbers are integers.
-
-    image: (n, n) pixels >= 0. kernel: (3, 3). bias: added to every sum. stride: of the filter.
-    padding: zeros on each side. pool: side of the pooling window, which moves by its own side; a
-    rest at the right or lower border is left out.
-
-    padded, convolution, detector, pooled: the maps, as lists of rows. Units count from 0.
-    """
-
-    def __init__(
-        self,
-        image: Grid,
-        kernel: Grid,
-        bias: int = 0,
-        stride: int = 1,
-        padding: int = 0,
-        pool: int = 2,
-    ) -> None:
-        import numpy as np
-
-        from course_utils import ops  # the panel of two heads does without NumPy
-
-        self.bias, self.stride, self.padding, self.pool = bias, stride, padding, pool
-        x, w = np.array(image), np.array(kernel)
-        z = ops.conv2d(x[None], w[None, None], stride=stride, padding=padding) + bias
-        a = z.clip(0)
-        maps = w, np.pad(x, padding), z[0], a[0], ops.max_pool2d(a, pool)[0]
-        self.kernel, *self.maps = [values.tolist() for values in maps]
-        self.padded, self.convolution, self.detector, self.pooled = self.maps
-
-    def patch(self, i: int, j: int) -> list[list[int]]:
-        """Return what lies under the filter at unit (i, j)."""
-        s = self.stride
-        return [row[j * s : j * s + 3] for row in self.padded[i * s : i * s + 3]]
-
-    def products(self, i: int, j: int) -> list[list[int]]:
-        """Return the patch times the filter, place by place."""
-        rows = zip(self.patch(i, j), self.kernel, strict=True)
-        return [[x * w for x, w in zip(*row, strict=True)] for row in rows]
-
-    def window(self, i: int, j: int) -> dict[tuple[int, int], int]:
-        """Return the detector units that the pooling unit (i, j) looks at, with their values."""
-        rows, columns = (range(k * self.pool, (k + 1) * self.pool) for k in (i, j))
-        return {(a, b): self.detector[a][b] for a in rows for b in columns}
-
-    def winner(self, i: int, j: int) -> tuple[int, int]:
-        """Return the detector unit that is the first largest of a window."""
-        window = self.window(i, j)
-        return max(window, key=window.get)
-
-    def sentence(self, stage: str, row: int, column: int) -> str:
-        """Write out one unit: `"(3×1 + 0×0 + …) = 23, + bias 2 = 25"`, and what follows from it.
-
-        row, column: counted from 1, on the map of `stage`.
-        """
-        i, j = row - 1, column - 1
-        says = f"{stage.capitalize()} unit (row {row}, column {column})"
-        if stage == "pooling":
-            says += f" = {self.largest(i, j)}"
-            i, j = self.winner(i, j)
-            says += f". The largest is detector unit (row {i + 1}, column {j + 1}). There"
-        pairs = zip(sum(self.patch(i, j), []), sum(self.kernel, []), strict=True)
-        terms = [f"{x}{TIMES}{f'({_signed(w)})' if w < 0 else w}" for x, w in pairs if w]
-        z = self.convolution[i][j]
-        says += f": {' + '.join(terms)} = {_signed(z - self.bias)}, {self.biased(z)}."
-        return says if stage == "convolution" else f"{says} {_relu(z)}."
-
-    def biased(self, z: int) -> str:
-        """Write the last step to the sum `z`."""
-        return f"{svg.MINUS if self.bias < 0 else '+'} {abs(self.bias)} (bias) = {_signed(z)}"
-
-    def largest(self, i: int, j: int) -> str:
-        """Write what the pooling unit (i, j) makes of its window."""
-        return f"max({', '.join(map(str, self.window(i, j).values()))}) = {self.pooled[i][j]}"
-
-
-def _relu(z: int) -> str:
-    return f"ReLU: max(0, {_signed(z)}) = {max(0, z)}"
-
-
-def _signed(value: int) -> str:
-    return f"{svg.MINUS}{-value}" if value < 0 else str(value)
-
-
 _MAP_TOP, _MAP_SIDE, _GAP = 38, 206, 47  # the four maps stand side by side
-_MAP_LEFT = (WIDTH - 4 * _MAP_SIDE - 3 * _GAP) / 2
+_MAP_LEFTS = [17.5 + k * (_MAP_SIDE + _GAP) for k in range(4)]
 _STRIP = 260  # top of the written-out arithmetic
 _GRIDS = (22, 174, 326)  # left edges of patch, filter, products; a cell of them is 38 x 28
 _LINES = 470  # left edge of the sums
@@ -131,73 +42,168 @@ _CSS = f"""
 """
 
 
-def layer_diagram(
-    image: Grid, kernel: Grid, *, stage: str = "pooling", row: int = 1, column: int = 1, **how: int
-) -> Diagram:
+def layer_diagram(image, kernel, *, stage="pooling", row=1, column=1, **how) -> Diagram:
     """Draw input, convolution, detector and pooling, and write out the sum of one unit.
 
-    Pointing at any other unit writes out its sum instead, without a kernel. There is room for
-    products of three digits.
-
-    Args:
-        image, kernel, how: as for `Layer`.
-        stage: where the chosen unit is, one of `STAGES`.
-        row, column: its place there, counted from 1.
+    image, kernel, how: as for `Layer`; there is room for products of three digits. stage: of
+    `STAGES`; row, column: of the unit on its map, counted from 1.
     """
-    return draw_layer(Layer(image, kernel, **how), stage, row, column)
+    return Layer(image, kernel, **how).draw(stage, row, column)
 
 
-def draw_layer(layer: Layer, stage: str, row: int, column: int) -> Diagram:
-    """Draw a layer, as `layer_diagram`."""
-    draw, p = _LayerPicture(layer, stage, row, column), layer.padding
-    sides = [len(layer.padded) - 2 * p, *map(len, layer.maps[1:])]
-    names = zip(("input", *STAGES), sides, strict=True)
-    image, *sizes = [f"{name} {n} {TIMES} {n}" for name, n in names]
-    body = [
-        *_headings([image + (" + zeros" if p else ""), *sizes]),
-        *draw.input(),
-        *_arithmetic(layer.kernel),
-        *(draw.single(i, j) for i, j in product(range(sides[1]), repeat=2)),
-        *(draw.pooling(i, j) for i, j in product(range(sides[3]), repeat=2)),
-    ]
-    ring = f" with {p} ring of zeros" if p else ""
-    alt = (
-        f"A layer in three stages: {image}{ring}, {', '.join(sizes)}. "
-        f"{layer.sentence(stage, row, column)}"
-    )
-    return frame("".join(body), height=372, alt=alt, kind="cnn-layer", css=_CSS)
+class Layer:
+    """One 3 x 3 filter on one channel, in three stages; all numbers are integers.
+
+    image: (n, n) pixels >= 0. kernel: (3, 3). bias: added to every sum. stride: of the filter.
+    padding: zeros on each side. pool: side of the pooling window, which moves by its own side; a
+    rest at the right or lower border is left out.
+
+    maps: the padded image, convolution, detector, pooling, as arrays. Units count from 0.
+    """
+
+    def __init__(self, image, kernel, bias=0, stride=1, padding=0, pool=2) -> None:
+        import numpy as np
+
+        from course_utils import ops  # the panel of two heads does without NumPy
+
+        self.bias, self.stride, self.padding, self.pool = bias, stride, padding, pool
+        x, self.kernel = np.array(image), np.array(kernel)
+        z = ops.conv2d(x[None], self.kernel[None, None], stride=stride, padding=padding) + bias
+        a = z.clip(0)
+        self.maps = np.pad(x, padding), z[0], a[0], ops.max_pool2d(a, pool)[0]
+        self.most = max(1, int(abs(z).max()))
+        self.places = []  # of each map: its left and upper edge, the side of a cell
+        for left, n in zip(_MAP_LEFTS, map(len, self.maps), strict=True):
+            cell = min(_MAP_SIDE / n, 40)
+            edge = (_MAP_SIDE - cell * n) / 2
+            self.places.append((left + edge, _MAP_TOP + edge, cell))
+
+    def patch(self, i: int, j: int):
+        """Return what lies under the filter at unit (i, j)."""
+        s = self.stride
+        return self.maps[0][i * s : i * s + 3, j * s : j * s + 3]
+
+    def largest(self, i: int, j: int) -> tuple[str, int, int]:
+        """Write what pooling makes of the window (i, j), and return the first unit that wins it."""
+        k = self.pool
+        window = self.maps[2][i * k : (i + 1) * k, j * k : (j + 1) * k]
+        a, b = divmod(int(window.argmax()), k)
+        values = ", ".join(map(str, window.ravel().tolist()))
+        return f"max({values}) = {window[a, b]}", i * k + a, j * k + b
+
+    def biased(self, z: int) -> str:
+        """Write the last step to the sum `z`."""
+        return f"{svg.MINUS if self.bias < 0 else '+'} {abs(self.bias)} (bias) = {_signed(z)}"
+
+    def sentence(self, stage: str, row: int, column: int) -> str:
+        """Write out one unit, as in `"3×1 + 0×2 = 3, + 2 (bias) = 5."`, and what led to it."""
+        i, j = row - 1, column - 1
+        says = f"{stage.capitalize()} unit (row {row}, column {column})"
+        if stage == "pooling":
+            words, i, j = self.largest(i, j)
+            says += f" = {words}. The largest is detector unit (row {i + 1}, column {j + 1}). There"
+        pairs = zip(self.patch(i, j).flat, self.kernel.flat, strict=True)
+        terms = [f"{x}{TIMES}{f'({_signed(w)})' if w < 0 else w}" for x, w in pairs if w]
+        z = self.maps[1][i, j]
+        says += f": {' + '.join(terms)} = {_signed(z - self.bias)}, {self.biased(z)}."
+        return says if stage == "convolution" else f"{says} {_relu(z)}."
+
+    # The elements are written as strings: there are a thousand, drawn anew with every slider move.
+
+    def draw(self, stage: str, row: int, column: int) -> Diagram:
+        """Draw the layer with one unit chosen, as `layer_diagram`."""
+        p, chosen = self.padding, (stage == "pooling", row - 1, column - 1)
+        speaks = " on" if stage == "convolution" else " on more"
+        padded, *sides = map(len, self.maps)
+        names = zip(("input", *STAGES), (padded - 2 * p, *sides), strict=True)
+        image, *sizes = [f"{name} {n} {TIMES} {n}" for name, n in names]
+        body = [*_headings([image + (" + zeros" if p else ""), *sizes]), *self.input()]
+        body += _arithmetic(self.kernel)
+        for pools, draw in enumerate((self.single, self.pooling)):
+            for i, j in product(range(sides[2 * pools]), repeat=2):
+                body.append(draw(i, j, speaks if (pools, i, j) == chosen else ""))
+        ring = f" with {p} ring of zeros" if p else ""
+        alt = f"A layer in three stages: {image}{ring}, {', '.join(sizes)}. "
+        alt += self.sentence(stage, row, column)
+        return frame("".join(body), height=372, alt=alt, kind="cnn-layer", css=_CSS)
+
+    def block(self, k: int, i: int, j: int, look: str, side: int = 1, inset: float = 0) -> str:
+        """Draw a block of cells of map `k`; `look` are further attributes."""
+        left, top, cell = self.places[k]
+        x, y, size = left + j * cell + inset, top + i * cell + inset, side * cell - 2 * inset
+        place = f'x="{x:.1f}" y="{y:.1f}" width="{size:.1f}" height="{size:.1f}"'
+        return f"<rect {place} {look}/>"
+
+    def cell(self, k: int, i: int, j: int, look: str, ink: str = INK) -> str:
+        left, top, cell = self.places[k]
+        x, y = left + (j + 0.5) * cell, top + (i + 0.5) * cell + 5
+        value = _signed(self.maps[k].item(i, j))
+        label = f'<text class="g" x="{x:.1f}" y="{y:.1f}" fill="{ink}">{value}</text>'
+        return self.block(k, i, j, look) + label
+
+    def input(self) -> list[str]:
+        grid, p, parts = self.maps[0], self.padding, []
+        dark, inside = max(1, int(grid.max())), range(p, len(grid) - p)
+        zero = f'fill="{PAPER}" stroke="{tint(FAINT, 0.7)}" stroke-dasharray="2 2"'
+        for i, j in product(range(len(grid)), repeat=2):
+            grey = 255 - round(200 * grid.item(i, j) / dark)
+            pixel = f'fill="#{f"{grey:02X}" * 3}" stroke="{FAINT}"', PAPER if grey < 140 else INK
+            drawn = pixel if i in inside and j in inside else (zero, MUTED)
+            parts.append(self.cell(0, i, j, *drawn))
+        return parts
+
+    def unit(self, k: int, i: int, j: int) -> str:
+        value = self.maps[k].item(i, j)
+        fill = _shade(value > 0, round(20 * abs(value) / self.most)) if value else "#F3F4F6"
+        return self.cell(k, i, j, f'class="{" cdq"[k]}" fill="{fill}" stroke="{PAPER}"')
+
+    def single(self, i: int, j: int, on: str) -> str:
+        """Draw a unit of the convolution and that of the detector, which share a sum."""
+        return self.sums(f"u{on}", self.unit(1, i, j) + self.unit(2, i, j), i, j)
+
+    def pooling(self, i: int, j: int, on: str) -> str:
+        """Draw a pooling unit; outline its window, and all of the input that reaches it."""
+        k, s, (words, *winner) = self.pool, self.stride, self.largest(i, j)
+        said = f"pooling: {words}"
+        size = min(17, (WIDTH - _LINES - 16) / (0.6 * len(said)))
+        shown = (
+            self.block(3, i, j, _MARK, inset=1.5)
+            + self.block(2, i * k, j * k, _WINDOW, k)
+            + self.block(1, i * k, j * k, _WINDOW, k)
+            + self.block(0, i * k * s, j * k * s, _WINDOW, (k - 1) * s + 3)
+            + text(_LINES, _STRIP + 104, said, size)
+        )
+        return self.sums(f"u p{on}", self.unit(3, i, j), *winner, shown)
+
+    def sums(self, look: str, cells: str, i: int, j: int, pooling: str = "") -> str:
+        """Draw cells with the arithmetic of the detector unit (i, j), and outline what it reads."""
+        s, z, patch = self.stride, self.maps[1].item(i, j), self.patch(i, j)
+        pairs = zip(_written(patch), _written(patch * self.kernel), strict=True)
+        return (
+            f'<g class="{look}">{cells}<g class="v">'
+            + self.block(0, i * s, j * s, _MARK, 3)
+            + self.block(1, i, j, _MARK, inset=1.5)
+            + _rows(_GRIDS[0], [(" " * 20).join(pair) for pair in pairs])
+            + text(_LINES, _STRIP + 32, f"sum of the products = {_signed(z - self.bias)}", 17)
+            + text(_LINES, _STRIP + 56, self.biased(z), 17)
+            + f'{pooling}</g><g class="r">'
+            + self.block(2, i, j, _MARK, inset=1.5)
+            + text(_LINES, _STRIP + 80, _relu(z), 17)
+            + "</g></g>"
+        )
 
 
-def _headings(names: Sequence[str]) -> list[str]:
-    parts = []
-    for k, (name, step) in enumerate(zip(names, ("", "filter", "ReLU", "max"), strict=True)):
-        left = _MAP_LEFT + k * (_MAP_SIDE + _GAP)
-        parts.append(text(left + _MAP_SIDE / 2, 25, name, 16, anchor="middle", bold=True))
-        if step:
-            x, y = left - _GAP / 2, _MAP_TOP + _MAP_SIDE / 2
-            parts.append(path(arrow(x - 15, y, x + 15, y, 8), stroke=MUTED, stroke_width=2))
-            parts.append(text(x, y - 11, step, 14, anchor="middle", fill=MUTED))
-    return parts
+def _relu(z: int) -> str:
+    return f"ReLU: max(0, {_signed(z)}) = {max(0, z)}"
 
 
-def _arithmetic(kernel: Grid) -> list[str]:
-    """Draw the three empty grids of the strip, the signs between them, and the filter."""
-    parts = []
-    columns = (("patch", INPUT, 0.1), ("filter", WEIGHT, 0.16), ("products", OUTPUT, 0.1))
-    for left, (name, colour, share) in zip(_GRIDS, columns, strict=True):
-        parts.append(text(left + 57, _STRIP + 14, name, 14, anchor="middle", fill=MUTED))
-        look = {"fill": tint(colour, share), "stroke": tint(colour, 0.5)}
-        cells = [(left + b * 38, _STRIP + 24 + a * 28) for a in range(3) for b in range(3)]
-        parts += [rect(x, y, 38, 28, **look) for x, y in cells]
-    parts.append(_rows(_GRIDS[1], _written(kernel)))
-    for left, sign in zip(_GRIDS[1:], (TIMES, "="), strict=True):
-        parts.append(text(left - 19, _STRIP + 73, sign, 20, anchor="middle", fill=MUTED))
-    return parts
+def _signed(value: int) -> str:
+    return f"{svg.MINUS}{-value}" if value < 0 else str(value)
 
 
-def _written(values: Grid) -> list[str]:
-    """Four places of a fixed width for every number."""
-    return ["".join(f"{_signed(v):>3} "[:4] for v in row) for row in values]
+def _written(values) -> list[str]:
+    """Write each number in four places of a fixed width, a line for each row of the array."""
+    return ["".join(f"{_signed(v):>3} "[:4] for v in row) for row in values.tolist()]
 
 
 def _rows(left: float, lines: Sequence[str]) -> str:
@@ -214,103 +220,32 @@ def _shade(positive: bool, strength: int) -> str:
     return tint(OUTPUT if positive else style.ACCENT, 0.08 + 0.031 * strength)
 
 
-class _LayerPicture:
-    """Where the cells of the four maps are, and what is drawn there and written for a unit.
-
-    The elements are written as strings: there are a thousand, drawn anew with every slider move.
-    """
-
-    def __init__(self, layer: Layer, stage: str, row: int, column: int) -> None:
-        self.layer = layer
-        self.chosen = stage == "pooling", row - 1, column - 1
-        self.speaks = " on" if stage == "convolution" else " on more"
-        self.most = max(1, *(abs(z) for row in layer.convolution for z in row))
-        self.places = []  # of each map: its left and upper edge, the side of a cell
-        for k, n in enumerate(map(len, layer.maps)):
-            cell = min(_MAP_SIDE / n, 40)
-            edge = (_MAP_SIDE - cell * n) / 2
-            left = _MAP_LEFT + k * (_MAP_SIDE + _GAP)
-            self.places.append((left + edge, _MAP_TOP + edge, cell))
-
-    def block(self, k: int, i: int, j: int, look: str, side: int = 1, inset: float = 0) -> str:
-        """Draw a block of cells of map `k`; `look` are further attributes."""
-        left, top, cell = self.places[k]
-        size = f"{side * cell - 2 * inset:.1f}"
-        return (
-            f'<rect x="{left + j * cell + inset:.1f}" y="{top + i * cell + inset:.1f}" '
-            f'width="{size}" height="{size}" {look}/>'
-        )
-
-    def cell(self, k: int, i: int, j: int, look: str, ink: str = INK) -> str:
-        left, top, cell = self.places[k]
-        x, y = left + (j + 0.5) * cell, top + (i + 0.5) * cell + 5
-        written = _signed(self.layer.maps[k][i][j])
-        value = f'<text class="g" x="{x:.1f}" y="{y:.1f}" fill="{ink}">{written}</text>'
-        return self.block(k, i, j, look) + value
-
-    def input(self) -> list[str]:
-        p, grid, parts = self.layer.padding, self.layer.padded, []
-        dark, inside = max(1, *map(max, grid)), range(p, len(grid) - p)
-        zero = f'fill="{style.PAPER}" stroke="{tint(FAINT, 0.7)}" stroke-dasharray="2 2"'
-        for i, row in enumerate(grid):
-            for j, value in enumerate(row):
-                grey = 255 - round(200 * value / dark)
-                pixel = f'fill="#{f"{grey:02X}" * 3}" stroke="{FAINT}"'
-                drawn = (pixel, style.PAPER if grey < 140 else INK)
-                if i not in inside or j not in inside:
-                    drawn = (zero, MUTED)
-                parts.append(self.cell(0, i, j, *drawn))
-        return parts
-
-    def unit(self, k: int, i: int, j: int) -> str:
-        value = self.layer.maps[k][i][j]
-        fill = _shade(value > 0, round(20 * abs(value) / self.most)) if value else "#F3F4F6"
-        return self.cell(k, i, j, f'class="{" cdq"[k]}" fill="{fill}" stroke="{style.PAPER}"')
-
-    def on(self, *unit: int) -> str:
-        return self.speaks if unit == self.chosen else ""
-
-    def single(self, i: int, j: int) -> str:
-        """Draw a unit of the convolution and that of the detector, which share a sum."""
-        cells = self.unit(1, i, j) + self.unit(2, i, j)
-        return self.sums(f"u{self.on(False, i, j)}", cells, i, j)
-
-    def pooling(self, i: int, j: int) -> str:
-        """Draw a pooling unit; outline its window, and all of the input that reaches it."""
-        k, s = self.layer.pool, self.layer.stride
-        words = f"pooling: {self.layer.largest(i, j)}"
-        size = min(17, (WIDTH - _LINES - 16) / (0.6 * len(words)))
-        shown = (
-            self.block(3, i, j, _MARK, inset=1.5)
-            + self.block(2, i * k, j * k, _WINDOW, k)
-            + self.block(1, i * k, j * k, _WINDOW, k)
-            + self.block(0, i * k * s, j * k * s, _WINDOW, (k - 1) * s + 3)
-            + text(_LINES, _STRIP + 104, words, size)
-        )
-        winner, look = self.layer.winner(i, j), f"u p{self.on(True, i, j)}"
-        return self.sums(look, self.unit(3, i, j), *winner, shown)
-
-    def sums(self, look: str, cells: str, i: int, j: int, pooling: str = "") -> str:
-        """Draw cells with the arithmetic of the detector unit (i, j), and outline what it reads."""
-        layer, s, z = self.layer, self.layer.stride, self.layer.convolution[i][j]
-        pairs = zip(_written(layer.patch(i, j)), _written(layer.products(i, j)), strict=True)
-        return "".join(
-            [
-                f'<g class="{look}">{cells}<g class="v">',
-                self.block(0, i * s, j * s, _MARK, 3),
-                self.block(1, i, j, _MARK, inset=1.5),
-                _rows(_GRIDS[0], [(" " * 20).join(pair) for pair in pairs]),
-                text(_LINES, _STRIP + 32, f"sum of the products = {_signed(z - layer.bias)}", 17),
-                text(_LINES, _STRIP + 56, layer.biased(z), 17),
-                f'{pooling}</g><g class="r">',
-                self.block(2, i, j, _MARK, inset=1.5),
-                text(_LINES, _STRIP + 80, _relu(z), 17),
-                "</g></g>",
-            ]
-        )
+def _headings(names: Sequence[str]) -> list[str]:
+    parts = []
+    for left, name, step in zip(_MAP_LEFTS, names, ("", "filter", "ReLU", "max"), strict=True):
+        parts.append(text(left + _MAP_SIDE / 2, 25, name, 16, anchor="middle", bold=True))
+        if step:
+            x, y = left - _GAP / 2, _MAP_TOP + _MAP_SIDE / 2
+            parts.append(path(arrow(x - 15, y, x + 15, y, 8), stroke=MUTED, stroke_width=2))
+            parts.append(text(x, y - 11, step, 14, anchor="middle", fill=MUTED))
+    return parts
 
 
-# ---------------------------------------------------------------------------------------------
+def _arithmetic(kernel) -> list[str]:
+    """Draw the three empty grids of the strip, the signs between them, and the filter."""
+    parts = []
+    columns = (("patch", INPUT, 0.1), ("filter", WEIGHT, 0.16), ("products", OUTPUT, 0.1))
+    for left, (name, colour, share) in zip(_GRIDS, columns, strict=True):
+        parts.append(text(left + 57, _STRIP + 14, name, 14, anchor="middle", fill=MUTED))
+        look = {"fill": tint(colour, share), "stroke": tint(colour, 0.5)}
+        cells = [(left + b * 38, _STRIP + 24 + a * 28) for a in range(3) for b in range(3)]
+        parts += [rect(x, y, 38, 28, **look) for x, y in cells]
+    parts.append(_rows(_GRIDS[1], _written(kernel)))
+    for left, sign in zip(_GRIDS[1:], (TIMES, "="), strict=True):
+        parts.append(text(left - 19, _STRIP + 73, sign, 20, anchor="middle", fill=MUTED))
+    return parts
+
+
 # Two vocabularies, and filters
 
 
@@ -320,14 +255,13 @@ def two_vocabularies() -> Diagram:
     After fig. 9.7 of Goodfellow, Bengio and Courville, *Deep Learning* (2016).
     """
     steps = (
-        ("Convolution", "weighted sums", "nn.Conv2d", INPUT),
-        ("Detector", "ReLU, unit by unit", "nn.ReLU", OUTPUT),
-        ("Pooling", "a summary of each window", "nn.MaxPool2d", WEIGHT),
+        (216, "Convolution", "weighted sums", "nn.Conv2d", INPUT),
+        (452, "Detector", "ReLU, unit by unit", "nn.ReLU", OUTPUT),
+        (688, "Pooling", "a summary of each window", "nn.MaxPool2d", WEIGHT),
     )
-    lefts, wide, tall = (216, 452, 688), 212, 74
     parts = [
         box(198, 14, 720, 134, style.ACCENT, 0.12, rx=12, stroke_width=2.5),
-        text(lefts[0], 42, "one convolutional layer, three stages", 17),
+        text(216, 42, "one convolutional layer, three stages", 17),
     ]
     for y, name, where, kind, end in (
         (58, "Complex layers", "in many papers", "stage", 918),
@@ -335,15 +269,15 @@ def two_vocabularies() -> Diagram:
     ):
         parts.append(text(20, y + 32, name, 18, bold=True))
         parts.append(text(20, y + 56, where, 15, fill=MUTED))
-        for left, (step, does, module, colour) in zip(lefts, steps, strict=True):
-            middle, below = left + wide / 2, does if kind == "stage" else module
+        for left, step, does, module, colour in steps:
+            below = does if kind == "stage" else module
             parts += [
-                box(left, y, wide, tall, colour, 0.14, rx=8, stroke_width=2),
-                text(middle, y + 32, f"{step} {kind}", 16, anchor="middle", bold=True),
-                text(middle, y + 56, below, 14, anchor="middle", fill=MUTED),
+                box(left, y, 212, 74, colour, 0.14, rx=8, stroke_width=2),
+                text(left + 106, y + 32, f"{step} {kind}", 16, anchor="middle", bold=True),
+                text(left + 106, y + 56, below, 14, anchor="middle", fill=MUTED),
             ]
-        for start, stop in ((428, 452), (664, 688), (end, 984)):
-            shaft = arrow(start + 3, y + tall / 2, stop - 3, y + tall / 2, 8)
+        for start, stop in ((431, 449), (667, 685), (end + 3, 981)):
+            shaft = arrow(start, y + 37, stop, y + 37, 8)
             parts.append(path(shaft, stroke=MUTED, stroke_width=2.2))
     alt = (
         "Two ways to count the same thing. Complex layers: convolution stage, detector stage and "
@@ -358,7 +292,7 @@ def filter_diagram(side: int, channels: int, filters: int) -> Diagram:
 
     side: of the input; the output is 2 smaller. There is room for 4 channels and 3 filters.
     """
-    out, middle = side - 2, 136
+    out, middle, muted = side - 2, 136, {"anchor": "middle", "fill": MUTED}
     parts = [_sheets(40, middle, 118, channels, INPUT, step=14)]
     for k in range(filters):
         y = middle + (k - (filters - 1) / 2) * 78
@@ -367,20 +301,19 @@ def filter_diagram(side: int, channels: int, filters: int) -> Diagram:
             _sheets(740, y, 45.26, 1, OUTPUT, step=0),
             path(arrow(300, middle, 372, y, 8), stroke=MUTED, stroke_width=2),
             path(arrow(520, y, 706, y, 8), stroke=MUTED, stroke_width=2),
-            text(613, y - 10, "sum", 14, anchor="middle", fill=MUTED),
+            text(613, y - 10, "sum", 14, **muted),
         ]
-    size = f"3 {TIMES} 3 {TIMES} {channels}"
+    size, whole = f"3 {TIMES} 3 {TIMES} {channels}", f"{side} {TIMES} {side} {TIMES} {channels}"
     for x, first, second in (
-        (130, f"input {side} {TIMES} {side} {TIMES} {channels}", f"a tensor: {channels} channels"),
+        (130, f"input {whole}", f"a tensor: {channels} channels"),
         (450, f"{filters} filters, {size} each", "each sums over all channels"),
         (810, f"{filters} matrices {out} {TIMES} {out}", f"a tensor: {filters} channels"),
     ):
         parts.append(text(x, 278, first, 16, anchor="middle", bold=True))
-        parts.append(text(x, 300, second, 15, anchor="middle", fill=MUTED))
+        parts.append(text(x, 300, second, 15, **muted))
     alt = (
-        f"{filters} filters of {size} on an input of {side} {TIMES} {side} {TIMES} {channels}: "
-        f"each filter gives one matrix of {out} {TIMES} {out}, so the output has {filters} "
-        "channels."
+        f"{filters} filters of {size} on an input of {whole}: each filter gives one matrix of "
+        f"{out} {TIMES} {out}, so the output has {filters} channels."
     )
     return frame("".join(parts), height=312, alt=alt, kind="cnn-filters")
 

@@ -5,18 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import cache
 from itertools import pairwise
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
-from course_utils.drawing import svg
+from course_utils.drawing import plots, svg
 from course_utils.drawing.style import ACCENT, FAINT, HIGHLIGHT, INPUT, MUTED, OUTPUT, WEIGHT
 from course_utils.drawing.svg import TIMES, Diagram, arrow, box, circle, frame, path, rect, text
-from course_utils.geometry import output_size
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 WIDTHS = (1, 8, 16, 32, 64)  # channels of the input and after each 3 x 3 convolution, padding 1
 POOLED = 3  # the first three convolutions are followed by a 2 x 2 pooling, the fourth is not
+STAGE_PARAMETERS = sum((9 * below + 1) * above for below, above in pairwise(WIDTHS))
 CLASSES = 10
 SIZES = range(8, 257, 4)  # of the input
 
@@ -25,34 +22,25 @@ class Cost(NamedTuple):
     """One network on one input size.
 
     maps: (side, channels) of the input and after each stage. features: numbers that reach the
-    last layer. stage_parameters: weights and biases of the convolutions. head_parameters: weights
-    and biases of the last layer. macs: one multiply-add of a convolution or linear weight each;
-    nothing else is counted.
+    last layer. macs: one multiply-add of a convolution or linear weight each; nothing else counts.
     """
 
     maps: list[tuple[int, int]]
     features: int
-    stage_parameters: int
     head_parameters: int
     macs: int
 
 
 @cache
 def cost(size: int, head: str) -> Cost:
-    """Count the network on `size` x `size` pixels.
-
-    head: `"dense"` (flatten, then a dense layer, built for that size) or `"pooled"` (average each
-    map first).
-    """
-    side, maps, parameters, macs = size, [(size, WIDTHS[0])], 0, 0
-    for k, (below, above) in enumerate(pairwise(WIDTHS)):
-        parameters += 9 * below * above + above
+    """Count the network on `size` x `size` pixels, with a dense head built for them or a pooled."""
+    side, maps, macs = size, [(size, WIDTHS[0])], 0
+    for below, above in pairwise(WIDTHS):
         macs += side**2 * 9 * below * above
-        if k < POOLED:
-            side = output_size(side, 2, stride=2)
+        side = side // 2 if len(maps) <= POOLED else side
         maps.append((side, above))
     features = WIDTHS[-1] * (side**2 if head == "dense" else 1)
-    return Cost(maps, features, parameters, (features + 1) * CLASSES, macs + features * CLASSES)
+    return Cost(maps, features, (features + 1) * CLASSES, macs + features * CLASSES)
 
 
 _MIDDLE = 92  # height of the chain of maps
@@ -62,11 +50,8 @@ _PITCH = 800 / (len(WIDTHS) + 1)
 def resolution_diagram(size: int, head: str) -> Diagram:
     """Draw the network for one input size, its parameters, and its cost against the input size."""
     here = cost(size, head)
-    bars = {
-        "four convolutions": here.stage_parameters,
-        "pooled head": cost(size, "pooled").head_parameters,
-        "dense head": cost(size, "dense").head_parameters,
-    }
+    bars = {f"{kind} head": cost(size, kind).head_parameters for kind in ("pooled", "dense")}
+    bars = {"four convolutions": STAGE_PARAMETERS} | bars
     chain = ", ".join(f"{n} {TIMES} {n} {TIMES} {c}" for n, c in here.maps)
     listed = "; ".join(f"{label}: {count:,}" for label, count in bars.items())
     alt = (
@@ -80,11 +65,11 @@ def resolution_diagram(size: int, head: str) -> Diagram:
 def _chain(maps: Sequence[tuple[int, int]]) -> list[str]:
     # By the root of the size, for 8 and 256 must both be seen.
     parts, sides = [], [128 * (n / SIZES[-1]) ** 0.5 for n, _ in maps]
-    for k, (n, channels) in enumerate(maps):
-        side, x = sides[k], 16 + (k + 0.5) * _PITCH
+    for k, ((n, channels), side) in enumerate(zip(maps, sides, strict=True)):
+        x, look = 16 + (k + 0.5) * _PITCH, {"rx": 2, "stroke_width": 1.8}
+        left, top, colour = x - side / 2, _MIDDLE - side / 2, OUTPUT if k else INPUT
         for sheet in (8, 4, 0) if k else (0,):
-            place = (x - side / 2 + sheet, _MIDDLE - side / 2 - sheet)
-            parts.append(box(*place, side, side, OUTPUT if k else INPUT, rx=2, stroke_width=1.8))
+            parts.append(box(left + sheet, top - sheet, side, side, colour, **look))
         label = f"{n}{TIMES}{n}{TIMES}{channels}"
         parts.append(text(x, 182, label, 15, anchor="middle", bold=not k))
         behind, ahead = x + side / 2 + (14 if k else 6), x + _PITCH / 2 + 4  # there is the head
@@ -97,15 +82,13 @@ def _chain(maps: Sequence[tuple[int, int]]) -> list[str]:
 
 def _head(head: str, features: int) -> list[str]:
     left = 30 + len(WIDTHS) * _PITCH
-    lines = (
-        (_MIDDLE - 20, "flatten" if head == "dense" else "average each map", False),
-        (_MIDDLE + 6, f"{features:,} numbers", True),
-        (_MIDDLE + 32, f"dense layer {TIMES} {CLASSES}", False),
-        (182, f"{head} head", True),
-    )
+    words = "flatten" if head == "dense" else "average each map"
     return [
         box(left, _MIDDLE - 46, 176, 92, WEIGHT, 0.16, rx=8, stroke_width=2),
-        *(text(left + 88, y, said, 15, anchor="middle", bold=bold) for y, said, bold in lines),
+        text(left + 88, _MIDDLE - 20, words, 15, anchor="middle"),
+        text(left + 88, _MIDDLE + 6, f"{features:,} numbers", 15, anchor="middle", bold=True),
+        text(left + 88, _MIDDLE + 32, f"dense layer {TIMES} {CLASSES}", 15, anchor="middle"),
+        text(left + 88, 182, f"{head} head", 15, anchor="middle", bold=True),
         _arrow(left + 180, left + 202),
     ]
 
@@ -127,14 +110,14 @@ def _curve(size: int, head: str) -> list[str]:
         path(f"M{left} {top - 6}V{bottom}H{right}", stroke=FAINT, stroke_width=1.5),
         svg.element("polyline", points=corners, fill="none", stroke=INPUT, stroke_width=2.5),
     ]
-    for n in range(64, SIZES[-1] + 1, 64):
+    for n in (64, 128, 192, 256):
         x, _ = place(n, 0)
         parts.append(path(f"M{x:.1f} {bottom}v5", stroke=MUTED))
         parts.append(text(x, bottom + 20, str(n), 14, anchor="middle", fill=MUTED))
-    for macs in range(0, most + 1, 2 * 10 ** (len(str(most)) - 1)):
-        _, y = place(0, macs)
+    for millions in (0, 20, 40, 60):
+        _, y = place(0, millions * 1e6)
         parts.append(path(f"M{left} {y:.1f}h-5", stroke=MUTED))
-        parts.append(text(left - 9, y + 5, f"{macs / 1e6:g}", 14, anchor="end", fill=MUTED))
+        parts.append(text(left - 9, y + 5, str(millions), 14, anchor="end", fill=MUTED))
     x, y = place(size, here)
     # The number stands left of the dot in the right half, where the curve is steep.
     dx, dy, anchor = (-12, 9, "end") if size > 0.6 * SIZES[-1] else (4, 16, "start")
@@ -159,20 +142,11 @@ def _bars(counts: Mapping[str, int]) -> list[str]:
     return parts
 
 
-def draw_accuracy(sizes: Sequence[int], curves: Mapping[str, Sequence[float]]) -> Axes:
-    """Draw the share of right answers against the size of the test images, a line per network.
-
-    curves: label -> accuracies from 0 to 1, one for each size.
-    """
-    from course_utils.drawing.plots import lines, new_axes
-
-    ax = lines(
-        {label: (sizes, [100 * v for v in values]) for label, values in curves.items()},
-        xlabel="size of the test images, pixels",
-        ylabel="right answers, %",
-        ylim=(0, 103),
-        ax=new_axes(8.4, 2.9),
-    )
+def draw_accuracy(sizes: Sequence[int], curves: Mapping[str, Sequence[float]]) -> plots.Axes:
+    """Draw accuracies, 0 to 1, against the size of the test images: label -> one for each size."""
+    percent = {label: (sizes, [100 * v for v in values]) for label, values in curves.items()}
+    ax = plots.lines(percent, ax=plots.new_axes(8.4, 2.9), ylim=(0, 103))
+    ax.set(xlabel="size of the test images, pixels", ylabel="right answers, %")
     ax.axhline(10, color=MUTED, linewidth=1.2, linestyle=":")
     ax.annotate("guessing", (sizes[-1], 10), (26, -4), textcoords="offset points", color=MUTED)
     ax.set_xscale("log", base=2)

@@ -35,43 +35,33 @@ SHIFT = Exercise(
     solution=shift,
     fixed=(  # x, dx, dy: of either sign, once around and beyond
         (np.array([[3, 1, 4, 1, 5]]), 1, 0),
-        (np.array([[3, 1, 4], [1, 5, 9], [2, 6, 5]]), 1, 0),
-        (np.array([[3, 1, 4], [1, 5, 9], [2, 6, 5]]), 0, 1),
-        (np.array([[3, 1, 4, 1], [5, 9, 2, 6], [5, 3, 5, 8]]), 1, 2),
-        (np.array([[3, 1, 4, 1], [5, 9, 2, 6], [5, 3, 5, 8]]), -1, 0),
+        *((np.array([[3, 1, 4], [1, 5, 9], [2, 6, 5]]), *by) for by in ((1, 0), (0, 1))),
+        *((np.array([[3, 1, 4, 1], [5, 9, 2, 6], [5, 3, 5, 8]]), *by) for by in ((1, 2), (-1, 0))),
         (np.array([[3, 1, 4, 1], [5, 9, 2, 6]]), 5, 1),
     ),
     random_case=_random_picture,
     wrong_ideas={
-        "Your picture becomes brighter and stays where it is. A shift changes indices, not "
-        "values: every number of `x` must turn up again, at another place.": (
-            lambda x, dx, dy: x + dx + dy
-        ),
+        "Your picture becomes brighter and stays where it is. A shift changes indices, not values: "
+        "every number of `x` must turn up again, at another place.": lambda x, dx, dy: x + dx + dy,
         "Your picture moves the other way. To move it to the right, where must an output look "
         "for its value: further right, or further left?": lambda x, dx, dy: shift(x, -dx, -dy),
         "`dx` moves your picture down and `dy` to the right. The first index of an array "
         "counts rows: which of the two belongs to it?": lambda x, dx, dy: shift(x, dy, dx),
-        "The columns are right, and the rows stay where they are. What does `dy` do?": (
-            lambda x, dx, dy: shift(x, dx, 0)
-        ),
-        "The rows are right, and the columns stay where they are. What does `dx` do?": (
-            lambda x, dx, dy: shift(x, 0, dy)
-        ),
+        "The columns are right, "
+        "and the rows stay where they are. What does `dy` do?": lambda x, dx, dy: shift(x, dx, 0),
+        "The rows are right, and "
+        "the columns stay where they are. What does `dx` do?": lambda x, dx, dy: shift(x, 0, dy),
         "What leaves your picture is lost, and zeros come in. Here the picture is a ring: what "
-        "leaves at the right comes in at the left. Which operator takes an index round a ring?": (
-            lambda x, dx, dy: _outside(x, dx, dy, "constant")
-        ),
-        "Your border is drawn out over the places that became free. Here the picture is a "
-        "ring: what leaves at one side comes in at the opposite one.": (
-            lambda x, dx, dy: _outside(x, dx, dy, "edge")
-        ),
-        "What leaves a row at the right comes in one row further down: the picture was shifted "
-        "as one long line. `numpy.roll` does so unless it is told the axes.": (
-            lambda x, dx, dy: np.roll(x, dx + dy * x.shape[1])
-        ),
-        "This is `x` as it was. Each output takes its value from another place.": (
-            lambda x, dx, dy: x.copy()
-        ),
+        "leaves at the right comes in at the left. Which "
+        "operator takes an index round a ring?": lambda x, dx, dy: _outside(x, dx, dy, "constant"),
+        "Your border is drawn out over the places that became free. Here the picture is a ring: "
+        "what leaves "
+        "at one side comes in at the opposite one.": lambda x, dx, dy: _outside(x, dx, dy, "edge"),
+        "What leaves a row at the right comes in one row further down: the picture was shifted as "
+        "one long line. `numpy.roll` "
+        "does so unless it is told the axes.": lambda x, dx, dy: np.roll(x, dx + dy * x.shape[1]),
+        "This is `x` "
+        "as it was. Each output takes its value from another place.": lambda x, dx, dy: x.copy(),
     },
 )
 
@@ -107,10 +97,9 @@ BREAKS = Exercise(
         "windows are read, one output later.": lambda s, shift: shift != 0,
         "Long shifts can break as well. With a stride of 2 and a shift of 3, by how many "
         "places would the output have to move?": lambda s, shift: 0 < abs(shift) < math.prod(s),
-        "It is not a matter of how long the shift is. With a stride of 2, compare shifts by 1 "
-        "and by 4: which one can the output follow in whole steps?": (
-            lambda s, shift: abs(shift) > math.prod(s)
-        ),
+        "It is not a matter of how long the shift is. With a stride of 2, compare shifts by 1 and "
+        "by 4: which "
+        "one can the output follow in whole steps?": lambda s, shift: abs(shift) > math.prod(s),
         "You go by the last stride alone. A layer below it may already have met a shift that "
         "it could not follow.": lambda s, shift: shift % s[-1] != 0,
         "You go by the first stride alone. Shift the input of two layers of stride 2 by 2: by "
@@ -119,9 +108,8 @@ BREAKS = Exercise(
         "only a part of it to the next.": lambda s, shift: shift % max(s) != 0,
         "You add the strides. Two layers of stride 3, one on the other: how many inputs lie "
         "between two neighbouring units at the top?": lambda s, shift: shift % sum(s) != 0,
-        "You do not look at the shift. Some shifts pass a strided layer unharmed: which?": (
-            lambda s, shift: max(s) > 1
-        ),
+        "You do not look at "
+        "the shift. Some shifts pass a strided layer unharmed: which?": lambda s, shift: max(s) > 1,
     },
 )
 
@@ -162,19 +150,16 @@ TURNED_KERNELS = Exercise(
     wrong_ideas={
         "Your kernels turn to the right. Turning to the left, where does the upper right "
         "corner go first?": lambda w: _turned(w, (0, -1, -2, -3)),
-        "Your first kernel is turned already. Begin with `w` as it is, the turn by 0.": (
-            lambda w: _turned(w, (1, 2, 3, 4))
+        "Your first kernel is turned already. Begin with `w` as it is, the turn by 0.": lambda w: (
+            _turned(w, (1, 2, 3, 4))
         ),
         "These are four copies of `w`. Each must be turned by a quarter more than the one "
         "before.": lambda w: _turned(w, (0, 0, 0, 0)),
-        "You mirror the kernel in two of the four. A mirror image is no turn: write the "
-        "letter R on paper and turn the sheet.": (
-            lambda w: np.stack([w, w[:, ::-1], w[::-1, ::-1], w[::-1]])
-        ),
-        "Exchanging rows and columns mirrors the kernel at its diagonal. That is no turn: do "
-        "it twice and you are back where you began, after two quarter turns you are not.": (
-            lambda w: np.stack([w, w.T, w, w.T])
-        ),
+        "You mirror the kernel in two of the four. A mirror image is no turn: write the letter R "
+        "on paper and turn the sheet.": lambda w: np.stack([w, w[:, ::-1], w[::-1, ::-1], w[::-1]]),
+        "Exchanging rows and columns mirrors the kernel at its diagonal. That is no turn: do it "
+        "twice and you are back where "
+        "you began, after two quarter turns you are not.": lambda w: np.stack([w, w.T, w, w.T]),
         "You turn `w` itself each time, by the same quarter. Turn the kernel that you made "
         "last.": lambda w: _turned(w, (0, 1, 1, 1)),
         "From kernel to kernel you turn by half a circle, so only two different ones come out. "

@@ -6,7 +6,6 @@ from course_utils.lessons.equivariance import layers
 from course_utils.lessons.equivariance.figures import directions, reading, two_paths
 
 LAYERS = {label: layer for layer, (label, *_) in layers.LAYERS.items()}
-PICTURES = {"A digit": "digit", "A gull": "gull"}
 KERNELS = {f"{k}{TIMES}{k}": k for k in (3, 5, 7)}
 
 
@@ -15,7 +14,7 @@ class Equivariance(Explorer):
 
     controls = (
         Choice("layer", "Layer", LAYERS, start="circular"),
-        Choice("picture", "Picture", PICTURES, start="digit", buttons=True),
+        Choice("picture", "Picture", {"A digit": "digit", "A gull": "gull"}, "digit", buttons=True),
         Choice("kernel", "Kernel", KERNELS, start=3, buttons=True),
         Slider("dx", "Right", -4, 4, start=3),
         Slider("dy", "Down", -4, 4, start=2),
@@ -24,48 +23,36 @@ class Equivariance(Explorer):
     @staticmethod
     def view(layer, picture, kernel, dx, dy):
         paths = layers.Paths(layers.picture(picture), layer, kernel, dx, dy)
-        diagram = two_paths(paths)
-        cells, count = paths.differ.size, int(paths.differ.sum())
-        says = f"The paths agree in all {cells} cells: error 0. {_reason(paths, count)}"
+        diagram, cells, count = two_paths(paths), paths.differ.size, int(paths.differ.sum())
         if dx == dy == 0:
             says = "No shift, so there is nothing to compare: error 0. Move a slider."
         elif count:
             says = f"The paths differ in {count} of {cells} cells: error {reading(paths.error)}. "
             says += _reason(paths, count)
+        else:
+            says = f"The paths agree in all {cells} cells: error 0. {_reason(paths, count)}"
         return View(diagram.svg, says, diagram.alt)
 
 
 def _reason(paths, count):
     """Say why the paths agree, or differ in that many cells."""
     ways = [(d, name) for d, name in ((paths.dx, "columns"), (paths.dy, "rows")) if d]
-    if paths.layer == "circular":
-        return (
-            "The same kernel stands at every position and there is no border, "
-            "so it does not matter where the picture lies."
-        )
-    if paths.layer == "dense":
-        return (
-            "Every output has weights of its own, so a moved picture meets other weights. "
-            "Two unrelated maps of equal size are \u221a2 \u2248 1.414 apart."
-        )
-    if paths.layer == "zeros" and not count:
-        return (
-            "The layer pads with zeros, and yet nothing breaks: no window that reaches over the "
-            "border meets any ink, before or after the shift."
-        )
-    if paths.layer == "zeros":
-        wide = " and ".join(f"{layers.rim(d, paths.kernel)} {name}" for d, name in ways)
-        return (
-            "Windows that reach over the border, before or after the shift, see zeros in place of "
-            f"the picture. That spoils {wide} at most; all else agrees."
-        )
-    if paths.exact:
-        return (
-            f"The shift is a multiple of the stride {paths.stride}, so the output moves by whole "
-            f"cells of its own: {' and '.join(directions(*paths.moved))}."
-        )
     move = " and ".join(f"{abs(d) / paths.stride:g} {name}" for d, name in ways)
-    return (
-        f"The output would have to move by {move}. No whole shift does: the best of "
-        f"all {paths.mapped.size} leaves {reading(paths.best_error())}."
-    )
+    wide = " and ".join(f"{layers.rim(d, paths.kernel)} {name}" for d, name in ways)
+    if paths.layer == "circular":
+        says = "The same kernel stands at every position and there is no border, "
+        return says + "so it does not matter where the picture lies."
+    if paths.layer == "dense":
+        says = "Every output has weights of its own, so a moved picture meets other weights. "
+        return says + "Two unrelated maps of equal size are \u221a2 \u2248 1.414 apart."
+    if paths.layer == "zeros" and not count:
+        says = "The layer pads with zeros, and yet nothing breaks: no window that reaches over the "
+        return says + "border meets any ink, before or after the shift."
+    if paths.layer == "zeros":
+        says = "Windows that reach over the border, before or after the shift, see zeros in place "
+        return says + f"of the picture. That spoils {wide} at most; all else agrees."
+    if paths.exact:
+        says = f"The shift is a multiple of the stride {paths.stride}, so the output moves by whole"
+        return f"{says} cells of its own: {' and '.join(directions(*paths.moved))}."
+    says = f"The output would have to move by {move}. No whole shift does: the best of all "
+    return says + f"{paths.mapped.size} leaves {reading(paths.best_error())}."

@@ -1,10 +1,10 @@
 """The two paths of a shift and a layer, the table of the equivariance meter, maps side by side.
 
-A picture goes from paper to ink; a feature map is green where it is positive and purple where it is
-negative, paper where it is zero; a difference is vermillion, and whatever is not zero in it is dark
-enough to be seen.
+A picture goes from paper to ink; a feature map is green where positive, purple where negative,
+paper where zero; a difference is vermillion, and dark enough to be seen wherever it is not zero.
 """
 
+from collections import defaultdict
 from html import escape
 from itertools import groupby
 
@@ -14,8 +14,7 @@ from course_utils.drawing.style import BAD, FAINT, GOOD, INK, MUTED, OUTPUT, PAP
 from course_utils.drawing.svg import TIMES, WIDTH, arrow, frame, group, number, path, rect, text
 from course_utils.lessons.equivariance.layers import LAYERS
 
-ZERO = 1e-5
-"""Below this relative error the meter reads zero: rounding in 32 bits stays well below it."""
+ZERO = 1e-5  # below it the meter reads zero: rounding in 32 bits stays well below it
 
 _COLOURS = {"ink": (INK, INK), "signed": (OUTPUT, WEIGHT), "difference": (BAD, BAD)}
 _LEVELS = 12  # shades between paper and the full colour
@@ -35,7 +34,6 @@ def two_paths(paths):
     moved, moved_out = directions(paths.dx, paths.dy), directions(*paths.moved)
     out = "T" if paths.moved == (paths.dx, paths.dy) else "T\u2032"
     layer = [line.format(paths.kernel) for line in LAYERS[paths.layer][2:]]
-    count, cells = int(paths.differ.sum()), paths.differ.size
     parts = [
         _named("x", paths.x, _LEFT, _MIDDLE, "ink"),
         _named("T x", paths.shifted, _SHIFTED, _TOP, "ink"),
@@ -52,22 +50,20 @@ def two_paths(paths):
         _step(_SHIFTED, _LOWER, _MAPPED, _LOWER, f"shift {out}", moved_out),
         _verdict(paths.error),
     ]
-    said = f"agree in all {cells} cells, relative error 0"
-    if count:
-        said = f"differ in {count} of {cells} cells, relative error {paths.error:.3f}"
+    said = "differ in {} of" if paths.error else "agree in all"
     alt = (
         f"Two paths through a layer ({', '.join(layer)}): the input shifted {', '.join(moved)} "
-        f"and then the layer; the layer and then the output shifted {', '.join(moved_out)}. "
-        f"They {said}."
+        f"and then the layer; the layer and then the output shifted {', '.join(moved_out)}. They "
+        f"{said.format(paths.differ.sum())} {paths.differ.size} cells, relative error "
+        f"{reading(paths.error)}."
     )
     return frame("".join(parts), height=384, alt=alt, kind="cnn-paths")
 
 
 def directions(dx, dy):
-    """Say a shift in words, one per axis that moves: `("3 right", "2 down")`; `("by 0",)`."""
-    across = [f"{abs(dx)} {'right' if dx > 0 else 'left'}"] if dx else []
-    down = [f"{abs(dy)} {'down' if dy > 0 else 'up'}"] if dy else []
-    return tuple(across + down) or ("by 0",)
+    """Say a shift in words, one per axis that moves: `["3 right", "2 down"]`; `["by 0"]`."""
+    ways = (dx, "right"), (-dx, "left"), (dy, "down"), (-dy, "up")
+    return [f"{by} {way}" for by, way in ways if by > 0] or ["by 0"]
 
 
 def reading(error, digits=3, spread=""):
@@ -75,18 +71,15 @@ def reading(error, digits=3, spread=""):
 
     spread: what a measured error may vary by, as in `"0.1"`; it is written behind a ±.
     """
-    if error < ZERO:
-        return "0"
-    return f"{error:.{digits}f}" + (f" \u00b1 {spread}" if spread else "")
+    measured = f"{error:.{digits}f}" + (f" \u00b1 {spread}" if spread else "")
+    return "0" if error < ZERO else measured
 
 
 def _named(name, values, x, y, ramp, largest=None):
     grid = f"{len(values)} {TIMES} {len(values)}"
-    return (
-        text(x, y - 8, name, 17, bold=True)
-        + text(x + _SIDE, y - 8, grid, 14, anchor="end", fill=MUTED)
-        + _map(values, x, y, _SIDE, ramp, largest)
-    )
+    drawn = text(x, y - 8, name, 17, bold=True)
+    drawn += text(x + _SIDE, y - 8, grid, 14, anchor="end", fill=MUTED)
+    return drawn + _map(values, x, y, _SIDE, ramp, largest)
 
 
 def _step(left, y1, right, y2, name, lines):
@@ -135,32 +128,27 @@ def _map(values, x, y, side, ramp, largest=None):
         shades = np.where(values == 0, 0, np.clip(shades, _FAINTEST, _LEVELS))
     elif ramp == "signed":
         shades = np.where(values < 0, -shades, shades)
-    places = {}  # shade -> path data
+    places = defaultdict(str)  # shade -> path data
     for row, line in enumerate(shades.tolist()):
-        column = 0
-        for shade, run in groupby(line):
-            wide = len(list(run))
-            if shade:
-                data = f"M{column} {row}h{wide}v1h-{wide}z"
-                places[shade] = places.get(shade, "") + data
-            column += wide
+        for shade, run in groupby(range(len(line)), line.__getitem__):
+            columns = list(run)
+            places[shade] += f"M{columns[0]} {row}h{len(columns)}v1h-{len(columns)}z"
     cells = "".join(
         f'<path fill="{tint(_COLOURS[ramp][shade < 0], abs(shade) / _LEVELS)}" d="{data}"/>'
         for shade, data in sorted(places.items())
+        if shade
     )
-    parts = (
-        group(cells, transform=f"scale({side / len(values):.4f})", shape_rendering="crispEdges"),
-        rect(0, 0, side, side, fill="none", stroke=MUTED, stroke_width=1.2),
-    )
-    return group(parts, class_="map", transform=f"translate({number(x)} {number(y)})")
+    scale = f"scale({side / len(values):.4f})"
+    drawn = group(cells, transform=scale, shape_rendering="crispEdges")
+    drawn += rect(0, 0, side, side, fill="none", stroke=MUTED, stroke_width=1.2)
+    return group(drawn, class_="map", transform=f"translate({number(x)} {number(y)})")
 
 
 def meter_table(columns, rows, *, spread):
     """Draw the readings of the equivariance meter, with one decimal.
 
-    columns: names of the transformations. rows: name of a layer -> its relative errors, one per
-    transformation; None is drawn as a question mark, a reading that is still to come. spread: what
-    every reading but the zeros may vary by, as in `"0.1"`.
+    columns: names of the transformations. rows: name of a layer -> its relative errors, one each;
+    None, a reading still to come, is drawn as a question mark. spread: as for `reading`.
     """
     left, top, tall = 350, 46, min(44.0, 330 / len(rows))
     wide, size = (WIDTH - 16 - left) / len(columns), min(17, 0.5 * tall)
@@ -189,7 +177,7 @@ def map_rows(rows, *, names, alt):
     """Draw pictures, each with the feature maps that it gives, one picture a row.
 
     rows: label -> (picture (n, n), maps (k, m, m)); all maps share one scale of colours. names:
-    over the columns of the maps, k of them. alt: what the drawing shows, with its numbers.
+    over the columns of the maps, k of them.
     """
     side = min(150.0, (WIDTH - 130) / (len(names) + 1) - 16)
     left, top, pitch = 116, 44, side + 22

@@ -2,16 +2,16 @@
 
 A layer f is equivariant to a transformation T of its input when f(T x) = T' f(x) for every x, with
 a T' that moves the values of the output to other places, as T does with those of the input. (With
-any T' at all every invertible layer would qualify.) With T' = identity it is invariant.
+any T' at all every invertible layer would qualify.) With T' = identity it is invariant. After
+I. Goodfellow, Y. Bengio, A. Courville, "Deep Learning", 2016, section 9.2; T. Cohen and M. Welling,
+"Group Equivariant Convolutional Networks", ICML 2016, section 2.
 
-NumPy only, so that a panel that uses it need not wait for torch. Pictures and kernels here are
-whole numbers: sums of them are exact, and "the two paths agree" means equal to the last bit.
-
-Source of the definition: I. Goodfellow, Y. Bengio, A. Courville, "Deep Learning", 2016, section
-9.2; T. Cohen and M. Welling, "Group Equivariant Convolutional Networks", ICML 2016, section 2.
+NumPy only, so that a panel need not wait for torch. Pictures and kernels here are whole numbers:
+sums of them are exact, and "the two paths agree" means equal to the last bit.
 """
 
 from functools import cache
+from math import comb
 
 import numpy as np
 
@@ -26,8 +26,6 @@ LAYERS = {
     "dense": ("Dense", 1, "dense"),
 }
 """Layer -> its name in the panel, its stride, one or two lines for its arrow ({0}: the kernel)."""
-
-_SCAN = 27  # a seven: its strokes run in several directions, and no turn of it looks like itself
 
 # Sky, a cloud, the sun, a gull over the sea, a boat; 0 is white, 9 nearly black.
 _GULL = """
@@ -51,7 +49,7 @@ _GULL = """
 
 
 class Paths:
-    """Both paths of a picture x (n, n) through one layer, as `apply_layer` names it, and one shift.
+    """Both paths of a picture x (n, n) through one layer, of `LAYERS`, and one shift.
 
     shifted: T x. mapped: f(x), (m, m). there: f(T x), shift first. here: T' f(x), layer first.
     moved: by how many (columns, rows) T' moves, the shift divided by the stride and rounded down;
@@ -79,10 +77,9 @@ class Paths:
 
 
 def shift(x, dx, dy):
-    """Shift the last two axes of an array by dx columns to the right and dy rows down.
+    """Shift the last two axes, dx columns to the right and dy rows down, as on a ring.
 
-    (T x)[row, column] = x[(row - dy) mod H, (column - dx) mod W]: values move to other places and
-    none is changed. What leaves at one side comes in at the opposite one.
+    (T x)[row, column] = x[(row - dy) mod H, (column - dx) mod W]
     """
     return np.roll(x, (dy, dx), axis=(-2, -1))
 
@@ -91,9 +88,8 @@ def equivariance_error(f, transform, x, output_transform=None):
     """Relative error of equivariance: |f(T x) - T' f(x)| / |f(x)|, Euclidean norms.
 
     f, transform (T), output_transform (T'; None: the same as T) take and return NumPy arrays or
-    torch tensors. 0 means that the two paths agree; two unrelated outputs of equal size are
-    sqrt(2) apart. Raises ValueError where the two paths have different shapes: broadcast, they
-    would give a number all the same.
+    torch tensors. 0: the paths agree; two unrelated outputs of equal size are sqrt(2) apart. Paths
+    of different shapes are a ValueError: broadcast, they would give a number all the same.
     """
     mapped = f(x)
     there, here = f(transform(x)), (output_transform or transform)(mapped)
@@ -107,13 +103,11 @@ def equivariance_error(f, transform, x, output_transform=None):
 def picture(name):
     """One of two pictures, (16, 16) int64, read-only.
 
-    "digit": a real scan of a seven (data/README.md), 0 to 16, 0 is paper; a margin of four cells
-    on each side is empty. "gull": a drawn scene, 0 to 9, that fills its frame.
+    "digit": a real scan of a seven, 0 to 16, 0 is paper; a margin of four cells on each side is
+    empty, and no turn of it looks like itself. "gull": a drawn scene, 0 to 9, that fills its frame.
     """
-    if name == "gull":
-        cells = np.array([[int(cell) for cell in line] for line in _GULL.split()])
-    else:
-        cells = np.pad(scans()[0][_SCAN].astype(np.int64), 4)
+    drawn = np.array([list(map(int, line)) for line in _GULL.split()])
+    cells = drawn if name == "gull" else np.pad(scans()[0][27].astype(np.int64), 4)
     cells.setflags(write=False)  # the same array is given to all
     return cells
 
@@ -121,12 +115,9 @@ def picture(name):
 def edge_kernel(size):
     """A kernel of whole numbers that answers to slanting edges, (size, size) int64, size odd.
 
-    A binomial smoothing times a difference, across (twice) and down; with size 3, twice Sobel's
-    one kernel plus the other.
+    A binomial smoothing times a difference, across (twice) and down; size 3: of Sobel's kernels.
     """
-    smooth = np.array([1])
-    for _ in range(size - 1):
-        smooth = np.convolve(smooth, [1, 1])
+    smooth = np.array([comb(size - 1, k) for k in range(size)])
     slope = smooth * (np.arange(size) - size // 2)
     slope //= np.gcd.reduce(slope)
     return 2 * np.outer(smooth, slope) + np.outer(slope, smooth)
@@ -135,10 +126,8 @@ def edge_kernel(size):
 def apply_layer(x, layer, kernel):
     """Apply a layer to a picture of whole numbers: x (n, n) with n even -> (m, m), m = n / stride.
 
-    layer: "circular": convolution, the picture goes on at the opposite side; "zeros": convolution,
-    zeros around the picture; "strided": as circular, every second row and column; "pooled":
-    max-pooling, windows of 2 x 2 side by side; "dense": a fully connected layer from all n * n
-    cells to as many, its weights -1, 0 or 1, fixed. kernel: size, of the convolutions.
+    layer: of `LAYERS`; "strided" is circular, too, and "dense" leads from all n * n cells to as
+    many, with fixed weights -1, 0 or 1. kernel: size, of the convolutions.
     """
     if layer == "pooled":
         return max_pool2d(x[None], 2)[0]
@@ -154,7 +143,7 @@ def rim(shift, kernel):
     """How many columns (or rows) zero padding can spoil: 2r + min(|shift|, 2r), r = kernel // 2.
 
     r windows at either end reach over the border, and the shifted output carries its own 2r along;
-    without a shift both coincide: 0. The input must be wide enough, 2r + |shift| columns or more.
+    without a shift both coincide: 0. The input has 2r + |shift| columns or more.
     """
     reach = 2 * (kernel // 2)
     return reach + min(abs(shift), reach) if shift else 0

@@ -86,8 +86,7 @@ def global_average_pool(maps):
 
 def _random_maps(rng):
     shape = (rng.randint(1, 3), rng.randint(1, 4), rng.randint(1, 4), rng.randint(1, 5))
-    values = [rng.randint(-9, 9) for _ in range(int(np.prod(shape)))]
-    return (np.array(values, float).reshape(shape),)
+    return (np.reshape([float(rng.randint(-9, 9)) for _ in range(np.prod(shape))], shape),)
 
 
 GLOBAL_AVERAGE_POOL = Exercise(

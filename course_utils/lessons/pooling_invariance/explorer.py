@@ -1,36 +1,24 @@
-"""Panels of lesson 04: pool a row of values that shifts; move a gull before a trained network.
-
-PoolingStrip()              # fig. 9.8 of Goodfellow et al.: 4 of 4 change, and 2 of 4 pooled
-MoveTheGull(look)           # look(image (3, 32, 32)) -> Look
-"""
+"""Panels of lesson 04: pool a row of values that shifts; move a gull before a trained network."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
-from functools import partial
-from typing import TYPE_CHECKING
+from contextlib import suppress
 
+from course_utils.drawing.svg import MINUS
 from course_utils.explorer import Choice, Explorer, Line, Slider, View
 from course_utils.lessons.pooling_invariance import figures
-from course_utils.lessons.pooling_invariance.figures import Look, Strip
+from course_utils.lessons.pooling_invariance.figures import Look
 
-if TYPE_CHECKING:
-    from course_utils.datasets.scenes import Beach
-
-# ---------------------------------------------------------------------------------------------
 # The strip
 
 SHIFTS = 3  # so many values wait on the left
-MOST = 10  # values in a row
 
 
 def numbers(line: str, label: str, fewest: int, most: int) -> list[float]:
     """Read numbers separated by spaces; a comma or semicolon before the space does no harm.
 
-    Raises:
-        ValueError: for a word that is no number from -9 to 9, for a comma inside one, which may
-            be a decimal comma or stand between two numbers, and for too few or too many.
+    A comma inside a word is refused: it may be a decimal comma or stand between two numbers.
     """
     words = [word for raw in line.split() if (word := raw.strip(",;"))]
     for word in words:
@@ -41,24 +29,19 @@ def numbers(line: str, label: str, fewest: int, most: int) -> list[float]:
             )
     if not fewest <= len(words) <= most:
         wanted = f"{fewest} numbers" if fewest == most else f"{fewest} to {most} numbers"
-        raise ValueError(
-            f"{label} must hold {wanted}, separated by spaces. There "
-            f"{'is' if len(words) == 1 else 'are'} {len(words)}."
-        )
+        there = f"There {'is' if len(words) == 1 else 'are'} {len(words)}."
+        raise ValueError(f"{label} must hold {wanted}, separated by spaces. {there}")
     return [_number(word, label) for word in words]
 
 
 def _number(word: str, label: str) -> float:
-    try:
-        value = float(word.replace("\u2212", "-"))
-    except ValueError:
-        value = math.nan
-    if not -9 <= value <= 9:  # false for NaN as well
-        raise ValueError(
-            f"{label} must hold numbers from \u22129 to 9 with a decimal point, such as 0.3; "
-            f"{word[:12]!r} is none."
-        )
-    return value
+    with suppress(ValueError):
+        if -9 <= (value := float(word.replace(MINUS, "-"))) <= 9:  # false for NaN as well
+            return value
+    raise ValueError(
+        f"{label} must hold numbers from {MINUS}9 to 9 with a decimal point, such as 0.3; "
+        f"{word[:12]!r} is none."
+    )
 
 
 class PoolingStrip(Explorer):
@@ -75,40 +58,36 @@ class PoolingStrip(Explorer):
 
     @staticmethod
     def view(values: str, incoming: str, **how: object) -> View:
-        row = numbers(values, "Values", 1, MOST)
-        strip = Strip(row, numbers(incoming, "Next in", SHIFTS, SHIFTS), **how)
-        diagram = figures.draw_strip(strip)
+        row = numbers(values, "Values", 1, 10)
+        strip = figures.Strip(row, numbers(incoming, "Next in", SHIFTS, SHIFTS), **how)
+        diagram, windows, changed = strip.draw(), len(strip.windows), strip.pooled_changed
         says = (
             f"The shift by {strip.shift} changes {strip.changed} of {len(row)} detector values and "
-            f"{strip.pooled_changed} of {len(strip.windows)} pooled values. {_why(strip)}"
+            f"{changed} of {windows} pooled values. "
         )
+        if strip.shift == 0:
+            says += "Nothing has moved yet: push the shift."
+        elif strip.kernel == strip.stride == 1:
+            says += "A window of one value is no pooling at all."
+        elif strip.pooling == "average":
+            says += "A mean moves as soon as a different value enters its window, if only a little."
+        elif changed == 0:
+            says += "Every window still holds a largest value of the same size."
+        elif changed < windows:
+            says += "A maximum stays as long as the same largest value is anywhere in its window."
+        else:
+            says += "In every window the largest value is another one now."
         return View(diagram.svg, says, diagram.alt)
 
 
-def _why(strip: Strip) -> str:
-    if strip.shift == 0:
-        return "Nothing has moved yet: push the shift."
-    if strip.kernel == strip.stride == 1:
-        return "A window of one value is no pooling at all."
-    if strip.pooling == "average":
-        return "A mean moves as soon as a different value enters its window, if only a little."
-    if strip.pooled_changed == 0:
-        return "Every window still holds a largest value of the same size."
-    if strip.pooled_changed < len(strip.windows):
-        return "A maximum stays as long as the same largest value is anywhere in its window."
-    return "In every window the largest value is another one now."
-
-
-# ---------------------------------------------------------------------------------------------
 # The beach
 
 SIZE = 32  # side of the scenes in pixels
-FIRST, LAST = 6, 25  # pixels between which the gull moves, along either axis
 LIGHTS = ("overcast", "haze", "noon", "evening", "dusk")  # of `scenes.Beach`
 
 
-def scene(gull: str, x: int, y: int, light: int, objects: int, beach: int) -> Beach:
-    """Return one beach with the gull at pixel (x, y), or without it, and so many other objects."""
+def scene(gull: str, x: int, y: int, light: int, objects: int, beach: int):
+    """Return a `Beach` with the gull at pixel (x, y), or without it, and so many other objects."""
     import numpy as np
 
     from course_utils.datasets import scenes
@@ -116,14 +95,10 @@ def scene(gull: str, x: int, y: int, light: int, objects: int, beach: int) -> Be
     candidates = scenes.sample(16, seed=beach, share=0.0)
     crowded = (candidates.kind > 0).all(axis=1)  # three objects: as many as can be asked for
     drawn = candidates.take([crowded.argmax()])
-    return drawn._replace(
-        kind=np.where(np.arange(drawn.kind.shape[1]) < objects, drawn.kind, 0),
-        light=np.array([light], np.float32),
-        present=np.array([gull == "present"]),
-        x=np.array([(x + 0.5) / SIZE], np.float32),
-        y=np.array([(y + 0.5) / SIZE], np.float32),
-        span=np.array([0.23], np.float32),
-    )
+    kind = np.where(np.arange(drawn.kind.shape[1]) < objects, drawn.kind, 0)
+    values = {"light": light, "x": (x + 0.5) / SIZE, "y": (y + 0.5) / SIZE, "span": 0.23}
+    arrays = {name: np.array([value], np.float32) for name, value in values.items()}
+    return drawn._replace(kind=kind, present=np.array([gull == "present"]), **arrays)
 
 
 class MoveTheGull(Explorer):
@@ -134,35 +109,33 @@ class MoveTheGull(Explorer):
 
     controls = (
         Choice("gull", "Gull", {"There": "present", "Gone": "absent"}, "present", buttons=True),
-        Slider("x", "Gull x", FIRST, LAST, start=16),
-        Slider("y", "Gull y", FIRST, LAST, start=13),
+        Slider("x", "Gull x", 6, 25, start=16),
+        Slider("y", "Gull y", 6, 25, start=13),
         Choice("light", "Light", {name: k for k, name in enumerate(LIGHTS)}, start=2),
         Slider("objects", "Others", 0, 3, start=1),
         Slider("beach", "Beach", 1, 12, start=1),
     )
 
     def __init__(self, look: Callable[[object], Look], **first: object) -> None:
-        self.view = partial(view_beach, look)
+        self.look = look
         super().__init__(**first)
 
+    def view(self, gull: str, x: int, y: int, **beach: int) -> View:
+        from course_utils.datasets import scenes
 
-def view_beach(look: Callable[[object], Look], gull: str, x: int, y: int, **beach: int) -> View:
-    """Draw one state; say whether the network is right, and where its evidence is strongest."""
-    from course_utils.datasets import scenes
-
-    image = scenes.draw(scene(gull, x, y, **beach), SIZE)[0]
-    seen, there = look(image), gull == "present"
-    diagram = figures.seagull_diagram(image, seen, gull=(x, y) if there else None)
-    says_gull = seen.probability >= 0.5
-    verdict = "says there is a gull" if says_gull else "says there is none"
-    right = "right" if says_gull == there else "wrong"
-    height, width = seen.evidence.shape
-    row, column = figures.strongest_place(seen.evidence)
-    across, down = (column + 0.5) * SIZE / width - 0.5, (row + 0.5) * SIZE / height - 0.5
-    beside = f", and the gull is at ({x}, {y})" if there else ""
-    says = (
-        f"The network {verdict} ({figures.percent(seen.probability)}), and is {right}. Before "
-        f"global pooling the evidence still has a place: strongest at ({across:.0f}, "
-        f"{down:.0f}){beside}. Pooling keeps the largest value of each map, and not its place."
-    )
-    return View(diagram.svg, says, diagram.alt)
+        image = scenes.draw(scene(gull, x, y, **beach), SIZE)[0]
+        seen, there = self.look(image), gull == "present"
+        diagram = figures.seagull_diagram(image, seen, gull=(x, y) if there else None)
+        says_gull = seen.probability >= 0.5
+        verdict = "says there is a gull" if says_gull else "says there is none"
+        right = "right" if says_gull == there else "wrong"
+        height, width = seen.evidence.shape
+        row, column = divmod(int(seen.evidence.argmax()), width)
+        across, down = (column + 0.5) * SIZE / width - 0.5, (row + 0.5) * SIZE / height - 0.5
+        beside = f", and the gull is at ({x}, {y})" if there else ""
+        says = (
+            f"The network {verdict} ({figures.percent(seen.probability)}), and is {right}. Before "
+            f"global pooling the evidence still has a place: strongest at ({across:.0f}, "
+            f"{down:.0f}){beside}. Pooling keeps the largest value of each map, and not its place."
+        )
+        return View(diagram.svg, says, diagram.alt)

@@ -2,25 +2,21 @@
 
 The strip follows fig. 9.8 of Goodfellow, Bengio and Courville, *Deep Learning* (2016): a row of
 detector values below, the pooled values above; then the same row, shifted to the right.
-
-In the seagull's picture each map is a PNG of its own few pixels, scaled up by the browser. So it
-takes about a millisecond; a plotting library would take thirty.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from statistics import fmean
 from typing import TYPE_CHECKING, NamedTuple
 
-from course_utils.drawing import svg
+from course_utils.drawing import plots, svg
 from course_utils.drawing.style import FAINT, GOOD, HIGHLIGHT, INK, INPUT, MUTED, OUTPUT, tint
 from course_utils.drawing.svg import TIMES, Diagram, circle, frame, group, path, rect, text
 
 if TYPE_CHECKING:
     import numpy as np
-    from matplotlib.axes import Axes
 
-# ---------------------------------------------------------------------------------------------
 # Pooling in one dimension
 
 _LEFT, _RIGHT = 190, 800  # the units stay between
@@ -35,105 +31,83 @@ class Strip:
     """A row of detector values, shifted to the right, and what pooling makes of it.
 
     values: left to right. incoming: what comes in from the left, the first one first. shift: 0 to
-    len(incoming) places. kernel, stride, pooling ("max" or "average"): of the pooling windows.
+    len(incoming) places. pooling: "max" or "average".
 
     detector, pooled: the values before and after the shift. changed, pooled_changed: how many are
     not what they were at their place. windows: the units in each, centred on units 0, stride,
     2 stride, ...; one of even width reaches one unit further to the right than to the left.
     """
 
-    def __init__(
-        self,
-        values: Sequence[float],
-        incoming: Sequence[float],
-        shift: int = 1,
-        kernel: int = 3,
-        stride: int = 1,
-        pooling: str = "max",
-    ) -> None:
+    def __init__(self, values, incoming, shift=1, kernel=3, stride=1, pooling="max") -> None:
         self.shift, self.kernel, self.stride, self.pooling = shift, kernel, stride, pooling
         n, before, behind = len(values), (kernel - 1) // 2, kernel // 2
-        self.windows = [
-            range(max(0, c - before), min(n, c + behind + 1)) for c in range(0, n, stride)
-        ]
+        ends = [(c - before, c + behind + 1) for c in range(0, n, stride)]
+        self.windows = [range(max(0, start), min(n, end)) for start, end in ends]
         self.detector = values, [*incoming[:shift][::-1], *values][:n]
-        self.pooled = tuple(map(self._pool, self.detector))
+        pool = max if pooling == "max" else fmean
+        self.pooled = [[pool(row[k] for k in w) for w in self.windows] for row in self.detector]
         self.changed = sum(map(_differ, *self.detector))
         self.pooled_changed = sum(map(_differ, *self.pooled))
 
-    def _pool(self, values: Sequence[float]) -> list[float]:
-        inside = [[values[k] for k in window] for window in self.windows]
-        return [max(part) if self.pooling == "max" else sum(part) / len(part) for part in inside]
+    def draw(self) -> Diagram:
+        """Draw the two rows before and after the shift; a thick ring marks what has changed."""
+        n, m = len(self.detector[0]), len(self.pooled[0])
+        pitch = min((_RIGHT - _LEFT) / n, 108)
+        radius = min(27, 0.42 * pitch)
+        places = [(_LEFT + _RIGHT) / 2 + (k - (n - 1) / 2) * pitch for k in range(n)]
+        centres = places[:: self.stride]
+        parts = [
+            text(_LEFT - 34, 40, "pooling stage, above", 17, bold=True, fill=OUTPUT),
+            text(_LEFT + 210, 40, "detector stage, below", 17, bold=True, fill=INPUT),
+            path("M20 228H980", stroke=FAINT, stroke_width=1),
+        ]
+        for name, count, colour, y in (
+            ("pooled values", f"{self.pooled_changed} of {m}", OUTPUT, 362 - _GAP),
+            ("detector values", f"{self.changed} of {n}", INPUT, 362),
+        ):
+            parts += [
+                text(838, y - 2, count, 24, bold=True, fill=colour),
+                text(838, y + 21, name, 16),
+                text(838, y + 40, "changed", 16),
+            ]
+        for k, (title, y) in enumerate((("before", 190), (f"shifted by {self.shift}", 362))):
+            parts += [
+                *self._links(places, centres, y, self.detector[k], radius),
+                *_units(places, y, self.detector[k], self.detector[0], INPUT, radius),
+                *_units(centres, y - _GAP, self.pooled[k], self.pooled[0], OUTPUT, radius),
+                text(20, y - _GAP / 2 + 5, title, 19, bold=True),
+            ]
+        label = f"{self.pooling}, {self.kernel} wide"
+        parts.append(text(20, 190 - _GAP / 2 + 27, label, 16, fill=MUTED))
+        rows = *self.detector, *self.pooled
+        before, after, gives, again = (", ".join(map(shown, row)) for row in rows)
+        alt = (
+            f"Detector values {before}; {self.pooling} pooling {self.kernel} wide, stride "
+            f"{self.stride}, gives {gives}. Shifted by {self.shift}: {after}, pooled {again}. "
+            f"Changed: {self.changed} of {n} detector values, {self.pooled_changed} of {m} pooled "
+            "values."
+        )
+        return frame("".join(parts), height=412, alt=alt, kind="cnn-pooling")
+
+    def _links(self, places, centres, y, values, radius) -> list[str]:
+        """Thin lines from each window to its pooled value; a thick one from the value that wins."""
+        lines, top = ["", ""], y - _GAP + radius
+        for window, centre in zip(self.windows, centres, strict=True):
+            best = max(window, key=lambda k: values[k]) if self.pooling == "max" else None
+            for k in window:
+                lines[k == best] += f"M{places[k]:.0f} {y - radius:.0f}L{centre:.0f} {top:.0f}"
+        looks = {"stroke": FAINT, "stroke_width": 1.6}, {"stroke": INK, "stroke_width": 3}
+        return [path(line, **look) for line, look in zip(lines, looks, strict=True)]
 
 
 def pooling_strip(values: Sequence[float], incoming: Sequence[float], **how: object) -> Diagram:
-    """Draw the two rows before and after the shift; a thick ring marks what has changed.
-
-    Args as for `Strip`. There is room for ten values.
-    """
-    return draw_strip(Strip(values, incoming, **how))
-
-
-def draw_strip(strip: Strip) -> Diagram:
-    """Draw a strip, as `pooling_strip`."""
-    n, m = len(strip.detector[0]), len(strip.pooled[0])
-    pitch = min((_RIGHT - _LEFT) / n, 108)
-    radius = min(27, 0.42 * pitch)
-    places = [(_LEFT + _RIGHT) / 2 + (k - (n - 1) / 2) * pitch for k in range(n)]
-    centres = places[:: strip.stride]
-    parts = [
-        text(_LEFT - 34, 40, "pooling stage, above", 17, bold=True, fill=OUTPUT),
-        text(_LEFT + 210, 40, "detector stage, below", 17, bold=True, fill=INPUT),
-        path("M20 228H980", stroke=FAINT, stroke_width=1),
-    ]
-    for name, count, colour, y in (
-        ("pooled values", f"{strip.pooled_changed} of {m}", OUTPUT, 362 - _GAP),
-        ("detector values", f"{strip.changed} of {n}", INPUT, 362),
-    ):
-        parts += [
-            text(838, y - 2, count, 24, bold=True, fill=colour),
-            text(838, y + 21, name, 16),
-            text(838, y + 40, "changed", 16),
-        ]
-    for k, (title, y) in enumerate((("before", 190), (f"shifted by {strip.shift}", 362))):
-        parts += [
-            *_links(strip, places, centres, y, strip.detector[k], radius),
-            *_units(places, y, strip.detector[k], strip.detector[0], INPUT, radius),
-            *_units(centres, y - _GAP, strip.pooled[k], strip.pooled[0], OUTPUT, radius),
-            text(20, y - _GAP / 2 + 5, title, 19, bold=True),
-        ]
-    label = f"{strip.pooling}, {strip.kernel} wide"
-    parts.append(text(20, 190 - _GAP / 2 + 27, label, 16, fill=MUTED))
-    before, after, gives, again = (
-        ", ".join(map(shown, row)) for row in (*strip.detector, *strip.pooled)
-    )
-    alt = (
-        f"Detector values {before}; {strip.pooling} pooling {strip.kernel} wide, stride "
-        f"{strip.stride}, gives {gives}. Shifted by {strip.shift}: {after}, pooled {again}. "
-        f"Changed: {strip.changed} of {n} detector values, {strip.pooled_changed} of {m} pooled "
-        "values."
-    )
-    return frame("".join(parts), height=412, alt=alt, kind="cnn-pooling")
+    """Draw a `Strip`, which these are for. There is room for ten values."""
+    return Strip(values, incoming, **how).draw()
 
 
 def shown(value: float) -> str:
     """Write a value with at most two decimals and a real minus sign."""
-    content = f"{value:.2f}".rstrip("0").rstrip(".")
-    return "0" if content == "-0" else content.replace("-", svg.MINUS)
-
-
-def _links(strip, places, centres, y, values, radius) -> list[str]:
-    """Thin lines from each window to its pooled value; a thick one from the value that wins."""
-    lines = {False: "", True: ""}
-    for window, centre in zip(strip.windows, centres, strict=True):
-        best = max(window, key=lambda k: values[k]) if strip.pooling == "max" else None
-        for k in window:
-            start = f"M{places[k]:.0f} {y - radius:.0f}"
-            lines[k == best] += f"{start}L{centre:.0f} {y - _GAP + radius:.0f}"
-    return [
-        path(lines[False], stroke=FAINT, stroke_width=1.6),
-        path(lines[True], stroke=INK, stroke_width=3),
-    ]
+    return f"{round(value, 2) + 0:g}".replace("-", svg.MINUS)  # + 0: never a minus before 0
 
 
 def _units(places, y, values, before, colour, radius) -> list[str]:
@@ -150,7 +124,6 @@ def _units(places, y, values, before, colour, radius) -> list[str]:
     return parts
 
 
-# ---------------------------------------------------------------------------------------------
 # A scene on its way through a small network
 
 _SIDE, _TOP = 226, 46  # of each of the four pictures
@@ -173,10 +146,7 @@ class Look(NamedTuple):
 
 
 def ramp(values: np.ndarray, positive: str, negative: str = HIGHLIGHT) -> np.ndarray:
-    """Colour a map (H, W): white for 0, `positive` for its largest size, `negative` below zero.
-
-    The colours are `"#RRGGBB"`. Returns (H, W, 3), numbers from 0 to 1; a map of zeros is white.
-    """
+    """Colour a map, (H, W) -> (H, W, 3) from 0 to 1: white for 0, a full colour where largest."""
     import numpy as np
 
     share = (values / max(float(abs(values).max()), 1e-12))[..., None]
@@ -184,16 +154,11 @@ def ramp(values: np.ndarray, positive: str, negative: str = HIGHLIGHT) -> np.nda
     return 1 - abs(share) * (1 - np.where(share >= 0, *inks))
 
 
-def seagull_diagram(
-    image: np.ndarray, look: Look, *, gull: tuple[int, int] | None = None
-) -> Diagram:
+def seagull_diagram(image: np.ndarray, look: Look, *, gull=None) -> Diagram:
     """Draw a scene, a feature map, the map after local pooling, the evidence, and the verdict.
 
-    Args:
-        image: (3, H, W), 0 to 1.
-        look: what the network makes of it.
-        gull: (x, y) of the gull in pixels, or None. It is ringed: over a cloud or at dusk the eye
-            needs help. The network sees no ring.
+    image: (3, H, W), 0 to 1; look: what the network makes of it. gull: (x, y) in pixels, or None;
+    it is ringed, for over a cloud or at dusk the eye needs help.
     """
     panels = (
         ("the scene", image.transpose(1, 2, 0)),
@@ -215,13 +180,12 @@ def seagull_diagram(
         scene = f"A gull at ({gull[0]}, {gull[1]})"
         pixel = _SIDE / image.shape[2]
         at = _LEFTS[0] + (gull[0] + 0.5) * pixel, _TOP + (gull[1] + 0.5) * pixel, 54
-        dark = {"stroke": INK, "stroke_width": 2, "stroke_dasharray": "7 5"}
         parts += [  # dark on white: seen on any sky
             circle(*at, fill="none", stroke="#FFFFFF", stroke_width=5, opacity=0.8),
-            circle(*at, fill="none", **dark),
+            circle(*at, fill="none", stroke=INK, stroke_width=2, stroke_dasharray="7 5"),
             text(_LEFTS[0] + _SIDE, _TOP + _SIDE + 22, "ring: for you only", 15, anchor="end"),
         ]
-    row, column = strongest_place(look.evidence)
+    row, column = divmod(int(look.evidence.argmax()), width)
     high, wide = _SIDE / height, _SIDE / width  # of a cell of the last map
     place = (_LEFTS[3] + column * wide, _TOP + row * high, wide, high)
     parts += [rect(*place, fill="none", stroke=INK, stroke_width=3), *_verdict(look)]
@@ -236,8 +200,8 @@ def seagull_diagram(
 def _verdict(look: Look) -> list[str]:
     y, left, width = 336, 512, 476
     filled, yes = max(look.probability * width, 1), look.probability >= 0.5
-    label = {"anchor": "end", "fill": "#FFFFFF"} if yes else {"fill": INK}  # never ink on the bar
-    end = left + filled + (-12 if yes else 12)
+    beside, anchor, ink = (-12, "end", "#FFFFFF") if yes else (12, "start", INK)
+    label = {"bold": True, "anchor": anchor, "fill": ink}  # never ink on the bar
     return [
         text(12, y + 5, "global pooling keeps one number per map;", 16),
         text(12, y + 25, f"weighted and added: {signed(look.strongest)}", 16, bold=True),
@@ -245,13 +209,8 @@ def _verdict(look: Look) -> list[str]:
         rect(left, y - 6, width, 34, rx=4, fill=FAINT, fill_opacity=".45"),
         rect(left, y - 6, filled, 34, rx=4, fill=GOOD if yes else MUTED),
         path(f"M{left + width / 2:g} {y - 10}v42", stroke=INK, stroke_width=1.5),
-        text(end, y + 18, percent(look.probability), 19, bold=True, **label),
+        text(left + filled + beside, y + 18, percent(look.probability), 19, **label),
     ]
-
-
-def strongest_place(evidence: np.ndarray) -> tuple[int, int]:
-    """Return (row, column) of the largest value, both from 0."""
-    return divmod(int(evidence.argmax()), evidence.shape[1])
 
 
 def percent(probability: float) -> str:
@@ -263,15 +222,14 @@ def percent(probability: float) -> str:
 
 def signed(value: float) -> str:
     """Write a score with one decimal and its sign."""
-    content = f"{abs(value):.1f}"
-    return content if content == "0.0" else (svg.MINUS if value < 0 else "+") + content
+    content = f"{value:+.1f}".replace("-", svg.MINUS)
+    return "0.0" if content[1:] == "0.0" else content
 
 
-# ---------------------------------------------------------------------------------------------
 # Plots
 
 
-def draw_scenes(images: np.ndarray, *, columns: int = 6, titles: Sequence[str] = ()) -> list[Axes]:
+def draw_scenes(images, *, columns=6, titles: Sequence[str] = ()) -> list[plots.Axes]:
     """Draw pictures (N, 3, H, W), 0 to 1, NumPy or torch, row by row; return their N axes."""
     import numpy as np
 
@@ -281,15 +239,11 @@ def draw_scenes(images: np.ndarray, *, columns: int = 6, titles: Sequence[str] =
     return axes
 
 
-def draw_evidence(images: np.ndarray, evidence: np.ndarray) -> list[Axes]:
-    """Draw pictures, and below each of them its class activation map.
+def draw_evidence(images: np.ndarray, evidence: np.ndarray) -> list[plots.Axes]:
+    """Draw pictures, and below each its class activation map; return first their axes, then its.
 
-    Args:
-        images: (N, 3, H, W), 0 to 1. evidence: (N, h, w); both NumPy or torch.
-
-    Returns:
-        The 2 N axes: first the pictures, then the maps. All maps share one scale: green speaks for
-        the class, orange against it, and the strongest place is framed.
+    images: (N, 3, H, W), 0 to 1; evidence: (N, h, w); both NumPy or torch. All maps share one
+    scale: green speaks for the class, orange against it, and the strongest place is framed.
     """
     import numpy as np
     from matplotlib.patches import Rectangle
@@ -298,12 +252,12 @@ def draw_evidence(images: np.ndarray, evidence: np.ndarray) -> list[Axes]:
     maps = ramp(evidence.reshape(-1, evidence.shape[2]), OUTPUT).reshape(*evidence.shape, 3)
     axes = _draw_pictures([*images.transpose(0, 2, 3, 1), *maps], len(images))
     for ax, one in zip(axes[len(images) :], evidence, strict=True):
-        row, column = strongest_place(one)
+        row, column = divmod(int(one.argmax()), one.shape[1])
         ax.add_patch(Rectangle((column - 0.5, row - 0.5), 1, 1, fill=False, ec=INK, lw=2.5))
     return axes
 
 
-def _draw_pictures(pictures: Sequence, columns: int, high: float = 1) -> list[Axes]:
+def _draw_pictures(pictures: Sequence, columns: int, high: float = 1) -> list[plots.Axes]:
     """Draw square pictures row by row, without ticks; `high`: of a row, of a picture's side."""
     from matplotlib import pyplot
 
@@ -316,17 +270,15 @@ def _draw_pictures(pictures: Sequence, columns: int, high: float = 1) -> list[Ax
     return figure.axes
 
 
-def draw_shares(shares: Mapping[str, float], *, chance: float) -> Axes:
+def draw_shares(shares: Mapping[str, float], *, chance: float) -> plots.Axes:
     """Draw shares of right answers, 0 to 1, as bars, with a line where guessing would be."""
-    from course_utils.drawing.plots import new_axes
-
-    ax = new_axes(7.5, 0.7 * len(shares) + 1.1)
+    ax = plots.new_axes(7.5, 0.7 * len(shares) + 1.1)
     bars = ax.barh(list(shares), list(shares.values()), color=INPUT, height=0.62)
     ax.bar_label(bars, [f"{100 * share:.0f} %" for share in shares.values()], padding=5)
     ax.axvline(chance, color=HIGHLIGHT, ls="--")
     above = {"xycoords": ("data", "axes fraction"), "textcoords": "offset points"}
     ax.annotate(f"guessing: {100 * chance:.0f} %", (chance, 1), (4, 4), color=INK, **above)
     ax.invert_yaxis()
-    ax.set(xlim=(0, 1.1), xlabel="right answers on unseen scenes")
     ax.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0", "25 %", "50 %", "75 %", "100 %"])
+    ax.set(xlim=(0, 1.1), xlabel="right answers on unseen scenes")
     return ax
