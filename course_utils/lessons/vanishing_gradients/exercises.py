@@ -193,8 +193,7 @@ COUNT_DEAD_UNITS = Exercise(
         "This is the share of dead units. Their number is asked for.": lambda outputs: (
             (outputs == 0).all(axis=0).mean()
         ),
-        "You count units that are off for most inputs. One input that switches it on is enough "
-        "for a unit "
-        "to receive a gradient.": lambda outputs: ((outputs == 0).mean(axis=0) > 0.5).sum(),
+        "You count units that are off for most inputs. One input that switches it on is enough for "
+        "a unit to receive a gradient.": lambda outputs: ((outputs == 0).mean(axis=0) > 0.5).sum(),
     },
 )
