@@ -23,7 +23,7 @@ from course_utils.drawing import style
 from course_utils.exercises import check
 from course_utils.lessons.vanishing_gradients import exercises, figures
 from course_utils.lessons.vanishing_gradients.backprop import ACTIVATIONS, INITS, backprop, draws
-from course_utils.lessons.vanishing_gradients.explorer import VanishingGradients, view
+from course_utils.lessons.vanishing_gradients.explorer import VanishingGradients
 from course_utils.lessons.vanishing_gradients.figures import scientific, verdict, waterfall
 from course_utils.training import fit
 
@@ -83,7 +83,7 @@ def test_every_setting_equals_autograd_and_the_product_of_its_factors(setting, d
 @pytest.mark.parametrize("depth", [2, 11, 50])
 @pytest.mark.parametrize("setting", SETTINGS, ids=lambda s: "-".join(map(str, s)))
 def test_the_panel_says_what_autograd_says(setting, depth):
-    shown = view(depth, *setting)
+    shown = VanishingGradients.view(depth, *setting)
     expected, flat = autograd(depth, *setting)
     titles = re.findall(r"<title>.*?: (.*?)</title>", shown.html)
     assert [number(title) for title in titles] == pytest.approx(expected, rel=0.052)

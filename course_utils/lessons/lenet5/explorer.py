@@ -5,8 +5,6 @@ panel.move(pad=Drawing(7))      # as if the slider were moved
 panel.move(pad=Drawing(None, "8,6 24,6 14,28"))     # as if a 7 were drawn, in 32nds of the pad
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial

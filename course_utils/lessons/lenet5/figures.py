@@ -4,8 +4,6 @@ After Fig. 2, Table I and Fig. 3 of LeCun, Bottou, Bengio and Haffner (1998), *G
 Learning Applied to Document Recognition*, Proceedings of the IEEE 86(11).
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from functools import partial
 
@@ -17,9 +15,6 @@ from course_utils.drawing.svg import TIMES, Diagram, circle, frame, picture, rec
 from course_utils.lessons.lenet5.reading import Look
 
 _centred = partial(text, anchor="middle")
-
-# ---------------------------------------------------------------------------------------------
-# The network to scale
 
 
 def network_to_scale(blocks: Sequence, *, counts: bool = True) -> Diagram:
@@ -68,10 +63,6 @@ def _stack(shape: tuple[int, ...]) -> list[tuple[float, float, float, float]]:
     return [(shift - width / 2, shift - height / 2, width, height) for shift in shifts]
 
 
-# ---------------------------------------------------------------------------------------------
-# Table I
-
-
 def connection_table(table: Sequence[Sequence[int]]) -> Diagram:
     """Draw which of the 6 maps of S2 each map of C3 reads: a row per input, a column per output.
 
@@ -104,10 +95,6 @@ def connection_table(table: Sequence[Sequence[int]]) -> Diagram:
     return frame("".join(body), height=bottom + 40, alt=alt, kind="cnn-c3-table")
 
 
-# ---------------------------------------------------------------------------------------------
-# The codes of the output
-
-
 def bitmaps(codes: np.ndarray) -> Diagram:
     """Draw ten codes (10, 84) of +1 and -1 as small pictures 7 wide and 12 high, ink for +1."""
     body = []
@@ -119,9 +106,6 @@ def bitmaps(codes: np.ndarray) -> Diagram:
     alt = "10 bitmaps, 7 pixels wide and 12 high, one for each digit from 0; pixels of ink: "
     return frame("".join(body), height=180, alt=f"{alt}{ink}.", kind="cnn-codes")
 
-
-# ---------------------------------------------------------------------------------------------
-# One reading, layer by layer
 
 _COLUMNS = {  # maps side by side, size of a pixel
     "8\u00d78": (1, 10.0),
@@ -187,10 +171,6 @@ def montage(maps: np.ndarray, across: int) -> np.ndarray:
     for i, one in enumerate(maps):
         sheet[i // across, :-1, i % across, :-1] = one
     return sheet.reshape(rows * (height + 1), -1)[:-1, :-1]
-
-
-# ---------------------------------------------------------------------------------------------
-# What it gets wrong
 
 
 def draw_confusion(counts: np.ndarray):

@@ -1,7 +1,5 @@
 """The pad of `explorer.DigitReader` as an ipywidget; pad.js is the page's part of it."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from html import escape
 from pathlib import Path

@@ -8,8 +8,6 @@ lowest row lies straight below the first ink of the highest (0.0 on average, sta
 pixels, in every digit); and 313 of the 1,024 pixels are black (303 to 330 from digit to digit).
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import NamedTuple
 
