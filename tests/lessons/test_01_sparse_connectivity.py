@@ -54,9 +54,6 @@ def pairs(svg, kind):
     return sorted(tuple(map(int, name.split("-"))) for name in names)
 
 
-# ---------------------------------------------------------------------------------------------
-# The arrows of one layer: n, kernel, stride, padding, dilation
-
 LAYERS = list(itertools.product(range(3, 13), range(1, 8), range(1, 5), range(4), range(1, 4)))[
     ::23
 ]
@@ -158,9 +155,6 @@ def test_the_panel_begins_with_the_lecture_and_a_dense_layer_has_no_kernel():
     assert panel.says.startswith("7 × 1 − 2 = 5 arrows: s1 loses two to the padding.")
 
 
-# ---------------------------------------------------------------------------------------------
-# The pyramid: layers, kernel, stride, at, dilation
-
 STACKS = list(itertools.product(range(1, 6), range(1, 6), range(1, 4), range(6), range(1, 4)))[::13]
 
 
@@ -256,10 +250,6 @@ def test_the_map_shows_the_values_and_the_square_the_theory():
     pyplot.close(figure)
 
 
-# ---------------------------------------------------------------------------------------------
-# The exercises
-
-
 @pytest.mark.parametrize("case", exercises.COUNT_EDGES.cases(), ids=str)
 def test_arrows_are_counted_as_in_torchs_layer(case):
     n, kernel, stride, padding = case
@@ -288,10 +278,6 @@ def test_other_ways_to_write_it_pass():
 
     assert check(closed_form, "01.count-edges").state == "passed"
     assert check(backwards, "01.receptive-field").state == "passed"
-
-
-# ---------------------------------------------------------------------------------------------
-# What the notebook says
 
 
 def width(maps):
@@ -330,11 +316,6 @@ def test_a_plain_stack_that_starts_wide_can_lose_width():
             optimizer.step()
     assert before > 17 / 2
     assert width(maps) < before
-
-
-def test_the_first_unit_learns_about_the_fifth_input_in_the_fourth_layer():
-    levels = levels_seen(5, [(3, 1, 1, 1)] * 4)
-    assert [max(units[0]) for units in levels] == [1, 2, 3, 4, 5]
 
 
 def test_a_change_that_does_not_apply_is_refused():

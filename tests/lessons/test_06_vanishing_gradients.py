@@ -44,10 +44,6 @@ def number(words):
     return float(mantissa) * 10.0 ** int(power.translate(PLAIN_DIGITS) or 0)
 
 
-# ---------------------------------------------------------------------------------------------
-# Backpropagation by hand, and what the panel says of it
-
-
 @functools.cache
 def autograd(depth, activation, init, batch_norm=False, skip=False):
     """The same stack in PyTorch, double precision: relative gradient, flat share of each layer."""
@@ -159,9 +155,6 @@ def test_the_facts_of_the_sigmoid():
     assert z == pytest.approx(4.585, abs=5e-4) and slope(z) == pytest.approx(0.01)
     assert slope(1e6) == 0 == slope(-1e6)
 
-
-# ---------------------------------------------------------------------------------------------
-# The pictures
 
 FALL = [4e-7 ** (1 - layer / 10) for layer in range(11)]
 
@@ -282,10 +275,6 @@ def test_slopes_are_drawn_as_given():
     pyplot.close(ax.figure)
 
 
-# ---------------------------------------------------------------------------------------------
-# The exercises
-
-
 @pytest.mark.parametrize("relu", [False, True])
 def test_the_scale_keeps_the_mean_square_of_the_signal(relu):
     torch.manual_seed(0)
@@ -313,9 +302,6 @@ def test_other_ways_to_write_it_agree_autograd_among_them():
     }
     assert {check(way, name).state for name, way in ways.items()} == {"passed"}
 
-
-# ---------------------------------------------------------------------------------------------
-# The experiments of the notebook
 
 several_seeds = pytest.mark.parametrize("seed", range(5))
 CONVNETS = ["setup", "nets", "convnet-waterfall"]

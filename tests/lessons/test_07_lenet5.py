@@ -56,10 +56,6 @@ def found_by(model, variant, images):
         return model(lenet5.to_paper_range(images))
 
 
-# ---------------------------------------------------------------------------------------------
-# The pictures
-
-
 def elements(diagram, tag):
     return list(ET.fromstring(diagram.svg).iter(SVG + tag))
 
@@ -160,10 +156,6 @@ def test_gallery_shows_each_image_with_its_title():
     plt.close(figure)
 
 
-# ---------------------------------------------------------------------------------------------
-# From strokes to ink
-
-
 def test_pixels_know_how_far_the_nearest_stroke_is():
     line, dot = distances([[(4, 16), (28, 16)]]), distances([[(4, 4)]])
     assert line[[13, 16, 20], 10].tolist() == [2.5, 0.5, 4.5] and line[16, 31] > 3.5
@@ -237,10 +229,6 @@ def test_what_is_on_the_pad():
     line = ink(distances([[(16, 4), (16, 28)]]) <= 2.4)
     assert Drawing(0, ONE).ink([scan]) == tuple(map(max, scan, line)), "as it is on a scan"
     assert Drawing(0).ink([scan]) == scan and Drawing(None).ink([scan]) == (0,) * 64
-
-
-# ---------------------------------------------------------------------------------------------
-# What the network makes of it, and the panel
 
 
 @pytest.mark.parametrize("variant", ["paper", "full_c3", "modern"])
@@ -335,10 +323,6 @@ def test_the_widget_follows_the_panel_and_the_panel_the_widget(models):
     assert (slider.value, strokes.value) == (3, ONE)
     reset.click()
     assert (panel.says, slider.value, strokes.value) == (first, 7, "")
-
-
-# ---------------------------------------------------------------------------------------------
-# The exercises, and the trainings of the notebook
 
 
 def test_parameters_equal_those_of_the_layer():

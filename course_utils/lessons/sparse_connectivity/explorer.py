@@ -2,10 +2,10 @@
 
 from collections import Counter
 
-from course_utils.drawing.svg import ELLIPSIS, MINUS, TIMES, plural
+from course_utils.drawing.svg import MINUS, TIMES, plural
 from course_utils.explorer import Choice, Explorer, Slider, View
 from course_utils.geometry import Layer, layer_sizes, output_size
-from course_utils.lessons.sparse_connectivity.field_figures import Pyramid
+from course_utils.lessons.sparse_connectivity.field_figures import Pyramid, span
 from course_utils.lessons.sparse_connectivity.figures import Wiring, edge_diagram
 
 DENSE = "fully connected"
@@ -83,21 +83,14 @@ def count_arrows(wiring, kernel, padding):
     reason = "no arrow starts at a zero of the padding" if padding else "no output loses one"
     if lost:
         product += f" {MINUS} {len(wiring.lost)}"
-        words, least, most = (
-            {1: "one", 2: "two", 3: "three"},
-            min(lost.values()),
-            max(lost.values()),
-        )
-        amount = " to ".join(f"{words.get(k, k)}" for k in sorted({least, most}))
-        *names, last = (f"s{s}" for s in sorted(lost))
-        who = (
-            f"{', '.join(names)} and {last} lose {amount} each"
-            if names
-            else f"{last} loses {amount}"
-        )
+        words, counts = {1: "one", 2: "two", 3: "three"}, sorted(lost.values())
+        amount = " to ".join(f"{words.get(k, k)}" for k in sorted({counts[0], counts[-1]}))
+        *names, last = (f"s{s}" for s in lost)
+        who = f"{', '.join(names)} and {last}"
         if len(lost) > 4:
-            who = f"{len(lost)} outputs near the ends lose {amount} each"
-        reason = f"{who} to the padding"
+            who = f"{len(lost)} outputs near the ends"
+        losing = f"{who} lose {amount} each" if names else f"{last} loses {amount}"
+        reason = f"{losing} to the padding"
     return (
         f"{product} = {plural(count, 'arrow')}: {reason}. "
         f"Dense: {m} {TIMES} {wiring.n} = {all_}, so {100 * count / all_:.0f} % are left. "
@@ -178,14 +171,13 @@ def _seen(pyramid, level, unit):
     inputs, (size, jump, start) = pyramid.cones[level][unit - 1][0], pyramid.fields[level]
     if not inputs:
         return f"Unit {unit} sees padding only."
-    first, last = min(inputs) + 1, max(inputs) + 1
-    says = f"Unit {unit} sees x{first}" + (f"{ELLIPSIS}x{last}" if last > first else "")
-    if gaps := last - first + 1 - len(inputs):
+    says = f"Unit {unit} sees {span(inputs)}"
+    if gaps := max(inputs) - min(inputs) + 1 - len(inputs):
         says += f", but skips {plural(gaps, 'input')} between"
     left = start + (unit - 1) * jump
     if outside := max(0, -left) + max(0, left + size - INPUTS):
-        verb = "lies" if outside == 1 else "lie"
-        says += f"; {outside} of its {size} places {verb} beyond the ends"
+        lie = "lies" if outside == 1 else "lie"
+        says += f"; {outside} of its {size} places {lie} beyond the ends"
     return says + "."
 
 

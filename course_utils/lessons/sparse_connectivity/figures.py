@@ -180,9 +180,9 @@ def _matrix(wiring):
         return text(x, y, content, size, anchor=anchor, classes=f"k h h{name} m{name}")
 
     for k in range(n):
-        yield label("x", k + 1, left + (k + 0.5) * wide, top - 11, "middle")
+        yield label("x", k + 1, left + k * wide + wide / 2, top - 11, "middle")
     for k in range(m):
-        yield label("s", k + 1, left - 10, top + (k + 0.5) * tall + size * 0.34, "end")
+        yield label("s", k + 1, left - 10, top + k * tall + tall / 2 + size * 0.34, "end")
     if not full:
         yield text(left - 10, top - 11, "s \\ x", size, anchor="end", fill=MUTED)
     for s, x in product(range(1, m + 1), range(1, n + 1)):
@@ -194,6 +194,6 @@ def _matrix(wiring):
             f'y="{top + (s - 1) * tall:.1f}" width="{wide:.1f}" height="{tall:.1f}" rx="3">'
             f"<title>{tip}</title></rect>"
         )
-    look = {"stroke": INK, "stroke_opacity": ".35", "stroke_width": 1.2, "rx": 4}
-    look |= {"fill": "none", "pointer_events": "none"}
+    look = {"fill": "none", "stroke": INK, "stroke_opacity": ".35", "stroke_width": 1.2}
+    look |= {"rx": 4, "pointer_events": "none"}
     yield svg.rect(left - 1, top - 1, n * wide + 2, m * tall + 2, **look)

@@ -1,7 +1,5 @@
 """The course at a glance: one box per lesson, in the order in which they build on each other."""
 
-from __future__ import annotations
-
 from html import escape
 from textwrap import wrap
 
