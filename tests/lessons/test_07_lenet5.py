@@ -262,13 +262,11 @@ def test_a_margin_keeps_the_digit_in_the_middle(models, scans):
     assert not image.any()
 
 
-@pytest.mark.parametrize(
-    ("distances", "how", "first", "near", "farther"),
-    [
-        (True, "its code is the nearest", 10, 14, 16),
-        (False, "its probability is the highest", 0.6, 0.35, 0.25),
-    ],
-)
+NEAREST = (True, "its code is the nearest", 10, 14, 16)
+HIGHEST = (False, "its probability is the highest", 0.6, 0.35, 0.25)
+
+
+@pytest.mark.parametrize(("distances", "how", "first", "near", "farther"), [NEAREST, HIGHEST])
 def test_a_close_call_is_said(distances, how, first, near, farther):
     outputs = [100.0 if distances else 0.0] * 10
     outputs[4], outputs[9] = first, near
