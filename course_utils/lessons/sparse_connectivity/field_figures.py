@@ -118,7 +118,7 @@ class Pyramid:
     def _chosen(self, cone):
         """Draw the cone of the chosen unit: a shade, the arrows inside it, the bracket below."""
         caption = self._caption(cone[0])
-        if not all(cone):  # a unit that sees padding only has no cone down to the input
+        if not cone[0]:  # a unit that sees padding only has no cone down to the input
             return group(caption, class_="p")
         mine = [link for link in self.links if link[0] + 1 < len(cone)]
         inside = [(r, b, u) for r, b, u in mine if b in cone[r] and u in cone[r + 1]]
