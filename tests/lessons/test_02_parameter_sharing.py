@@ -29,9 +29,6 @@ def close_figures():
     plt.close("all")
 
 
-# The diagram and the panel
-
-
 def drawn(svg):
     """Its matrix {(row, column): text}, and its arrows as (title, class, path)."""
     cells, arrows = {}, []
@@ -122,9 +119,6 @@ def test_copies_look_alike_and_weights_are_told_apart_without_colour():
         assert (looks(False, unit) - own).total() == coloured
 
 
-# The pictures of the experiment
-
-
 def test_the_matrix_is_drawn_with_its_blocks():
     matrix = ops.toeplitz(np.arange(1.0, 10).reshape(1, 1, 3, 3), (1, 6, 6))
     ax = figures.draw_matrix(matrix, blocks=(4, 6))
@@ -146,8 +140,6 @@ def test_bars_and_maps_show_the_accuracies():
     assert ax.images[0].get_clim() == (0, 1)
     assert list(zip(ax.lines[0].get_ydata(), ax.lines[0].get_xdata(), strict=True)) == places
 
-
-# The exercises
 
 whole = st.integers(-9, 9).map(float)
 
@@ -196,7 +188,6 @@ def test_students_other_ways_to_write_it_pass():
     assert check(dot_products, "02.shared-gradient").state == "passed"
 
 
-# The notebook
 EXPERIMENT = ["setup", "data", "local-layer", "networks", "train-define", "train", "bars", "maps"]
 
 
@@ -221,14 +212,6 @@ def test_only_shared_weights_read_digits_at_new_places(seed):
     assert abs(dense[0] - results["dense"][0]) < 0.04
     assert conv[0] < dense[0] - 0.02
     assert conv[1] < 0.25
-
-
-def test_a_shuffled_input_permutes_the_columns_of_a_dense_layers_matrix():
-    torch.manual_seed(0)
-    layer, x, order = nn.Linear(6, 4), torch.randn(3, 6), torch.randperm(6)
-    twin = nn.Linear(6, 4)
-    twin.weight.data, twin.bias.data = layer.weight[:, order], layer.bias
-    torch.testing.assert_close(twin(x[:, order]), layer(x))
 
 
 def test_the_networks_have_the_sizes_that_the_text_gives(capsys):

@@ -56,10 +56,6 @@ def found_by(model, variant, images):
         return model(lenet5.to_paper_range(images))
 
 
-# ---------------------------------------------------------------------------------------------
-# The pictures
-
-
 def elements(diagram, tag):
     return list(ET.fromstring(diagram.svg).iter(SVG + tag))
 
@@ -160,10 +156,6 @@ def test_gallery_shows_each_image_with_its_title():
     plt.close(figure)
 
 
-# ---------------------------------------------------------------------------------------------
-# From strokes to ink
-
-
 def test_pixels_know_how_far_the_nearest_stroke_is():
     line, dot = distances([[(4, 16), (28, 16)]]), distances([[(4, 4)]])
     assert line[[13, 16, 20], 10].tolist() == [2.5, 0.5, 4.5] and line[16, 31] > 3.5
@@ -239,10 +231,6 @@ def test_what_is_on_the_pad():
     assert Drawing(0).ink([scan]) == scan and Drawing(None).ink([scan]) == (0,) * 64
 
 
-# ---------------------------------------------------------------------------------------------
-# What the network makes of it, and the panel
-
-
 @pytest.mark.parametrize("variant", ["paper", "full_c3", "modern"])
 def test_the_look_is_what_the_network_computes(models, scans, variant):
     model, caught, a = models[variant].train(), [], lenet5.AMPLITUDE
@@ -274,13 +262,11 @@ def test_a_margin_keeps_the_digit_in_the_middle(models, scans):
     assert not image.any()
 
 
-@pytest.mark.parametrize(
-    ("distances", "how", "first", "near", "farther"),
-    [
-        (True, "its code is the nearest", 10, 14, 16),
-        (False, "its probability is the highest", 0.6, 0.35, 0.25),
-    ],
-)
+NEAREST = (True, "its code is the nearest", 10, 14, 16)
+HIGHEST = (False, "its probability is the highest", 0.6, 0.35, 0.25)
+
+
+@pytest.mark.parametrize(("distances", "how", "first", "near", "farther"), [NEAREST, HIGHEST])
 def test_a_close_call_is_said(distances, how, first, near, farther):
     outputs = [100.0 if distances else 0.0] * 10
     outputs[4], outputs[9] = first, near
@@ -335,10 +321,6 @@ def test_the_widget_follows_the_panel_and_the_panel_the_widget(models):
     assert (slider.value, strokes.value) == (3, ONE)
     reset.click()
     assert (panel.says, slider.value, strokes.value) == (first, 7, "")
-
-
-# ---------------------------------------------------------------------------------------------
-# The exercises, and the trainings of the notebook
 
 
 def test_parameters_equal_those_of_the_layer():

@@ -1,13 +1,8 @@
 """The coding exercises of notebook 07: parameters of C3, confusion matrix."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from course_utils.exercises import Exercise
-
-# ---------------------------------------------------------------------------------------------
-# The parameters of C3
 
 
 def table_parameters(table, kernel):
@@ -66,9 +61,6 @@ C3_PARAMETERS = Exercise(
         "filter.": lambda table, k: sum(map(len, table)),
     },
 )
-
-# ---------------------------------------------------------------------------------------------
-# The confusion matrix
 
 
 def confusion_matrix(labels, predictions, classes):

@@ -5,31 +5,13 @@ panel.move(pad=Drawing(7))      # as if the slider were moved
 panel.move(pad=Drawing(None, "8,6 24,6 14,28"))     # as if a 7 were drawn, in 32nds of the pad
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 
 from course_utils import datasets
 from course_utils.explorer import Explorer, View
 from course_utils.lessons.lenet5.figures import reading
 from course_utils.lessons.lenet5.reading import FULL, Drawing, Look, look
-
-
-def view(model, scans: Sequence, labels: Sequence[int], margin: int, pad: Drawing) -> View:
-    """Draw what the model makes of the ink on the pad, and say what it reads.
-
-    scans: the 64 amounts of ink of each. labels: which digits they are. margin: as in `look`.
-    """
-    ink = pad.ink(scans)
-    if not any(ink):
-        raise ValueError("The pad is empty. Draw a digit, or move the slider to a test scan.")
-    seen = look(model, ink, margin=margin)
-    untouched = pad.scan is not None and ink == scans[pad.scan]
-    diagram = reading(seen)
-    says = explain(seen, (pad.scan, labels[pad.scan]) if untouched else None)
-    return View(diagram.svg, says, diagram.alt)
 
 
 def explain(seen: Look, scan: tuple[int, int] | None) -> str:
@@ -40,8 +22,8 @@ def explain(seen: Look, scan: tuple[int, int] | None) -> str:
     best, second = seen.order[:2]
     what = "Your digit is"
     if scan:
-        number, label = scan
-        what = f"Test scan no. {number} is a {label}, {'and' if label == best else 'but'} it is"
+        joint = "and" if scan[1] == best else "but"
+        what = f"Test scan no. {scan[0]} is a {scan[1]}, {joint} it is"
     how = "its code is the nearest" if seen.distances else "its probability is the highest"
     says = f"{what} read as {best}: {how}."
     first, next_ = seen.outputs[[best, second]]
@@ -61,8 +43,7 @@ class Pad:
 
     def check(self, value: object) -> Drawing:
         """Return the drawing; ValueError if there is no such scan."""
-        scan, _ = value
-        most = len(self.scans) - 1
+        (scan, _), most = value, len(self.scans) - 1
         if scan is not None and (type(scan) is not int or not 0 <= scan <= most):
             raise ValueError(f"scan must be an integer from 0 to {most}, got {scan!r}")
         return value
@@ -77,18 +58,27 @@ class Pad:
 class DigitReader(Explorer):
     """A trained LeNet-5 reads what is drawn.
 
-    Args:
-        model: a `models.LeNet5` of any variant, trained.
-        scan: which of the 450 test scans of `datasets.digits` is on the pad at first.
-        margin: empty pixels around the digit; 6 for a network trained on MNIST, see `reading.look`.
+    model: a `models.LeNet5` of any variant, trained.
+    scan: which of the 450 test scans of `datasets.digits` is on the pad at first.
+    margin: empty pixels around the digit; 6 for a network trained on MNIST, see `reading.look`.
     """
 
     def __init__(self, model, scan: int = 0, *, margin: int = 0) -> None:
-        images, labels = datasets.digits()[1]
-        scans = [tuple(row) for row in (images.flatten(1) * FULL).round().int().tolist()]
-        self.controls = (Pad("pad", "Pad", scans, start=Drawing(scan)),)
-        self.view = partial(view, model, scans, labels.tolist(), margin)
+        images, self._labels = datasets.digits()[1]
+        self._scans = [tuple(row) for row in (images.flatten(1) * FULL).round().int().tolist()]
+        self._model, self._margin = model, margin
+        self.controls = (Pad("pad", "Pad", self._scans, start=Drawing(scan)),)
         super().__init__()
+
+    def view(self, pad):
+        ink, scan = pad.ink(self._scans), pad.scan
+        if not any(ink):
+            raise ValueError("The pad is empty. Draw a digit, or move the slider to a test scan.")
+        untouched = scan is not None and ink == self._scans[scan]
+        seen = look(self._model, ink, margin=self._margin)
+        says = explain(seen, (scan, int(self._labels[scan])) if untouched else None)
+        diagram = reading(seen)
+        return View(diagram.svg, says, diagram.alt)
 
     def arrange(self, controls, reset, picture, sentence):
         """Put what is read beside the pad, where the eyes are, and Reset to its buttons."""

@@ -4,31 +4,26 @@ After Fig. 2, Table I and Fig. 3 of LeCun, Bottou, Bengio and Haffner (1998), *G
 Learning Applied to Document Recognition*, Proceedings of the IEEE 86(11).
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from functools import partial
 
 import numpy as np
 
 from course_utils.drawing import style
+from course_utils.drawing.plots import new_axes
 from course_utils.drawing.style import tint
 from course_utils.drawing.svg import TIMES, Diagram, circle, frame, picture, rect, text
 from course_utils.lessons.lenet5.reading import Look
 
 _centred = partial(text, anchor="middle")
 
-# ---------------------------------------------------------------------------------------------
-# The network to scale
-
 
 def network_to_scale(blocks: Sequence, *, counts: bool = True) -> Diagram:
     """Draw the layers as stacks of maps, every map to the same scale, as in the paper's Fig. 2.
 
-    Args:
-        blocks: objects with `name`, `output_shape` ((maps, height, width) or (units,)) and
-            `parameters`, in the order of the forward pass; those of `Ledger.blocks()`.
-        counts: whether to write how many parameters each layer trains.
+    blocks: objects with `name`, `output_shape` ((maps, height, width) or (units,)) and
+        `parameters`, in the order of the forward pass; those of `Ledger.blocks()`.
+    counts: whether to write how many parameters each layer trains.
 
     Layers of 1 x 1 maps are bars whose length is their number of units, on a scale of its own.
     """
@@ -57,19 +52,13 @@ def network_to_scale(blocks: Sequence, *, counts: bool = True) -> Diagram:
     return frame("".join(body), height=372 if counts else 348, alt=alt, kind="cnn-lenet5")
 
 
-def _stack(shape: tuple[int, ...]) -> list[tuple[float, float, float, float]]:
+def _stack(shape):
     """(x, y, width, height) of a layer's maps round the middle, the last in front; or of a bar."""
     if len(shape) == 1 or shape[1:] == (1, 1):
-        length = 1.5 * shape[0]
-        return [(-8, -length / 2, 16, length)]
+        return [(-8, -0.75 * shape[0], 16, 1.5 * shape[0])]
     maps, height, width = shape[0], 3.4 * shape[1], 3.4 * shape[2]
-    step = 7.0 if maps <= 8 else 3.5
-    shifts = [(i - (maps - 1) / 2) * step for i in range(maps)]
+    shifts = [(i - (maps - 1) / 2) * (7 if maps <= 8 else 3.5) for i in range(maps)]
     return [(shift - width / 2, shift - height / 2, width, height) for shift in shifts]
-
-
-# ---------------------------------------------------------------------------------------------
-# Table I
 
 
 def connection_table(table: Sequence[Sequence[int]]) -> Diagram:
@@ -104,10 +93,6 @@ def connection_table(table: Sequence[Sequence[int]]) -> Diagram:
     return frame("".join(body), height=bottom + 40, alt=alt, kind="cnn-c3-table")
 
 
-# ---------------------------------------------------------------------------------------------
-# The codes of the output
-
-
 def bitmaps(codes: np.ndarray) -> Diagram:
     """Draw ten codes (10, 84) of +1 and -1 as small pictures 7 wide and 12 high, ink for +1."""
     body = []
@@ -120,19 +105,9 @@ def bitmaps(codes: np.ndarray) -> Diagram:
     return frame("".join(body), height=180, alt=f"{alt}{ink}.", kind="cnn-codes")
 
 
-# ---------------------------------------------------------------------------------------------
-# One reading, layer by layer
-
-_COLUMNS = {  # maps side by side, size of a pixel
-    "8\u00d78": (1, 10.0),
-    "input": (1, 4.0),
-    "C1": (2, 1.75),
-    "S2": (2, 2.4),
-    "C3": (4, 3.0),
-    "S4": (4, 4.2),
-    "C5": (1, 9.0),
-    "F6": (1, 9.0),
-}
+# The size of a pixel of each layer's maps, and how many stand side by side where it is not one.
+_PIXEL = {"8×8": 10, "input": 4, "C1": 1.75, "S2": 2.4, "C3": 3, "S4": 4.2, "C5": 9, "F6": 9}
+_ACROSS = {"C1": 2, "S2": 2, "C3": 4, "S4": 4}
 
 
 def reading(seen: Look) -> Diagram:
@@ -141,56 +116,42 @@ def reading(seen: Look) -> Diagram:
     Lengths and grey levels stand in images, so that the text of the diagram depends on the choice
     alone: two computers that differ in the last digits make the same text.
     """
-    sheets = [montage(maps, _COLUMNS[name][0]) for name, maps in seen.layers.items()]
-    pixels = [_COLUMNS[name][1] for name in seen.layers]
-    widths = [sheet.shape[1] * pixel for sheet, pixel in zip(sheets, pixels, strict=True)]
-    gap = (984 - 150 - sum(widths)) / len(sheets)  # the bars take 150
+    sheets = {name: montage(maps, _ACROSS.get(name, 1)) for name, maps in seen.layers.items()}
+    taken = sum(sheet.shape[1] * _PIXEL[name] for name, sheet in sheets.items())
     body, x = [], 8.0
-    for name, sheet, pixel, width in zip(seen.layers, sheets, pixels, widths, strict=True):
-        height = len(sheet) * pixel
+    for name, sheet in sheets.items():
+        height, width = (side * _PIXEL[name] for side in sheet.shape)
         place = x, 152 - height / 2, width, height
         body.append(_centred(x + width / 2, 24, name, 15, bold=True))
         body.append(picture(*place, 1 - sheet))
         body.append(rect(*place, fill="none", stroke=style.FAINT, stroke_width=1))
-        x += width + gap
-    body.append(_bars(x, seen))
+        x += width + (984 - 150 - taken) / len(sheets)  # the bars take 150
     note = "Dark is a high value."
     if not seen.distances:
         note += " White is 0: ReLU lets nothing below pass, and a map may be white all over."
-    body.append(text(8, 280, note, 15, fill=style.MUTED))
-    alt = (
-        f"{', '.join(seen.layers)} and the outputs of the ten digits for one image. "
-        f"The network reads {seen.order[0]}."
-    )
+    body += [*_bars(x, seen), text(8, 280, note, 15, fill=style.MUTED)]
+    alt = f"{', '.join(seen.layers)} and the outputs of the ten digits for one image. "
+    alt += f"The network reads {seen.order[0]}."
     return frame("".join(body), height=290, alt=alt, kind="cnn-reading")
 
 
-def _bars(x: float, seen: Look) -> str:
-    title = "distance to code" if seen.distances else "probability"
-    body = [text(x, 24, title, 15, bold=True)]
+def _bars(x, seen):
+    yield text(x, 24, "distance to code" if seen.distances else "probability", 15, bold=True)
     bars = seen.outputs / seen.outputs.max() if seen.distances else seen.outputs
     for digit, value in enumerate(bars):
         y, chosen = 40 + digit * 24.4, digit == seen.order[0]
         colour = style.HIGHLIGHT if chosen else style.INK
-        body.append(text(x, y + 15, f"{digit}", 16, bold=chosen, fill=colour))
-        body.append(picture(x + 18, y + 1, 100, 17, np.linspace(0, 1, 100)[None] >= value))
+        yield text(x, y + 15, f"{digit}", 16, bold=chosen, fill=colour)
+        yield picture(x + 18, y + 1, 100, 17, np.linspace(0, 1, 100)[None] >= value)
         if chosen:
-            body.append(rect(x + 16, y - 1, 104, 21, fill="none", stroke=colour, stroke_width=2))
-    return "".join(body)
+            yield rect(x + 16, y - 1, 104, 21, fill="none", stroke=colour, stroke_width=2)
 
 
 def montage(maps: np.ndarray, across: int) -> np.ndarray:
     """Lay maps (count, H, W) side by side, `across` in a row, a white pixel between them."""
-    count, height, width = maps.shape
-    rows = -(-count // across)
-    sheet = np.zeros((rows, height + 1, across, width + 1))
-    for i, one in enumerate(maps):
-        sheet[i // across, :-1, i % across, :-1] = one
-    return sheet.reshape(rows * (height + 1), -1)[:-1, :-1]
-
-
-# ---------------------------------------------------------------------------------------------
-# What it gets wrong
+    sheet = np.pad(maps.astype(float), ((0, -len(maps) % across), (0, 1), (0, 1)))
+    rows = sheet.reshape(-1, across, *sheet.shape[1:]).swapaxes(1, 2)  # (rows, height, across, ...)
+    return rows.reshape(-1, across * sheet.shape[2])[:-1, :-1]
 
 
 def draw_confusion(counts: np.ndarray):
@@ -199,8 +160,6 @@ def draw_confusion(counts: np.ndarray):
     Right answers lie on the diagonal; every number that is not zero is written. Returns the axes.
     """
     from matplotlib.patches import Rectangle
-
-    from course_utils.drawing.plots import new_axes
 
     ax = new_axes(5.6, 5.0)
     for row, column in np.argwhere(counts):

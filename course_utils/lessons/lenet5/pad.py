@@ -1,7 +1,5 @@
 """The pad of `explorer.DigitReader` as an ipywidget; pad.js is the page's part of it."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from html import escape
 from pathlib import Path
@@ -50,34 +48,25 @@ _HOW = (
 
 
 class PadWidget(ipywidgets.HBox):
-    """The pad, its buttons and its slider. `value`: what is drawn; it may be set.
-
-    beside, buttons: boxes beside the pad, to put more into.
-    """
+    """The pad, its buttons and its slider. beside, buttons: boxes beside it, to put more into."""
 
     value = traitlets.Instance(Drawing)
 
     def __init__(self, scans: Sequence[tuple[int, ...]], value: Drawing) -> None:
         self._scans = scans
         self._ink = ipywidgets.HTML()
-        self._strokes = ipywidgets.Text(layout={"display": "none"})
-        self._strokes.add_class("cnn-pad-strokes")
-        self._slider = ipywidgets.IntSlider(
-            max=len(scans) - 1,
-            description="Test scan no.",
-            style={"description_width": "7.2em"},
-            layout={"width": "auto"},
-        )
+        self._strokes = ipywidgets.Text(layout={"display": "none"}).add_class("cnn-pad-strokes")
+        look = {"style": {"description_width": "7.2em"}, "layout": {"width": "auto"}}
+        self._slider = ipywidgets.IntSlider(max=len(scans) - 1, description="Test scan no.", **look)
         pad = ipywidgets.Box([self._ink, ipywidgets.HTML(_SURFACE), self._strokes])
-        pad.add_class("cnn-pad")
         undo = ipywidgets.Button(description="Undo", tooltip="take back the last stroke")
-        clear = ipywidgets.Button(description="Clear", tooltip="empty the pad")
         undo.add_class("cnn-pad-undo")  # the page takes the stroke away, see pad.js
+        clear = ipywidgets.Button(description="Clear", tooltip="empty the pad")
         clear.add_class("cnn-pad-clear")
         self.buttons = ipywidgets.HBox([undo, clear])
         self.beside = ipywidgets.VBox([ipywidgets.HTML(_HOW), self.buttons, self._slider])
         self.beside.add_class("cnn-pad-beside")
-        super().__init__([pad, self.beside])
+        super().__init__([pad.add_class("cnn-pad"), self.beside])
         self.add_class("cnn-pad-panel")
         self.observe(lambda change: self._show(), names="value")
         self.value = value

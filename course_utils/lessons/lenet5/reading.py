@@ -8,8 +8,6 @@ lowest row lies straight below the first ink of the highest (0.0 on average, sta
 pixels, in every digit); and 313 of the 1,024 pixels are black (303 to 330 from digit to digit).
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -19,9 +17,6 @@ CELLS = 8  # along a side of the pad
 FULL = 16  # ink of a cell that is quite black
 SIDE = 32  # pixels along a side of the bitmap; strokes are in pixels, from the top left corner
 PEN = 2.4  # radius in pixels of a pen that alters a scan: the strokes of the scans are about 5 wide
-
-Stroke = Sequence[tuple[float, float]]
-"""Points (x, y), joined by straight lines; a single point is a dot."""
 
 
 class Drawing(NamedTuple):
@@ -36,8 +31,8 @@ class Drawing(NamedTuple):
     written: str = ""
 
     @property
-    def strokes(self) -> list[Stroke]:
-        """The strokes as lists of points."""
+    def strokes(self) -> list[list[tuple[float, float]]]:
+        """Lists of points (x, y), joined by straight lines; a single point is a dot."""
         lines = filter(None, self.written.split(";"))
         return [[tuple(map(float, point.split(","))) for point in line.split()] for line in lines]
 
@@ -52,7 +47,7 @@ class Drawing(NamedTuple):
         return tuple(map(max, scans[self.scan], ink(distances(self.strokes) <= PEN)))
 
 
-def distances(strokes: Sequence[Stroke]) -> np.ndarray:
+def distances(strokes: Sequence) -> np.ndarray:
     """Return the distance (32, 32) of the middle of each pixel from the nearest stroke."""
     pixels = np.stack(np.meshgrid(*[np.arange(SIDE) + 0.5] * 2), axis=-1)  # (32, 32, 2): x, y
     nearest = np.full((SIDE, SIDE), np.inf)
@@ -65,7 +60,7 @@ def distances(strokes: Sequence[Stroke]) -> np.ndarray:
     return nearest
 
 
-def as_a_scan(strokes: Sequence[Stroke]) -> np.ndarray:
+def as_a_scan(strokes: Sequence) -> np.ndarray:
     """Draw strokes in the place, size, slant and weight of a scan; return the (32, 32) pixels.
 
     A broad digit is squeezed to the width of a scan; a thin one keeps its proportions.
@@ -115,11 +110,10 @@ class Look(NamedTuple):
 def look(model, ink: Sequence[int], *, margin: int = 0) -> Look:
     """Show a LeNet-5 one image and keep what every layer puts out.
 
-    Args:
-        model: a `models.LeNet5` of any variant with ten classes. Its mode and weights stay.
-        ink: 64 numbers from 0 to 16.
-        margin: empty pixels around the digit: `datasets.digits(32)` has none, MNIST's digits lie
-            20 x 20 in the middle, which is a margin of 6.
+    model: a `models.LeNet5` of any variant with ten classes. Its mode and weights stay.
+    ink: 64 numbers from 0 to 16.
+    margin: empty pixels around the digit: `datasets.digits(32)` has none, MNIST's digits lie
+        20 x 20 in the middle, which is a margin of 6.
     """
     import torch  # the panel that draws does not have to wait for it
 

@@ -61,30 +61,22 @@ TOEPLITZ_MATRIX = Exercise(
         "The pattern is right: you marked every arrow. Now put each arrow's weight there; the "
         "weight under tap `t` is `w[t]`.": lambda w, n, s, p: toeplitz_matrix(w**0, n, s, p),
         "The weights stand in reverse order. That is a convolution as mathematicians write it. "
-        "Neural networks slide the kernel as it is: `w[0]` meets the leftmost input.": (
-            lambda w, n, s, p: toeplitz_matrix(w[::-1], n, s, p)
-        ),
+        "Neural networks slide the kernel as it is: `w[0]` meets "
+        "the leftmost input.": lambda w, n, s, p: toeplitz_matrix(w[::-1], n, s, p),
         "Rows and columns are exchanged. Each row belongs to one output and says with which "
         "weight that output reads each input.": lambda *layer: toeplitz_matrix(*layer).T,
         "Your matrix is that of a layer without padding. Padding lets the kernel start before "
-        "the first input, so there are more rows.": (
-            lambda w, n, s, p: toeplitz_matrix(w, n, s, 0)
-        ),
-        "The number of rows is right. Look at the first row: with padding, the kernel of the "
-        "first output begins before the first input.": (
-            lambda w, n, s, p: toeplitz_matrix(w, n + 2 * p, s, 0)[:, :n]
-        ),
-        "The band is in the right place. At the left border the kernel hangs over the edge: "
-        "which of its weights have no input under them, the first ones or the last ones?": (
-            _first_weights_at_the_border
-        ),
-        "From row to row your window moves by one column, whatever `stride` is.": (
-            lambda w, n, s, p: toeplitz_matrix(w, n, 1, p)
-        ),
-        "Your window leaves at one end and comes back in at the other. In Python "
-        "`matrix[0, -1]` is the last column: leave out the places that are no inputs.": (
-            _wrapped_around
-        ),
+        "the first input, so there are more rows.": lambda w, n, s, p: toeplitz_matrix(w, n, s, 0),
+        "The number of rows is right. Look at the first row: with padding, the kernel of the first "
+        "output begins before "
+        "the first input.": lambda w, n, s, p: toeplitz_matrix(w, n + 2 * p, s, 0)[:, :n],
+        "The band is in the right place. At the left border the kernel hangs over the edge: which "
+        "of its weights have no input under them, the first ones or "
+        "the last ones?": _first_weights_at_the_border,
+        "From row to row your window moves by one column, "
+        "whatever `stride` is.": lambda w, n, s, p: toeplitz_matrix(w, n, 1, p),
+        "Your window leaves at one end and comes back in at the other. In Python `matrix[0, "
+        "-1]` is the last column: leave out the places that are no inputs.": _wrapped_around,
         "Your matrix has columns for the padding. A padded zero adds nothing to any sum: keep "
         "one column for each real input.": lambda w, n, s, p: toeplitz_matrix(w, n + 2 * p, s, 0),
     },
@@ -130,18 +122,15 @@ SHARED_GRADIENT = Exercise(
     ),
     random_case=_random_signals,
     wrong_ideas={
-        "You divide by the number of uses. The loss feels every use in full: add the "
-        "contributions and do not average them.": (
-            lambda *case: np.array([uses.mean() for uses in _uses(*case)])
-        ),
+        "You divide by the number of uses. The loss feels every use in full: add the contributions "
+        "and do not average them.": lambda *case: np.array([uses.mean() for uses in _uses(*case)]),
         "Only the last use of each weight is left. Does your loop overwrite what the earlier "
         "outputs had contributed?": lambda *case: np.array([uses[-1] for uses in _uses(*case)]),
         "Only the first use of each weight counts in your result. The same weight works at "
         "other outputs as well.": lambda *case: np.array([uses[0] for uses in _uses(*case)]),
-        "This would be right if every `g[i]` were 1. A use at an output that hardly moves the "
-        "loss must count little: where does `g` enter the chain rule?": (
-            lambda x, g, k, p: shared_gradient(x, g**0, k, p)
-        ),
+        "This would be right if every `g[i]` were 1. A use at an output that hardly moves the loss "
+        "must count little: where does `g` enter "
+        "the chain rule?": lambda x, g, k, p: shared_gradient(x, g**0, k, p),
         "You add up `g` alone. In s = … + w·x + … the derivative of s with respect to w is "
         "the input that w multiplies.": lambda x, g, k, p: shared_gradient(x**0, g, k, p),
         "The numbers are right and their order is reversed. Weight 0 meets the leftmost input "
@@ -149,12 +138,10 @@ SHARED_GRADIENT = Exercise(
         "Your windows begin at the first input. With padding, which input does weight 0 meet "
         "at output 0?": lambda x, g, k, p: shared_gradient(x, g, k, 0),
         "A place before the first input becomes the last input in your sum: `x[-1]` is legal "
-        "Python. A weight on the padding contributes nothing.": (
-            lambda x, g, k, p: shared_gradient(np.pad(x, p, mode="wrap"), g, k, 0)
-        ),
-        "All weights get the same number. Uses of *different* weights do not belong in one "
-        "sum: keep a sum of its own for each weight.": (
-            lambda x, g, k, p: np.full(k, shared_gradient(x, g, k, p).sum())
-        ),
+        "Python. A weight on the padding contributes "
+        "nothing.": lambda x, g, k, p: shared_gradient(np.pad(x, p, mode="wrap"), g, k, 0),
+        "All weights get the same number. Uses of *different* weights do not belong in one sum: "
+        "keep a sum of its own "
+        "for each weight.": lambda x, g, k, p: np.full(k, shared_gradient(x, g, k, p).sum()),
     },
 )

@@ -3,8 +3,7 @@
 from course_utils.explorer import Choice, Explorer, Slider, View
 from course_utils.lessons.parameter_sharing.figures import sharing_diagram, signed
 
-INPUTS = (1, 3, 2, 0, 4, 2, 5, 1, 3)
-"""The values of x1, x2, …"""
+INPUTS = (1, 3, 2, 0, 4, 2, 5, 1, 3)  # the values of x1, x2, …
 LAYERS = {"Shared": "shared", "Not shared": "not shared"}
 
 
@@ -39,16 +38,11 @@ class ParameterSharing(Explorer):
         rows, padded = weights(n, layer, w1, w2, w3, unit), (0, *x, 0)
         s = [sum(w * padded[j + t] for t, w in enumerate(row)) for j, row in enumerate(rows)]
         diagram = sharing_diagram(n, shared=shared, rows=rows, x=x, s=s, unit=unit)
+        held = {1: "w2 and w3", n: "w1 and w2"}.get(unit, "w1, w2 and w3")
+        says = f"{arrows} arrows, {arrows} weights: the sliders hold those of s{unit} alone, and "
+        says += f"only s{unit} changes ({held} have an arrow there)."
         if shared:
-            says = (
-                f"{arrows} arrows, 3 weights: each slider moves a whole diagonal, w1 and w3 in "
-                f"{n - 1} cells, w2 in {n}."
-            )
-        else:
-            held = {1: "w2 and w3", n: "w1 and w2"}.get(unit, "w1, w2 and w3")
-            says = (
-                f"{arrows} arrows, {arrows} weights: the sliders hold those of s{unit} alone, and "
-                f"only s{unit} changes ({held} have an arrow there)."
-            )
+            says = f"{arrows} arrows, 3 weights: each slider moves a whole diagonal, w1 and w3 in "
+            says += f"{n - 1} cells, w2 in {n}."
         says += f" Dense, these units would need {n * n}. s = ({', '.join(map(signed, s))})."
         return View(diagram.svg, says, diagram.alt)

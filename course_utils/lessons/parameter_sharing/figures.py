@@ -12,10 +12,12 @@ from course_utils.drawing.plots import bars, new_axes
 from course_utils.drawing.style import FAINT, INPUT, MUTED, OUTPUT, PALETTE, PAPER, tint
 from course_utils.drawing.svg import element, group, text
 
-_COLOURS = (PALETTE["vermillion"], PALETTE["blue"], PALETTE["purple"])  # of w1, w2 and w3
-_DASHES = ("9 5", None, "2 6")
-_OWN = "#76808F"  # weights that nobody shares
-
+_LOOKS = {  # colour and dashes of w1, w2 and w3, and of weights that nobody shares
+    0: (PALETTE["vermillion"], "9 5"),
+    1: (PALETTE["blue"], None),
+    2: (PALETTE["purple"], "2 6"),
+    None: ("#76808F", None),
+}
 _HEIGHT = 372
 _TOP, _BOTTOM = 104, 308
 _LEFT, _RIGHT = 140, 610
@@ -37,8 +39,7 @@ def sharing_diagram(n, *, shared, rows=None, x=None, s=None, unit=None):
     for j, i in product(range(n), repeat=2):
         corner, t = (_MATRIX_LEFT + i * side, _MATRIX_TOP + j * side), i - j + 1
         if not 0 <= t <= 2:
-            look = {"class_": "z", "rx": 3, "hover": "no arrow: 0"}
-            cells.append(svg.rect(*corner, side, side, **look))
+            cells.append(svg.rect(*corner, side, side, class_="z", rx=3, hover="no arrow: 0"))
             continue
         name, key = f"w{j + 1},{i + 1}", f"t{j + 1}-{t + 1}"
         if shared:
@@ -81,20 +82,17 @@ def signed(value):
 def _arrow(start, end, radius, value, t):
     """Draw an arrow. t: which of the coloured weights it uses, from 0; None: it uses another."""
     x1, y1, x2, y2 = svg.between((start, _BOTTOM), (end, _TOP), radius + 3)
-    look = {"stroke": _OWN if t is None else _COLOURS[t], "stroke_width": 3.2}
-    look["stroke_dasharray"] = None if t is None else _DASHES[t]
-    if value is not None:
-        look["stroke_width"] = 1.2 + 1.1 * abs(value)
-    if value == 0:
-        look |= {"stroke": FAINT, "stroke_dasharray": None}
+    colour, dashes = (FAINT, None) if value == 0 else _LOOKS[t]
+    width = 3.2 if value is None else 1.2 + 1.1 * abs(value)
+    look = {"class_": "l", "stroke": colour, "stroke_width": width, "stroke_dasharray": dashes}
     reach = element("path", d=f"M{x1:.1f} {y1:.1f}L{x2:.1f} {y2:.1f}", class_="reach")
-    return reach + element("path", d=svg.arrow(x1, y1, x2, y2, 9), class_="l", **look)
+    return reach + element("path", d=svg.arrow(x1, y1, x2, y2, 9), **look)
 
 
 def _cell(x, y, side, content, t):
     size = 0.42 * side if len(content) < 3 else 0.31 * side
     middle, look = (x + side / 2, y + side / 2 + size * 0.36), {"bold": t is not None}
-    drawn = svg.box(x, y, side, side, _OWN if t is None else _COLOURS[t], 0.24, stroke_width=1.5)
+    drawn = svg.box(x, y, side, side, _LOOKS[t][0], 0.24, stroke_width=1.5)
     return drawn + text(*middle, content, max(size, 12.5), anchor="middle", **look)
 
 
@@ -139,9 +137,8 @@ def draw_matrix(matrix, *, blocks):
     """
     import numpy as np
 
-    height, width = matrix.shape
+    (height, width), largest = matrix.shape, np.abs(matrix).max()
     ax = new_axes(4.4, 4.4 * height / width + 0.3)
-    largest = np.abs(matrix).max()
     look = {"cmap": "viridis", "vmin": -largest, "vmax": largest, "interpolation": "nearest"}
     ax.imshow(np.ma.masked_equal(matrix, 0), **look)
     for line, side, block in zip((ax.axhline, ax.axvline), matrix.shape, blocks, strict=True):
@@ -157,12 +154,10 @@ def draw_accuracies(results, *, ax=None):
 
     results: name of the network -> accuracy, 0 to 1, at the places shown and at all others.
     """
-    percent = {
-        label: [100 * accuracies[k] for accuracies in results.values()]
-        for k, label in enumerate(("at the places shown", "at all other places"))
-    }
-    limits = {"ylim": (0, 112), "yticks": range(0, 101, 20)}
-    ax = bars(list(results), percent, ylabel="digits read correctly (%)", ax=ax, **limits)
+    shown, others = ([100 * share for share in two] for two in zip(*results.values(), strict=True))
+    percent = {"at the places shown": shown, "at all other places": others}
+    look = {"ylabel": "digits read correctly (%)", "ylim": (0, 112), "yticks": range(0, 101, 20)}
+    ax = bars(list(results), percent, ax=ax, **look)
     ax.axhline(10, color=MUTED, linewidth=1, linestyle=":")
     ax.legend(loc="upper center", bbox_to_anchor=(0.5, 1.16), ncols=2)
     return ax
@@ -178,6 +173,5 @@ def draw_by_place(accuracy, shown, *, ax, title):
     ax.imshow(np.asarray(accuracy), vmin=0, vmax=1, interpolation="nearest")  # of a tensor it warns
     rows, columns = zip(*shown, strict=True)
     ax.plot(columns, rows, "x", color=PALETTE["vermillion"], markersize=9, markeredgewidth=2.5)
-    ax.set(xticks=[], yticks=[])
-    ax.set_title(title)
+    ax.set(xticks=[], yticks=[], title=title)
     return ax

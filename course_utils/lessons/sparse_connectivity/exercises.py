@@ -3,6 +3,7 @@
 import math
 
 from course_utils.exercises import Exercise
+from course_utils.geometry import output_size
 
 
 def count_edges(n, kernel, stride, padding):
@@ -15,10 +16,6 @@ def count_edges(n, kernel, stride, padding):
             if 0 <= place < n:  # a place outside is padding, and no arrow comes from there
                 arrows += 1
     return arrows
-
-
-def _outputs(n, kernel, stride, padding):
-    return (n + 2 * padding - kernel) // stride + 1
 
 
 def _arrows(n, kernel, stride, padding, outputs):
@@ -47,31 +44,26 @@ COUNT_EDGES = Exercise(
     random_case=_random_layer,
     wrong_ideas={
         "You gave every output `kernel` arrows. Draw the first output: does the kernel lie on "
-        "inputs only, or does a part of it hang over the border? No arrow comes from there.": (
-            lambda n, k, s, p: k * _outputs(n, k, s, p)
-        ),
+        "inputs only, or does a part of it hang over the border? No arrow "
+        "comes from there.": lambda n, k, s, p: k * output_size(n, k, s, p),
         "The −2 of 3 × 5 − 2 belongs to one picture: kernel 3, stride 1, padding 1. Ask where "
         "the two missing arrows are, then how many are missing with a wider kernel, or with no "
-        "padding at all.": lambda n, k, s, p: k * _outputs(n, k, s, p) - 2,
-        "This is the number of output units. Several arrows arrive at each: count those.": (
-            _outputs
-        ),
-        "Your count is that of a layer without padding. Padding lets the kernel start before "
-        "the first input and end behind the last one, so it stands in more positions.": (
-            lambda n, k, s, p: count_edges(n, k, s, 0)
-        ),
-        "Your row grows by `padding` places once. Padding is put at both ends: how long is the "
-        "row that the kernel moves along?": (
-            lambda n, k, s, p: _arrows(n, k, s, p, outputs=(n + p - k) // s + 1)
-        ),
+        "padding at all.": lambda n, k, s, p: k * output_size(n, k, s, p) - 2,
+        "This is the number of output units. Several arrows arrive at each: "
+        "count those.": output_size,
+        "Your count is that of a layer without padding. Padding lets the kernel start before the "
+        "first input and end behind the last one, so it stands "
+        "in more positions.": lambda n, k, s, p: count_edges(n, k, s, 0),
+        "Your row grows by `padding` places once. Padding is put at both ends: how long is the row "
+        "that the "
+        "kernel moves along?": lambda n, k, s, p: _arrows(n, k, s, p, outputs=(n + p - k) // s + 1),
         "Your kernel moves one place at a time, whatever `stride` is. How far apart are the "
         "windows of two neighbouring outputs?": lambda n, k, s, p: count_edges(n, k, 1, p),
         "You are one output short. Think of fence posts: a kernel as long as the padded input "
-        "cannot move at all, and yet how many outputs are there?": (
-            lambda n, k, s, p: _arrows(n, k, s, p, outputs=(n + 2 * p - k) // s)
-        ),
-        "You joined every input to every output: that is the dense layer. Here an output sees "
-        "the inputs under its kernel and no others.": (lambda n, k, s, p: n * _outputs(n, k, s, p)),
+        "cannot move at all, and yet how many "
+        "outputs are there?": lambda n, k, s, p: _arrows(n, k, s, p, outputs=(n + 2 * p - k) // s),
+        "You joined every input to every output: that is the dense layer. Here an output sees the "
+        "inputs under its kernel and no others.": lambda n, k, s, p: n * output_size(n, k, s, p),
         "This is the number of weights in the filter. One weight serves many arrows, one for "
         "each position of the kernel. Count the arrows.": lambda n, k, s, p: k,
     },
@@ -110,30 +102,24 @@ RECEPTIVE_FIELD = Exercise(
         [(rng.randint(1, 7), rng.randint(1, 3)) for _ in range(rng.randint(1, 5))],
     ),
     wrong_ideas={
-        "You added the kernels. Neighbouring windows overlap: draw two layers with kernel 3 "
-        "and stride 1, and count how many new inputs the second layer brings.": (
-            lambda layers: sum(kernel for kernel, _ in layers)
-        ),
-        "A product would be right if neighbouring windows never shared an input. Draw two "
-        "layers with kernel 3 and stride 1, and count what the top unit sees.": (
-            lambda layers: math.prod(kernel for kernel, _ in layers)
-        ),
-        "This is right as long as every stride is 1. Above a layer with stride 2, how many "
-        "inputs lie between the windows of two neighbouring units?": (
-            lambda layers: _field(layers, lambda strides: 1)
-        ),
+        "You added the kernels. Neighbouring windows overlap: draw two layers with kernel 3 and "
+        "stride 1, and count how many new inputs the "
+        "second layer brings.": lambda layers: sum(kernel for kernel, _ in layers),
+        "A product would be right if neighbouring windows never shared an input. Draw two layers "
+        "with kernel 3 and stride 1, and count what the "
+        "top unit sees.": lambda layers: math.prod(kernel for kernel, _ in layers),
+        "This is right as long as every stride is 1. Above a layer with stride 2, how many inputs "
+        "lie between the windows of "
+        "two neighbouring units?": lambda layers: _field(layers, lambda strides: 1),
         "A stride moves a window and does not stretch it: a layer's own units see as much with "
-        "stride 1 as with stride 2. Which layer is the first to notice the stride?": (
-            lambda layers: _field(layers, math.prod)
-        ),
+        "stride 1 as with stride 2. Which layer is the first to "
+        "notice the stride?": lambda layers: _field(layers, math.prod),
         "You use the stride of the layer just below only. Two layers of stride 2, one on the "
-        "other: how many inputs apart are their units then?": (
-            lambda layers: _field(layers, lambda strides: [1, *strides][-2])
-        ),
-        "You add the strides. Two layers of stride 2, one on the other: draw them, and measure "
-        "how many inputs lie from one top unit to the next.": (
-            lambda layers: _field(layers, lambda strides: 1 + sum(strides[:-1]))
-        ),
+        "other: how many inputs apart are "
+        "their units then?": lambda layers: _field(layers, lambda strides: [1, *strides][-2]),
+        "You add the strides. Two layers of stride 2, one on the other: draw them, and measure how "
+        "many inputs lie from one top unit "
+        "to the next.": lambda layers: _field(layers, lambda strides: 1 + sum(strides[:-1])),
         "You counted the steps between inputs and not the inputs. What does a unit with kernel "
         "1 see?": lambda layers: receptive_field(layers) - 1,
         "You go through the list from the wrong end. The first pair is the layer that stands "

@@ -2,19 +2,17 @@
 
 from collections import Counter
 
-from course_utils.drawing.svg import ELLIPSIS, MINUS, TIMES, plural
+from course_utils.drawing.svg import MINUS, TIMES, plural
 from course_utils.explorer import Choice, Explorer, Slider, View
 from course_utils.geometry import Layer, layer_sizes, output_size
-from course_utils.lessons.sparse_connectivity.field_figures import Pyramid
+from course_utils.lessons.sparse_connectivity.field_figures import Pyramid, span
 from course_utils.lessons.sparse_connectivity.figures import Wiring, edge_diagram
 
 DENSE = "fully connected"
 LAYERS = {"Convolution": "convolution", "Dense": DENSE}
 SIDES = {"An output": "outputs", "An input": "inputs"}
-INPUTS = 21
-"""Units at the bottom of the pyramid: odd, so that one stands in the middle."""
-EVERY_LAYER = 0
-"""The value of the control `at` that gives every layer the stride."""
+INPUTS = 21  # units at the bottom of the pyramid: odd, so that one stands in the middle
+EVERY_LAYER = 0  # the value of the control `at` that gives every layer the stride
 STRIDED = {"Every layer": EVERY_LAYER} | {f"Layer {k} only": k for k in range(1, 6)}
 
 
@@ -39,12 +37,10 @@ class SparseConnectivity(Explorer):
 
     @staticmethod
     def limits(n, kernel, stride, padding, dilation, layer, side, unit):
-        if side == "inputs":
+        reason = too_wide(n, kernel, padding, dilation)
+        if side == "inputs" or (reason and layer == DENSE):
             return {"unit": n}
-        try:
-            return {"unit": output_size(n, kernel, stride, padding, dilation)}
-        except ValueError:
-            return {"unit": n} if layer == DENSE else {}
+        return {} if reason else {"unit": output_size(n, kernel, stride, padding, dilation)}
 
     @staticmethod
     def view(n, kernel, stride, padding, dilation, layer, side, unit):
@@ -57,15 +53,11 @@ class SparseConnectivity(Explorer):
         diagram, sparse = edge_diagram(*shape, dense, picked), Wiring(*shape)
         says = count_arrows(sparse, kernel, padding)
         if dense:
-            count = plural(sparse.m * n, "arrow")
-            says = (
-                f"Every output reads all {n} inputs: {sparse.m} {TIMES} {n} = {count}, one weight "
-            )
-            says += "each. " + (
-                "A convolution with these settings does not exist."
-                if reason
-                else f"The convolution between the same units has {len(sparse.pairs)}."
-            )
+            count = f"{sparse.m} {TIMES} {n} = {plural(sparse.m * n, 'arrow')}"
+            beside = f"The convolution between the same units has {len(sparse.pairs)}."
+            if reason:
+                beside = "A convolution with these settings does not exist."
+            says = f"Every output reads all {n} inputs: {count}, one weight each. {beside}"
         return View(diagram.svg, f"{says} {Wiring(*shape, dense).neighbours(picked)}", diagram.alt)
 
 
@@ -74,9 +66,10 @@ def too_wide(n, kernel, padding, dilation):
     reach, room = dilation * (kernel - 1) + 1, n + 2 * padding
     if reach <= room:
         return ""
-    spread = f" with dilation {dilation}" if dilation > 1 else ""
+    spread, smaller = "", ""
+    if dilation > 1:
+        spread, smaller = f" with dilation {dilation}", " a smaller dilation,"
     zeros = f"{2 * padding} zeros of padding" if padding else "no padding"
-    smaller = " a smaller dilation," if dilation > 1 else ""
     return (
         f"A kernel of {kernel}{spread} spans {plural(reach, 'place')}, but there are only {room} "
         f"({n} inputs, {zeros}). Choose a smaller kernel,{smaller} more padding or more inputs."
@@ -85,24 +78,22 @@ def too_wide(n, kernel, padding, dilation):
 
 def count_arrows(wiring, kernel, padding):
     """Say how many arrows there are, how the number comes about, and what share of dense it is."""
-    count, all_ = len(wiring.pairs), wiring.m * wiring.n
-    product, lost = f"{kernel} {TIMES} {wiring.m}", Counter(s for s, _ in wiring.lost)
+    count, m, all_ = len(wiring.pairs), wiring.m, wiring.m * wiring.n
+    product, lost = f"{kernel} {TIMES} {m}", Counter(s for s, _ in wiring.lost)
     reason = "no arrow starts at a zero of the padding" if padding else "no output loses one"
     if lost:
         product += f" {MINUS} {len(wiring.lost)}"
-        words = {1: "one", 2: "two", 3: "three"}
-        few_to_most = sorted({min(lost.values()), max(lost.values())})
-        amount = " to ".join(str(words.get(k, k)) for k in few_to_most)
-        *names, last = (f"s{s}" for s in sorted(lost))
-        reason = f"{last} loses {amount} to the padding"
-        if names:
-            who = f"{', '.join(names)} and {last}"
-            if len(lost) > 4:
-                who = f"{len(lost)} outputs near the ends"
-            reason = f"{who} lose {amount} each to the padding"
+        words, counts = {1: "one", 2: "two", 3: "three"}, sorted(lost.values())
+        amount = " to ".join(f"{words.get(k, k)}" for k in sorted({counts[0], counts[-1]}))
+        *names, last = (f"s{s}" for s in lost)
+        who = f"{', '.join(names)} and {last}"
+        if len(lost) > 4:
+            who = f"{len(lost)} outputs near the ends"
+        losing = f"{who} lose {amount} each" if names else f"{last} loses {amount}"
+        reason = f"{losing} to the padding"
     return (
         f"{product} = {plural(count, 'arrow')}: {reason}. "
-        f"Dense: {wiring.m} {TIMES} {wiring.n} = {all_}, so {100 * count / all_:.0f} % are left. "
+        f"Dense: {m} {TIMES} {wiring.n} = {all_}, so {100 * count / all_:.0f} % are left. "
         f"One weight per arrow, none shared: {plural(count, 'weight')} against {all_}."
     )
 
@@ -180,14 +171,13 @@ def _seen(pyramid, level, unit):
     inputs, (size, jump, start) = pyramid.cones[level][unit - 1][0], pyramid.fields[level]
     if not inputs:
         return f"Unit {unit} sees padding only."
-    first, last = min(inputs) + 1, max(inputs) + 1
-    says = f"Unit {unit} sees x{first}" + (f"{ELLIPSIS}x{last}" if last > first else "")
-    if gaps := last - first + 1 - len(inputs):
+    says = f"Unit {unit} sees {span(inputs)}"
+    if gaps := max(inputs) - min(inputs) + 1 - len(inputs):
         says += f", but skips {plural(gaps, 'input')} between"
     left = start + (unit - 1) * jump
     if outside := max(0, -left) + max(0, left + size - INPUTS):
-        verb = "lies" if outside == 1 else "lie"
-        says += f"; {outside} of its {size} places {verb} beyond the ends"
+        lie = "lies" if outside == 1 else "lie"
+        says += f"; {outside} of its {size} places {lie} beyond the ends"
     return says + "."
 
 

@@ -91,13 +91,9 @@ class Pyramid:
         """Say which inputs a set holds."""
         if not inputs:
             return "sees padding only"
-        first, last, count = min(inputs) + 1, max(inputs) + 1, len(inputs)
-        if count == 1:
-            return f"sees x{first}"
-        if count == self.sizes[0]:
-            return f"sees x1{ELLIPSIS}x{count}, all of the input"
-        skipping = "" if count == last - first + 1 else f"{count} of "
-        return f"sees {skipping}x{first}{ELLIPSIS}x{last}"
+        count, skipping = len(inputs), len(inputs) <= max(inputs) - min(inputs)
+        everything = ", all of the input" * (count == self.sizes[0])
+        return f"sees {f'{count} of ' * skipping}{span(inputs)}{everything}"
 
     def _label(self, row, mine):
         """Name a row at the left and give its numbers at the right."""
@@ -122,13 +118,10 @@ class Pyramid:
     def _chosen(self, cone):
         """Draw the cone of the chosen unit: a shade, the arrows inside it, the bracket below."""
         caption = self._caption(cone[0])
-        if not all(cone):  # a unit that sees padding only has no cone down to the input
+        if not cone[0]:  # a unit that sees padding only has no cone down to the input
             return group(caption, class_="p")
-        inside = [
-            (row, below, unit)
-            for row, below, unit in self.links
-            if row + 1 < len(cone) and below in cone[row] and unit in cone[row + 1]
-        ]
+        mine = [link for link in self.links if link[0] + 1 < len(cone)]
+        inside = [(r, b, u) for r, b, u in mine if b in cone[r] and u in cone[r + 1]]
         shade = path(self._outline(cone), class_="shade", fill=tint(HIGHLIGHT, 0.14))
         look = {"stroke": HIGHLIGHT, "stroke_width": 2.2, "stroke_linecap": "round"}
         return group([shade, path(self._lines(inside), class_="rays", **look), caption], class_="p")
@@ -148,11 +141,10 @@ class Pyramid:
 
     def _outline(self, cone):
         """Path of a cone: down its left side from the unit, then up its right side."""
-        left, right, margin = [], [], self.radius + 3
-        for units, row, y in zip(cone, self.places, self.heights, strict=False):
-            left.append(f"{row[min(units)] - margin:.0f} {y:.0f}")
-            right.append(f"{row[max(units)] + margin:.0f} {y:.0f}")
-        return "M" + "L".join(left[::-1] + right) + "Z"
+        margin, rows = self.radius + 3, list(zip(cone, self.places, self.heights, strict=False))
+        left = [f"{row[min(units)] - margin:.0f} {y:.0f}" for units, row, y in reversed(rows)]
+        right = [f"{row[max(units)] + margin:.0f} {y:.0f}" for units, row, y in rows]
+        return "M" + "L".join(left + right) + "Z"
 
     def _caption(self, inputs):
         """Bracket the inputs seen, and say which: the line under the pyramid."""
@@ -165,6 +157,12 @@ class Pyramid:
         middle = min(max((x1 + x2) / 2, 20 + half), WIDTH - 20 - half)
         bracket = f'<path class="b" d="M{x1:.0f} {y - 5:.0f}v5H{x2:.0f}v-5"/>'
         return bracket + text(round(middle), round(y + size + 6), content, size, classes="b")
+
+
+def span(inputs):
+    """The first and the last of some inputs, as "x3…x7"; a single one as "x3"."""
+    first, last = min(inputs) + 1, max(inputs) + 1
+    return f"x{first}" if first == last else f"x{first}{ELLIPSIS}x{last}"
 
 
 def draw_effective_field(values, *, theoretical, ax=None):
@@ -182,9 +180,9 @@ def draw_effective_field(values, *, theoretical, ax=None):
     bar.set_label("mean |gradient|, relative")
     bar.outline.set_visible(False)
     corner = [(side - 1 - theoretical) / 2 for side in reversed(values.shape)]
-    label = f"theoretical field, {theoretical} \u00d7 {theoretical}"
     look = {"fill": False, "edgecolor": HIGHLIGHT, "linewidth": 2.5}
-    ax.add_patch(Rectangle(corner, theoretical, theoretical, label=label, **look))
+    look["label"] = f"theoretical field, {theoretical} \u00d7 {theoretical}"
+    ax.add_patch(Rectangle(corner, theoretical, theoretical, **look))
     below = offset_copy(ax.transAxes, ax.figure, 0, -34.1, units="points")  # the axis' own label
     ax.legend(loc="upper center", bbox_to_anchor=(0.5, 0), bbox_transform=below, borderaxespad=0)
     ax.set(xlabel="column", ylabel="row")

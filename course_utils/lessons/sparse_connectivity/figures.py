@@ -68,15 +68,9 @@ def edge_diagram(n, kernel=3, stride=1, padding=0, dilation=1, dense=False, pick
     s1 = x1 + (dilation * (kernel - 1) / 2 - padding) * pitch  # above the middle of what it reads
     places = {f"x{i + 1}": (x1 + i * pitch, _BOTTOM) for i in range(-zeros, n + zeros)}
     places |= {f"s{j + 1}": (s1 + j * stride * pitch, _TOP) for j in range(m)}
-
-    name = "Fully connected" if dense else "Convolution"
-    alt = (
-        f"{name}{' layer' * dense}: {plural(n, 'input')}, {plural(m, 'output')}, "
-        f"{plural(count, 'arrow')} out of {n * m} possible; "
-        f"the matrix has {m} rows, {n} columns and {count} filled cells."
-    )
+    name, arrows = "Fully connected" if dense else "Convolution", plural(count, "arrow")
     body = [
-        text(20, 36, f"{name}: {plural(count, 'arrow')}", 21, bold=True),
+        text(20, 36, f"{name}: {arrows}", 21, bold=True),
         text(_MATRIX_LEFT, 36, f"{count} of {n * m} weights", 21, bold=True),
         text(20, _TOP + 5, "outputs s", 15, fill=MUTED),
         text(20, _BOTTOM + 5, "inputs x", 15, fill=MUTED),
@@ -85,6 +79,10 @@ def edge_diagram(n, kernel=3, stride=1, padding=0, dilation=1, dense=False, pick
         *_matrix(wiring),
     ]
     body = group(body, class_="picked" if picked else "open")
+    alt = (
+        f"{name}{' layer' * dense}: {plural(n, 'input')}, {plural(m, 'output')}, {arrows} out of "
+        f"{n * m} possible; the matrix has {m} rows, {n} columns and {count} filled cells."
+    )
     if picked:  # by a class: the rules of one picture reach all others on the page
         alt += " " + wiring.neighbours(picked)
         body = re.sub(rf'\bm{picked}(?=[ "])', r"\g<0> on", body)
@@ -95,54 +93,50 @@ def _css(wiring):
     """Style rules: a highlighted element gets variables, and draws itself with them.
 
     `.hs3` marks what lights up row 3 when pointed at, `.ms3` what then lights up; `.hx2`, `.mx2`
-    do the same for input 2, and `.h3-2`, `.m3-2` for one arrow.
+    do the same for input 2, and `.h3-2`, `.m3-2` for one arrow. `.on` is lit until one points.
     """
     root, line = ".cnn-edges", 1.8 if len(wiring.pairs) <= 80 else 1.2
     lit = f"--c:{HIGHLIGHT};--w:3.4px;--o:1;--f:{tint(HIGHLIGHT, 0.2)};--g:{HIGHLIGHT};--b:700"
     exact = f"--c:{_DEEP};--w:4.6px;--o:1;--f:{tint(HIGHLIGHT, 0.38)};--g:{_DEEP};--b:700"
-    units = [f"s{s + 1}" for s in range(wiring.m)] + [f"x{x + 1}" for x in range(wiring.n)]
     rules = {
-        ".e path": "fill:none;stroke-linecap:round",
-        ".e .l": f"stroke:var(--c,{_ARROW});stroke-width:var(--w,{line}px);"
+        " .e path": "fill:none;stroke-linecap:round",
+        " .e .l": f"stroke:var(--c,{_ARROW});stroke-width:var(--w,{line}px);"
         "opacity:var(--o,1);transition:opacity .12s",
-        ".e .t": "stroke:transparent;stroke-width:11px",
-        ".lost": f"fill:none;stroke:var(--c,{_LOST});stroke-width:1.8px;"
+        " .e .t": "stroke:transparent;stroke-width:11px",
+        " .lost": f"fill:none;stroke:var(--c,{_LOST});stroke-width:1.8px;"
         "stroke-dasharray:2 6;stroke-linecap:round;opacity:var(--o,1)",
-        ".u circle": "stroke-width:var(--w,2.2px)",
-        ".x circle": f"fill:var(--f,{tint(INPUT, 0.12)});stroke:var(--c,{INPUT})",
-        ".s circle": f"fill:var(--f,{tint(OUTPUT, 0.14)});stroke:var(--c,{OUTPUT})",
-        f".u text,{root} .k": "font-weight:var(--b,400)",
-        ".c": f"fill:var(--g,{_ARROW});stroke:{PAPER};stroke-width:1.5px",
-        ".z": f"fill:var(--f,#EEF0F3);stroke:{PAPER};stroke-width:1.5px",
-        ".h": "cursor:default",
-        ".picked .e": "--o:.6",
+        " .u circle": "stroke-width:var(--w,2.2px)",
+        " .x circle": f"fill:var(--f,{tint(INPUT, 0.12)});stroke:var(--c,{INPUT})",
+        " .s circle": f"fill:var(--f,{tint(OUTPUT, 0.14)});stroke:var(--c,{OUTPUT})",
+        f" .u text,{root} .k": "font-weight:var(--b,400)",
+        " .c": f"fill:var(--g,{_ARROW});stroke:{PAPER};stroke-width:1.5px",
+        " .z": f"fill:var(--f,#EEF0F3);stroke:{PAPER};stroke-width:1.5px",
+        " .h": "cursor:default",
+        " .picked .e": "--o:.6",
+        ":not(:has(.h:hover)) .on": lit,
+        f":has(.h:hover) .e,{root}:has(.h:hover) .lost": "--o:.4",
     }
-    css = "".join(f"{root} {what}{{{look}}}" for what, look in rules.items())
-    css += f"{root}:not(:has(.h:hover)) .on{{{lit}}}"  # it steps back while one points elsewhere
-    css += f"{root}:has(.h:hover) .e,{root}:has(.h:hover) .lost{{--o:.4}}"
+    units = [f"s{s + 1}" for s in range(wiring.m)] + [f"x{x + 1}" for x in range(wiring.n)]
     for names, look in ((units, lit), ([f"{s}-{x}" for s, x in wiring.pairs], exact)):
-        if names:
-            css += ",".join(f"{root}:has(.h{name}:hover) .m{name}" for name in names)
-            css += f"{{{look}}}"
-    return css
+        rules[f",{root}".join(f":has(.h{name}:hover) .m{name}" for name in names)] = look
+    return "".join(f"{root}{what}{{{look}}}" for what, look in rules.items() if what)
 
 
 def _arrows(wiring, places, gap, picked):
     """Draw the arrows, those of the picked unit last: what is drawn last lies on top."""
     head = max(6.0, min(10.0, (gap - 3) * 0.5))
-    lost, behind, front = [], [], []
-    for s, x in wiring.lost + wiring.pairs:
-        x1, y1, x2, y2 = svg.between(places[f"x{x}"], places[f"s{s}"], gap)
-        straight = f"M{x1:.1f} {y1:.1f}L{x2:.1f} {y2:.1f}"
-        if not 1 <= x <= wiring.n:
-            lost.append(element("path", class_=f"lost ms{s}", d=straight))
-            continue
-        (front if picked in (f"s{s}", f"x{x}") else behind).append(
-            f'<g class="e h hs{s} h{s}-{x} ms{s} mx{x} m{s}-{x}">'
-            f'<title>x{x} to s{s}, weight w{s},{x}</title><path class="t" d="{straight}"/>'
-            f'<path class="l" d="{svg.arrow(x1, y1, x2, y2, head)}"/></g>'
-        )
-    return lost + behind + front
+    pairs = sorted(wiring.pairs, key=lambda pair: picked in (f"s{pair[0]}", f"x{pair[1]}"))
+    for s, x in wiring.lost + pairs:
+        ends = svg.between(places[f"x{x}"], places[f"s{s}"], gap)
+        straight = "M{:.1f} {:.1f}L{:.1f} {:.1f}".format(*ends)
+        if 1 <= x <= wiring.n:
+            yield (
+                f'<g class="e h hs{s} h{s}-{x} ms{s} mx{x} m{s}-{x}">'
+                f'<title>x{x} to s{s}, weight w{s},{x}</title><path class="t" d="{straight}"/>'
+                f'<path class="l" d="{svg.arrow(*ends, head)}"/></g>'
+            )
+        else:
+            yield element("path", class_=f"lost ms{s}", d=straight)
 
 
 def _unit(name, place, radius, wiring):
@@ -173,8 +167,7 @@ def _indexed(letter, k, size):
 
 
 def _matrix(wiring):
-    n, m, filled = wiring.n, wiring.m, set(wiring.pairs)
-    left, top = _MATRIX_LEFT + 44, _MATRIX_TOP
+    n, m, left, top = wiring.n, wiring.m, _MATRIX_LEFT + 44, _MATRIX_TOP
     room = (_MATRIX_RIGHT - left) / n
     tall = min(room, (_HEIGHT - 20 - top) / m, 54)
     wide = min(room, max(tall, 21))  # square, unless the number above the column needs more
@@ -186,20 +179,21 @@ def _matrix(wiring):
         content, name = _indexed(letter, k, size) if full else str(k), f"{letter}{k}"
         return text(x, y, content, size, anchor=anchor, classes=f"k h h{name} m{name}")
 
-    xs, ys = [left + x * wide for x in range(n)], [top + s * tall for s in range(m)]
-    parts = [label("x", k, x + wide / 2, top - 11, "middle") for k, x in enumerate(xs, 1)]
-    for k, y in enumerate(ys, 1):
-        parts.append(label("s", k, left - 10, y + tall / 2 + size * 0.34, "end"))
+    for k in range(n):
+        yield label("x", k + 1, left + k * wide + wide / 2, top - 11, "middle")
+    for k in range(m):
+        yield label("s", k + 1, left - 10, top + k * tall + tall / 2 + size * 0.34, "end")
     if not full:
-        parts.append(text(left - 10, top - 11, "s \\ x", size, anchor="end", fill=MUTED))
-    for (s, y), (x, across) in product(enumerate(ys, 1), enumerate(xs, 1)):
+        yield text(left - 10, top - 11, "s \\ x", size, anchor="end", fill=MUTED)
+    for s, x in product(range(1, m + 1), range(1, n + 1)):
         kind, tip = f"z h hs{s}", f"0: no arrow from x{x} to s{s}"
-        if (s, x) in filled:
+        if (s, x) in wiring.pairs:
             kind, tip = f"c h hs{s} h{s}-{x} m{s}-{x}", f"w{s},{x}: x{x} to s{s}"
-        parts.append(
-            f'<rect class="{kind} ms{s} mx{x}" x="{across:.1f}" y="{y:.1f}" width="{wide:.1f}" '
-            f'height="{tall:.1f}" rx="3"><title>{tip}</title></rect>'
+        yield (
+            f'<rect class="{kind} ms{s} mx{x}" x="{left + (x - 1) * wide:.1f}" '
+            f'y="{top + (s - 1) * tall:.1f}" width="{wide:.1f}" height="{tall:.1f}" rx="3">'
+            f"<title>{tip}</title></rect>"
         )
     look = {"fill": "none", "stroke": INK, "stroke_opacity": ".35", "stroke_width": 1.2}
     look |= {"rx": 4, "pointer_events": "none"}
-    return [*parts, svg.rect(left - 1, top - 1, n * wide + 2, m * tall + 2, **look)]
+    yield svg.rect(left - 1, top - 1, n * wide + 2, m * tall + 2, **look)

@@ -1,7 +1,5 @@
 """The course at a glance: one box per lesson, in the order in which they build on each other."""
 
-from __future__ import annotations
-
 from html import escape
 from textwrap import wrap
 
@@ -22,9 +20,7 @@ GISTS = {
     "10": "Many filter sizes, few operations.",
     "11": "152 layers that train.",
     "12": "All side by side; your turn.",
-}
-"""Each lesson in one short sentence."""
-
+}  # each lesson in one short sentence
 ROWS = {"Ideas": ("ideas",), "Architectures": ("architectures", "synthesis")}
 COLOURS = {"ideas": INPUT, "architectures": OUTPUT, "synthesis": WEIGHT}
 _BOX, _STEP, _HEIGHT, _MARGIN = 152, 165, 168, 11.5  # _STEP: from a box to the next
@@ -47,21 +43,17 @@ def course_map() -> Diagram:
     return frame("".join(body), height=top - 46, alt=alt, kind="cnn-course-map")
 
 
-def _lesson(lesson: Lesson, left: float, top: float) -> list[str]:
-    colour = COLOURS[lesson.part]
-    parts = [
-        box(left, top, _BOX, _HEIGHT, colour, 0.08, rx=10, stroke_width=2),
-        rect(left + 10, top + 10, 34, 26, rx=6, fill=tint(colour, 0.4)),
-        text(left + 27, top + 29, lesson.number, 16, anchor="middle", bold=True),
-    ]
-    y = top + 58
+def _lesson(lesson: Lesson, left: float, top: float):
+    colour, y = COLOURS[lesson.part], top + 58
+    yield box(left, top, _BOX, _HEIGHT, colour, 0.08, rx=10, stroke_width=2)
+    yield rect(left + 10, top + 10, 34, 26, rx=6, fill=tint(colour, 0.4))
+    yield text(left + 27, top + 29, lesson.number, 16, anchor="middle", bold=True)
     for content, size, letters, bold, fill in (  # letters: that fit on a line, on average
         (lesson.title, 15.5, 14, True, INK),
         (lesson.topic, 13, 19, False, MUTED),
         (GISTS[lesson.number], 13, 19, False, INK),
     ):
         for line in wrap(content, letters):
-            parts.append(text(left + 10, y, escape(line), size, bold=bold, fill=fill))
+            yield text(left + 10, y, escape(line), size, bold=bold, fill=fill)
             y += size * 1.25
         y += 4
-    return parts

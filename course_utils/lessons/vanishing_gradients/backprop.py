@@ -1,13 +1,7 @@
 """What reaches each layer of a deep stack, and through which factors: backpropagation by hand.
 
-    measured = backprop(depth=20, activation="sigmoid", init="xavier")
-    measured.gradient           # 21 numbers, from the input (0) to the last layer (20), which is 1
-    measured.slopes, .weights   # the two factors of every layer
-
 NumPy only: quick enough to follow a slider. The tests hold it equal to PyTorch's autograd.
 """
-
-from __future__ import annotations
 
 import math
 from functools import lru_cache
@@ -15,20 +9,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-WIDTH = 64
-"""Units of every layer, and so the fan-in of each."""
-
-INITS = {
-    "small": 0.01,
-    "xavier": math.sqrt(2 / (WIDTH + WIDTH)),
-    "he": math.sqrt(2 / WIDTH),
-    "large": 0.5,
+WIDTH = 64  # units of every layer, and so the fan-in of each
+INITS = {  # name -> standard deviation of the weights
+    "small": 0.01,  # AlexNet's: Krizhevsky et al. (2012), section 5
+    "xavier": math.sqrt(2 / (WIDTH + WIDTH)),  # Glorot and Bengio (AISTATS 2010)
+    "he": math.sqrt(2 / WIDTH),  # He et al. (ICCV 2015)
+    "large": 0.5,  # nearly three times He's
 }
-"""Name -> standard deviation of the weights.
-
-`small` is that of AlexNet (Krizhevsky et al. 2012, section 5), `xavier` that of Glorot and Bengio
-(AISTATS 2010), `he` that of He et al. (ICCV 2015), `large` nearly three times He's.
-"""
 
 
 class Backprop(NamedTuple):
@@ -49,13 +36,7 @@ class Backprop(NamedTuple):
 
 
 def backprop(
-    depth: int,
-    activation: str = "sigmoid",
-    init: str = "xavier",
-    *,
-    batch_norm: bool = False,
-    skip: bool = False,
-    seed: int = 0,
+    depth, activation="sigmoid", init="xavier", *, batch_norm=False, skip=False, seed=0
 ) -> Backprop:
     """Send 32 random inputs up a stack of dense layers, and a random gradient down again.
 
@@ -63,10 +44,8 @@ def backprop(
     returns x_l = f(z), or x_l = x_{l-1} + f(z) with a shortcut. A seed gives the same draws for
     every setting; a deeper stack begins with the layers of a shallower one.
 
-    Args:
-        depth: layers, 1 to 100.
-        activation: a key of `ACTIVATIONS`. init: a key of `INITS`.
-        batch_norm: normalise z over the samples, in training mode (Ioffe and Szegedy 2015).
+    depth: layers, 1 to 100. activation: a key of `ACTIVATIONS`. init: a key of `INITS`.
+    batch_norm: normalise z over the samples, in training mode (Ioffe and Szegedy 2015).
     """
     x, gradient, weights = draws(seed)
     layers = []
@@ -81,8 +60,10 @@ def backprop(
 
     sizes = []  # root mean squares: above a layer, below its slopes, below its weights
     for matrix, z, deviation, slope in reversed(layers):
-        below_slopes = gradient * slope
-        below = _through_norm(below_slopes, z, deviation) @ matrix
+        below = below_slopes = gradient * slope
+        if batch_norm:  # its mean and deviation depend on every sample: two terms are taken off
+            below = (below - below.mean(axis=0) - z * (below * z).mean(axis=0)) / deviation
+        below = below @ matrix
         sizes.append([_rms(gradient), _rms(below_slopes), _rms(below)])
         gradient = gradient + below if skip else below
     above, after_slopes, after_weights = np.array(sizes[::-1]).T
@@ -103,38 +84,22 @@ def draws(seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return inputs, top, random.standard_normal((100, WIDTH, WIDTH))
 
 
-def _through_norm(gradient, z, deviation):
-    """The gradient below a batch norm whose output is z; nothing changes where there is none."""
-    if deviation is None:
-        return gradient
-    # Mean and deviation of the batch depend on every sample: two terms are taken off.
-    straight = gradient - gradient.mean(axis=0) - z * (gradient * z).mean(axis=0)
-    return straight / deviation
-
-
 def _rms(values):
     return np.sqrt(np.mean(values * values))
 
 
-# ---------------------------------------------------------------------------------------------
-# Activations: numbers or arrays z -> (f(z), f'(z))
-
-
-def sigmoid(z):
-    """The slope is at most 1/4."""
+def _sigmoid(z):
     value = 0.5 * (1 + np.tanh(0.5 * z))  # overflows nowhere, as exp(-z) would
     return value, value * (1 - value)
 
 
-def tanh(z):
-    """The slope is at most 1."""
+def _tanh(z):
     value = np.tanh(z)
     return value, 1 - value * value
 
 
-def relu(z):
-    """The slope is 1 above 0, and 0 elsewhere, as in PyTorch."""
-    return np.maximum(z, 0), np.heaviside(z, 0)
+def _relu(z):
+    return np.maximum(z, 0), np.heaviside(z, 0)  # at 0 the slope is 0, as in PyTorch
 
 
 # NumPy has no error function: a table of P(Z <= z), exact to 1e-7 between its points.
@@ -142,12 +107,12 @@ _GRID = np.linspace(-9, 9, 10_001)
 _BELOW = np.array([0.5 * (1 + math.erf(z / math.sqrt(2))) for z in _GRID])
 
 
-def gelu(z):
+def _gelu(z):
     """z P(Z <= z), with Z a standard normal number (Hendrycks and Gimpel 2016)."""
     below = np.interp(z, _GRID, _BELOW)
     density = np.exp(-0.5 * z * z) / math.sqrt(2 * math.pi)
     return z * below, below + z * density
 
 
-ACTIVATIONS = {"sigmoid": sigmoid, "tanh": tanh, "relu": relu, "gelu": gelu}
-"""Name -> function that returns values and slopes."""
+ACTIVATIONS = {"sigmoid": _sigmoid, "tanh": _tanh, "relu": _relu, "gelu": _gelu}
+"""Name -> function of numbers or arrays z that returns values and slopes, (f(z), f'(z))."""

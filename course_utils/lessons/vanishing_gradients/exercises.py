@@ -1,16 +1,11 @@
 """The coding exercises of notebook 06: a chain's derivative, the scale of weights, dead units."""
 
-from __future__ import annotations
-
 import math
 from itertools import accumulate
 
 import numpy as np
 
 from course_utils.exercises import Exercise
-
-# ---------------------------------------------------------------------------------------------
-# A chain of sigmoid layers
 
 
 def chain_gradient(x, weights):
@@ -36,10 +31,10 @@ def _values(x, weights):
     return list(accumulate(weights, lambda x, w: _sigmoid(w * x), initial=x))
 
 
-def _product(factor):
+def _product(factor, combine=math.prod):
     """The wrong idea that multiplies factor(x, w, z) of all layers, with x a layer's input."""
-    return lambda x, weights: math.prod(
-        factor(x, w, w * x) for x, w in zip(_values(x, weights), weights, strict=False)
+    return lambda x, ws: combine(
+        factor(x, w, w * x) for x, w in zip(_values(x, ws), ws, strict=False)
     )
 
 
@@ -62,7 +57,7 @@ PATH_PRODUCT = Exercise(
     wrong_ideas={
         "You stop at the first layer's output: that is the derivative by x1. One layer is left "
         "between x1 and x, and it has a "
-        "factor, too.": lambda x, weights: chain_gradient(_sigmoid(weights[0] * x), weights[1:]),
+        "factor, too.": lambda x, ws: chain_gradient(_sigmoid(ws[0] * x), ws[1:]),
         "You multiply the slopes of the sigmoids only. If x grows by a little, by how much "
         "does z = w · x grow?": _product(lambda x, w, z: _slope(z)),
         "You multiply the weights only, as if each layer were linear. What does the sigmoid do "
@@ -77,20 +72,16 @@ PATH_PRODUCT = Exercise(
         "You use 0.25 for each slope. That is the largest value it can have, at z = 0. What is "
         "z in each of the layers?": _product(lambda x, w, z: w * 0.25),
         "You add the layers' factors. In a chain each layer scales the change it receives from "
-        "the one before: what do two scalings in a row make?": lambda x, weights: sum(
-            chain_gradient(x, [w]) for x, w in zip(_values(x, weights), weights, strict=False)
-        ),
+        "the one before: what do two scalings in "
+        "a row make?": _product(lambda x, w, z: w * _slope(z), combine=sum),
         "This is the output of the last layer. The question is how strongly it changes with "
-        "x.": lambda x, weights: _values(x, weights)[-1],
+        "x.": lambda x, ws: _values(x, ws)[-1],
         "This is the factor of the last layer alone. The change has to travel through every layer "
-        "of the chain.": lambda x, weights: chain_gradient(_values(x, weights)[-2], weights[-1:]),
+        "of the chain.": lambda x, ws: chain_gradient(_values(x, ws)[-2], ws[-1:]),
         "Each of your layers reads the input x. The second layer should read what the first "
-        "one returns, and so on.": lambda x, weights: math.prod(w * _slope(w * x) for w in weights),
+        "one returns, and so on.": lambda x, ws: math.prod(w * _slope(w * x) for w in ws),
     },
 )
-
-# ---------------------------------------------------------------------------------------------
-# The scale of the weights
 
 
 def init_std(in_channels, out_channels, kernel, relu):
@@ -144,9 +135,6 @@ INIT_SCALE = Exercise(
     },
 )
 
-# ---------------------------------------------------------------------------------------------
-# Dead units
-
 
 def count_dead_units(outputs):
     """Count the ReLU units, columns of outputs (N, units), that are 0 for every input."""
@@ -193,8 +181,7 @@ COUNT_DEAD_UNITS = Exercise(
         "This is the share of dead units. Their number is asked for.": lambda outputs: (
             (outputs == 0).all(axis=0).mean()
         ),
-        "You count units that are off for most inputs. One input that switches it on is enough "
-        "for a unit "
-        "to receive a gradient.": lambda outputs: ((outputs == 0).mean(axis=0) > 0.5).sum(),
+        "You count units that are off for most inputs. One input that switches it on is enough for "
+        "a unit to receive a gradient.": lambda outputs: ((outputs == 0).mean(axis=0) > 0.5).sum(),
     },
 )

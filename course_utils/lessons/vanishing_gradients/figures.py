@@ -1,20 +1,15 @@
 """Gradients on their way down: the waterfall, one path with its factors, slopes of activations."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from functools import partial
 from html import escape
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from course_utils.drawing import style, svg
+from course_utils.drawing.plots import new_axes
 from course_utils.drawing.style import CYCLE, GOOD, INK, MUTED, tint
 from course_utils.drawing.svg import MINUS, TIMES, Diagram
-
-if TYPE_CHECKING:
-    import numpy as np
-    from matplotlib.axes import Axes
 
 _LEFT, _RIGHT, _TOP, _BOTTOM = 92, 968, 76, 346
 _FLOORS = (-6, -12, -20, -40, -60, -100, -150, -330)  # decades at which the axis may end
@@ -23,10 +18,7 @@ _centred = partial(svg.text, anchor="middle")
 
 
 def scientific(value: float) -> str:
-    """Write a number for people: `0.034`, `12`, or `4.3 × 10⁻⁷` beyond 0.001 to 10,000.
-
-    Two significant digits. Zero is `0`.
-    """
+    """Write two digits for people: `0.034`, `12`, or `4.3 × 10⁻⁷` beyond 0.001 to 10,000; `0`."""
     if value == 0:
         return "0"
     mantissa, exponent = f"{value:.1e}".split("e")
@@ -37,7 +29,7 @@ def scientific(value: float) -> str:
     return written.replace("-", MINUS)
 
 
-def _power(exponent: int) -> str:
+def _power(exponent):
     return "10" + str(exponent).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
 
 
@@ -49,27 +41,22 @@ def verdict(value: float) -> str:
     return "vanishing" if value < 1e-3 else "exploding" if value > 1e3 else "alive"
 
 
-def _decades(value: float) -> float:
+def _decades(value):
     return math.log10(value) if value else -math.inf
 
 
-# ---------------------------------------------------------------------------------------------
-# The waterfall
-
-
-def waterfall(series: Mapping[str, Sequence[float]], *, title: str = "", first: int = 0) -> Diagram:
+def waterfall(series: Mapping[str, Sequence[float]], *, title="", first=0) -> Diagram:
     """Draw how much gradient is left at each layer, on a logarithmic scale.
 
     The gradient travels from left to right: from the last layer, where it counts as 1, down to the
     input. One series hangs as bars from the line at 1 (or stands on it, where the gradient
     grows), beside the powers of 0.25 and 0.01; two or three are lines with marks of their own.
 
-    Args:
-        series: name -> gradient of the layers, from the input (index 0) to the last layer, each
-            relative to that of the last layer; as `backprop.Backprop.gradient`. All of the same
-            length, none negative.
-        title: stands above the picture; empty: the name of the only series, or nothing.
-        first: number of the lowest layer that the series hold; 0 is the input x.
+    series: name -> gradient of the layers, from the input (index 0) to the last layer, each
+        relative to that of the last layer; as `backprop.Backprop.gradient`. All of the same
+        length, none negative.
+    title: stands above the picture; empty: the name of the only series, or nothing.
+    first: number of the lowest layer that the series hold; 0 is the input x.
     """
     (name, values), *others = series.items()
     depth, lowest = len(values) - 1, f"layer {first}" if first else "the input"
@@ -87,10 +74,10 @@ def waterfall(series: Mapping[str, Sequence[float]], *, title: str = "", first: 
     else:
         arrives, what = f"{scientific(values[0])} at {lowest}", verdict(values[0])
         label = svg.text(_RIGHT, 32, f"{arrives}: {what}", 20, anchor="end", bold=True)
-        drawn, title = _bars(plot, values) + label + _references(plot), title or name
+        drawn, title = [*_bars(plot, values), label, *_references(plot)], title or name
         said = f"{name}: {arrives} ({what})"
     return svg.frame(
-        _axes(plot) + drawn + svg.text(20, 32, escape(title), 20),
+        "".join([*_axes(plot), *drawn, svg.text(20, 32, escape(title), 20)]),
         height=400,
         alt=f"Gradient through {svg.plural(depth, 'layer')}, 1 at the last. {said}.",
         kind="cnn-waterfall",
@@ -113,86 +100,77 @@ class _Plot(NamedTuple):
         share = (self.high - min(max(decades, self.low), self.high)) / (self.high - self.low)
         return _TOP + share * (_BOTTOM - _TOP)
 
+    def level(self, decade: float, **look) -> str:
+        return svg.path(f"M{_LEFT} {self.y(decade):.1f}H{_RIGHT}", **look)
+
     def name(self, layer: int) -> str:
         return f"layer {layer + self.first}" if layer + self.first else "input x"
 
 
-def _axes(plot: _Plot) -> str:
+def _axes(plot):
     """A line for each power of ten, numbers under the layers, and the direction of travel."""
-
-    def level(decade: float, **look: object) -> str:
-        return svg.path(f"M{_LEFT} {plot.y(decade):.1f}H{_RIGHT}", **look)
-
     step = next(s for s in (1, 2, 5, 10, 20, 50, 100) if (plot.high - plot.low) / s <= 8)
-    parts = []
     for decade in range(math.ceil(plot.low / step) * step, plot.high + 1, step):
         colour, width, label = (style.FAINT, 1, _power(decade)) if decade else (INK, 1.6, "1")
-        parts.append(level(decade, stroke=colour, stroke_width=width))
-        parts.append(svg.text(_LEFT - 10, plot.y(decade) + 5, label, 15, anchor="end", fill=MUTED))
+        yield plot.level(decade, stroke=colour, stroke_width=width)
+        yield svg.text(_LEFT - 10, plot.y(decade) + 5, label, 15, anchor="end", fill=MUTED)
     smallest = math.log10(1.4e-45)
     if plot.low < smallest:
         colour, words = style.HIGHLIGHT, "float32 holds nothing smaller"
-        parts.append(level(smallest, stroke=colour, stroke_width=1.4, stroke_dasharray="2 4"))
-        parts.append(svg.text(_LEFT + 8, plot.y(smallest) + 18, words, 14, fill=colour))
+        yield plot.level(smallest, stroke=colour, stroke_width=1.4, stroke_dasharray="2 4")
+        yield svg.text(_LEFT + 8, plot.y(smallest) + 18, words, 14, fill=colour)
 
     step = next(s for s in (1, 2, 5, 10, 25, 50) if (plot.depth + 1) / s <= 16)
     shown = list(range(0, plot.depth + 1, step))
     if plot.depth - shown[-1] >= 0.6 * step:
         shown.append(plot.depth)
     for layer in shown:
-        number = layer + plot.first
-        parts.append(_centred(plot.x(layer), _BOTTOM + 20, str(number) if number else "x", 15))
+        yield _centred(plot.x(layer), _BOTTOM + 20, f"{layer + plot.first or 'x'}", 15)
     words = "the gradient travels from layer to layer, down to the input \u2192"
-    parts.append(svg.text(_LEFT, 388, "last layer", 15, fill=MUTED))
-    parts.append(_centred((_LEFT + _RIGHT) / 2, 388, words, 15, fill=MUTED))
-    parts.append(svg.text(_RIGHT, 388, plot.name(0), 15, anchor="end", fill=MUTED))
-    return "".join(parts)
+    yield svg.text(_LEFT, 388, "last layer", 15, fill=MUTED)
+    yield _centred((_LEFT + _RIGHT) / 2, 388, words, 15, fill=MUTED)
+    yield svg.text(_RIGHT, 388, plot.name(0), 15, anchor="end", fill=MUTED)
 
 
-def _bars(plot: _Plot, values: Sequence[float]) -> str:
-    width, line, parts = max(0.72 * (_RIGHT - _LEFT) / len(values), 4), plot.y(0), []
+def _bars(plot, values):
+    width, line = max(0.72 * (_RIGHT - _LEFT) / len(values), 4), plot.y(0)
     for layer, value in enumerate(values):
         at = plot.y(_decades(value))
         colour = GOOD if verdict(value) == "alive" else style.BAD
         place = plot.x(layer) - width / 2, min(at, line), width, max(abs(at - line), 3)
         bar = svg.rect(*place, fill=tint(colour, 0.55), stroke=colour)
-        parts.append(svg.group(bar, class_="b", hover=f"{plot.name(layer)}: {scientific(value)}"))
-    return "".join(parts)
+        yield svg.group(bar, class_="b", hover=f"{plot.name(layer)}: {scientific(value)}")
 
 
-def _references(plot: _Plot) -> str:
+def _references(plot):
     """The powers of both factors, as far down as the picture goes, and their names above it."""
-    parts = []  # a name beside its line would lie over bars or over the other line
     for at, factor, dashes in ((20, 0.25, "9 5"), (130, 0.01, "3 4")):
         look = {"stroke": INK, "stroke_width": 2, "stroke_dasharray": dashes}
         each = math.log10(factor)
         last = min(plot.depth, plot.low / each)  # layers passed where the line leaves the picture
         end = f"{plot.x(plot.depth - last):.1f} {plot.y(last * each):.1f}"
-        start = f"{plot.x(plot.depth):.1f} {plot.y(0):.1f}"
-        parts.append(svg.path(f"M{start}L{end}", class_="r", **look))
-        parts.append(svg.path(f"M{at} 54h40", **look))
-        parts.append(svg.text(at + 46, 59, f"{factor:g}\u207f", 16, bold=True))
-    return "".join(parts)
+        yield svg.path(f"M{plot.x(plot.depth):.1f} {plot.y(0):.1f}L{end}", class_="r", **look)
+        yield svg.path(f"M{at} 54h40", **look)
+        yield svg.text(at + 46, 59, f"{factor:g}\u207f", 16, bold=True)
 
 
-def _lines(plot: _Plot, series: Mapping[str, Sequence[float]]) -> str:
+def _lines(plot, series):
     """The lines, and their names above the plot, from the right."""
-    parts, legend, at = [], [], _RIGHT
     for index, (name, values) in enumerate(series.items()):
         points = [(plot.x(layer), plot.y(_decades(value))) for layer, value in enumerate(values)]
         data = "M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in points)
-        parts.append(svg.path(data, class_="s", stroke=CYCLE[index], stroke_width=2.6))
-        for layer, value in enumerate(values):
+        yield svg.path(data, class_="s", stroke=CYCLE[index], stroke_width=2.6)
+        for layer, (point, value) in enumerate(zip(points, values, strict=True)):
             hover = f"{name}, {plot.name(layer)}: {scientific(value)}"
-            parts.append(svg.group(_mark(index, *points[layer]), class_="m", hover=hover))
+            yield svg.group(_mark(index, *point), class_="m", hover=hover)
+    at = _RIGHT
     for index, name in reversed(list(enumerate(series))):
         at -= 0.6 * 17 * len(name)
-        legend += [svg.text(at, 32, escape(name), 17, bold=True), _mark(index, at - 16, 26)]
+        yield svg.text(at, 32, escape(name), 17, bold=True) + _mark(index, at - 16, 26)
         at -= 42
-    return "".join(parts + legend)
 
 
-def _mark(index: int, x: float, y: float) -> str:
+def _mark(index, x, y):
     """A circle, a square or a diamond."""
     if index == 0:
         return svg.circle(x, y, 5, fill=CYCLE[index])
@@ -200,19 +178,14 @@ def _mark(index: int, x: float, y: float) -> str:
     return svg.rect(x - 4.5, y - 4.5, 9, 9, fill=CYCLE[index], transform=turn)
 
 
-# ---------------------------------------------------------------------------------------------
-# One path
-
-
 def path_chain(factors: Sequence[tuple[float, float]], *, names: Sequence[str]) -> Diagram:
     """Draw one path as a chain of units, with the weight and the slope of every step.
 
-    Args:
-        factors: (weight, slope) of each layer, first layer first; up to 10 of them.
-        names: of the units, one more than factors, as `["x", "x1", ...]`.
+    factors: (weight, slope) of each layer, first layer first; up to 10 of them.
+    names: of the units, one more than factors, as `["x", "x1", ...]`.
     """
 
-    def unit(x: float, name: str, colour: str) -> str:
+    def unit(x, name, colour):
         disc = svg.circle(x, 84, 21, fill=colour, stroke=GOOD, stroke_width=2)
         return disc + _centred(x, 90, escape(name), 16)
 
@@ -234,26 +207,20 @@ def path_chain(factors: Sequence[tuple[float, float]], *, names: Sequence[str]) 
     return svg.frame("".join(parts), height=196, alt=alt, kind="cnn-path")
 
 
-def _signed(value: float) -> str:
+def _signed(value):
     """Two decimals, or one significant digit where these would hide how small it is."""
     digits = ".2f" if abs(value) >= 0.005 or not value else ".1g"
     return f"{value:{digits}}".replace("-", MINUS)
 
 
-# ---------------------------------------------------------------------------------------------
-# Activations
-
-
-def draw_slopes(z: np.ndarray, slopes: Mapping[str, np.ndarray]) -> Axes:
+def draw_slopes(z, slopes: Mapping[str, Sequence[float]]):
     """Draw the slopes of up to four activations, name -> (n,), over their input z (n,)."""
-    from course_utils.drawing.plots import new_axes
-
     ax = new_axes()
     for index, (name, values) in enumerate(slopes.items()):
         ax.plot(z, values, ("-", "--", "-.", ":")[index], label=name, color=CYCLE[index])
     ax.axhline(0, color=MUTED, linewidth=0.8, zorder=0)
     ax.axhline(0.25, color=MUTED, linewidth=1, linestyle=":", zorder=0)
-    ax.set(xlabel="input z of the activation", ylabel="slope", xlim=(z[0], z[-1]))
-    ax.set_yticks([0, 0.25, 0.5, 0.75, 1])
+    ticks = [0, 0.25, 0.5, 0.75, 1]
+    ax.set(xlabel="input z of the activation", ylabel="slope", xlim=(z[0], z[-1]), yticks=ticks)
     ax.legend(loc="upper left", bbox_to_anchor=(1, 1))
     return ax
