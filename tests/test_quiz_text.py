@@ -1,15 +1,24 @@
 """How a question reads and how its card looks: what is escaped, folded, announced, and said."""
 
 import re
-from dataclasses import replace
 
 import pytest
 
 from course_utils.drawing import style
-from course_utils.quiz.card import STYLE, hints_html, reveal_html, verdict_html
+from course_utils.quiz.card import (
+    STYLE,
+    answer_text,
+    hints_html,
+    markup,
+    number_text,
+    plain,
+    reveal_html,
+    static_html,
+    text_form,
+    verdict_html,
+)
 from course_utils.quiz.marking import Verdict
 from course_utils.quiz.questions import Question, Wrong
-from course_utils.quiz.text import answer_text, markup, number_text, plain, static_html, text_form
 
 NUMBER = Question(
     id="01.n",
@@ -31,7 +40,7 @@ CHOICES = Question(
     explanation="So.",
     hints=("Look.",),
     wrong=(Wrong(("b",), "No."), Wrong(("a",), "Look.", missed=True)),
-    options=(("a", "A & <A>"), ("b", "B"), ("c", "C")),
+    options={"a": "A & <A>", "b": "B", "c": "C"},
 )
 NASTY = "<script>alert('x')</script>&\""
 RIGHT, NOT_RIGHT = Verdict(True, "So <many>."), Verdict(False, "Too few.")
@@ -70,7 +79,7 @@ def test_numbers_as_the_course_prints_them(value, text):
 
 def test_answers_in_words():
     assert answer_text(NUMBER) == "about 60,000 times"
-    assert answer_text(replace(NUMBER, tolerance=0)) == "60,000 times"
+    assert answer_text(NUMBER._replace(tolerance=0)) == "60,000 times"
     assert answer_text(NUMBER, " 5 ") == "5"
     assert answer_text(CHOICES) == "A & <A>; C"
     assert answer_text(CHOICES, ["b"]) == "B"

@@ -1,14 +1,13 @@
 """`ask("01.dense-arrows")`: a question to answer, lock in, get hints for and reveal in place.
 
 Questions stand in `data/questions` (`questions.py`); `marking.py` says what is right and why not;
-`text.py` and `card.py` say how a card reads and looks; `widget.py` is the card, which keeps what
-was answered (`answers.py`). Only the card needs ipywidgets, and it is loaded when one is shown.
+`card.py` says how a card reads and looks; `widget.py` is the live card and the file of answers.
+Only that needs ipywidgets and a disk, and it is loaded when a card is shown.
 
 jupyterquiz shows questions as well, but it neither locks an answer before the reveal nor remembers
 one: this does.
 """
 
-from course_utils.quiz.answers import AnswerFile
 from course_utils.quiz.marking import Verdict, mark
 from course_utils.quiz.questions import Question, find_question, question_files
 
@@ -20,7 +19,7 @@ def ask(question_id: str):
 
     Raises ValueError for an id that no question file holds; the message lists the ids there are.
     """
-    from course_utils.quiz.widget import Quiz
+    from course_utils.quiz.widget import AnswerFile, Quiz
 
     question = find_question(question_id)
     return Quiz(question, AnswerFile(question_files()[question_id[:2]].stem))
@@ -28,7 +27,7 @@ def ask(question_id: str):
 
 def forget(notebook: str) -> None:
     """Set the answers of one notebook, "01", aside; print where. Cards of this kernel are empty."""
-    from course_utils.quiz.widget import CARDS
+    from course_utils.quiz.widget import CARDS, AnswerFile
 
     files = question_files()
     if notebook not in files:
