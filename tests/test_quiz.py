@@ -387,6 +387,7 @@ def test_records_come_back_and_a_change_starts_from_what_is_stored_now():
         '{"version": 1, "answers": {"01.a": "25"}}',
         '{"version": 1, "answers": {"01.a": {"answer": "25"}}}',
         json.dumps({"version": 1, "answers": {"01.a": RECORD | {"answer": [1]}}}),
+        json.dumps({"version": 1, "answers": {"01.a": RECORD | {"answer": 5}}}),
         json.dumps({"version": 1, "answers": {"01.a": RECORD | {"checked": "yes"}}}),
     ],
 )

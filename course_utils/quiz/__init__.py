@@ -8,6 +8,9 @@ jupyterquiz shows questions as well, but it neither locks an answer before the r
 one: this does.
 """
 
+from contextlib import nullcontext
+
+from course_utils.checks import one_of
 from course_utils.quiz.marking import Verdict, mark
 from course_utils.quiz.questions import Question, find_question, question_files
 
@@ -30,19 +33,15 @@ def forget(notebook: str) -> None:
     from course_utils.quiz.widget import CARDS, AnswerFile
 
     files = question_files()
-    if notebook not in files:
-        raise ValueError(f"notebook must be one of {', '.join(files)}, got {notebook!r}")
-    answers, kept = AnswerFile(files[notebook].stem), None
+    answers = AnswerFile(files[one_of("notebook", notebook, files)].stem)
     try:
-        if answers.path.exists():  # if not, there may be no folder for the lock either
-            with answers.lock():
-                kept = answers.set_aside()
+        # If there is no file, there may be no folder for the lock either.
+        with answers.lock() if answers.path.exists() else nullcontext():
+            kept = answers.set_aside()
     except OSError as error:
-        print(f"Your answers stay as they are: {error}.")
-        return
+        return print(f"Your answers stay as they are: {error}.")
     if kept is None:
-        print(f"There are no stored answers for notebook {notebook}.")
-        return
+        return print(f"There are no stored answers for notebook {notebook}.")
     for card in CARDS:
         if card.question.id.startswith(notebook):
             card.begin_again()

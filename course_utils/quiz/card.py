@@ -89,7 +89,7 @@ def answer_text(question: Question, answer: str | list[str] | None = None) -> st
 
 def number_text(value: float) -> str:
     """A number as the course prints it: 25, 60,000, 0.5."""
-    return f"{int(value):,}" if value == int(value) else f"{value:,}"
+    return f"{value:,.12g}"
 
 
 def plain(text: str) -> str:
@@ -201,7 +201,7 @@ def _given(question: Question, answer: str | list[str]) -> str:
             as_is = re.fullmatch(r"\s*(-?[\d,]*\.?\d*)\D*", answer)
             read = reading(question, answer)
             if not as_is or float(as_is[1].replace(",", "")) != read:
-                value = f" = {number_text(float(f'{read:.12g}'))}"
+                value = f" = {number_text(read)}"
     given = html.escape(answer_text(question, answer))
     return f'<{tag} class="cnn-quiz-given">{given}</{tag}>{value}'
 

@@ -35,6 +35,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from course_utils.checks import one_of
 from course_utils.datasets.files import DATA
 
 
@@ -91,11 +92,9 @@ def find_question(question_id: str) -> Question:
 
     Raises ValueError for an id that no question file holds; the message lists the ids there are.
     """
-    files, number, got = question_files(), str(question_id)[:2], f", got {question_id!r}"
+    files, number = question_files(), str(question_id)[:2]
     if number not in files:
         allowed = f"begin with the number of a notebook ({', '.join(files)})"
-        raise ValueError(f"question_id must {allowed}{got}")
+        raise ValueError(f"question_id must {allowed}, got {question_id!r}")
     questions = load_questions(files[number])
-    if question_id not in questions:
-        raise ValueError(f"question_id must be one of {', '.join(questions)}{got}")
-    return questions[question_id]
+    return questions[one_of("question_id", question_id, questions)]

@@ -7,7 +7,6 @@ checks, Space and Enter press buttons.
 
 import html
 import time
-from collections.abc import Callable
 from weakref import WeakSet
 
 import ipywidgets as widgets
@@ -58,8 +57,8 @@ def _is_record(record: object) -> bool:
     if not isinstance(record, dict) or record.keys() != _FRESH.keys():
         return False
     kinds = {key: type(value) for key, value in _FRESH.items()} | {"answer": str | list}
-    texts = all(isinstance(item, str) for item in record["answer"] or ())
-    return texts and all(isinstance(record[key], kind) for key, kind in kinds.items())
+    whole = all(isinstance(record[key], kind) for key, kind in kinds.items())
+    return whole and all(isinstance(item, str) for item in record["answer"])
 
 
 class Quiz(widgets.VBox):
@@ -79,7 +78,7 @@ class Quiz(widgets.VBox):
         records, self._notice = answers.read()
         self._record = self._fitting(records.get(question.id, {}))
         self._unkept = False  # whether the record holds what could not be stored
-        self._redo, self._acted_at, self._refusal = None, float("-inf"), ""
+        self._redo, self._acted_at, self._refusal = None, 0.0, ""
 
         keys = cards.KEYS if question.options else ""
         prompt = widgets.HTML(cards.STYLE + cards.prompt_html(question) + keys)
@@ -96,13 +95,13 @@ class Quiz(widgets.VBox):
         self.add_class("cnn-quiz").add_class(f"cnn-quiz-kind-{question.kind}")
 
         self._enter(self._record["answer"])
-        self.check_button.on_click(lambda _: self._act(self._check))
+        self.check_button.on_click(lambda _: self._act("check"))
         self.lock_button.on_click(
-            lambda _: self._act(self._unlock if self._record["locked"] else self._lock)
+            lambda _: self._act("unlock" if self._record["locked"] else "lock")
         )
-        self.hint_button.on_click(lambda _: self._keep(self._hint))
+        self.hint_button.on_click(lambda _: self._keep("hint"))
         self.reveal_button.on_click(
-            lambda _: self._act(self._hide if self._record["revealed"] else self._reveal)
+            lambda _: self._act("hide" if self._record["revealed"] else "reveal")
         )
         if isinstance(self.entry, widgets.Text):
             # Not on_submit: it is deprecated, and its successor also fires on leaving the field.
@@ -142,62 +141,54 @@ class Quiz(widgets.VBox):
 
     # --- what the buttons do ---
 
-    def _act(self, action: Callable[[dict, str | list[str]], dict]) -> None:
+    def _act(self, action: str) -> None:
         self._redo, self._acted_at = action, time.monotonic()
         self._keep(action)
 
     def _on_message(self, _, content, buffers) -> None:
         if content.get("event") == "submit":
-            self._act(self._check)
+            self._act("check")
 
     def _on_typed(self) -> None:
         """Do the last action again if text arrives right after it: it was typed before."""
         if self._redo and time.monotonic() - self._acted_at < TAIL_SECONDS:
             self._keep(self._redo)
 
-    # Each action returns what it changes in `now`, the record as it is stored at this moment:
-    # another card of the question, perhaps in another kernel, may have changed it. `entered` is
-    # the answer in the input. A button that was enabled a moment ago may be pressed too late.
+    def _changes(self, action: str, now: dict, entered: str | list[str]) -> dict:
+        """What an action changes in `now`, the record as it is stored at this moment.
 
-    def _check(self, now: dict, entered: str | list[str]) -> dict:
-        if now["locked"] or now["revealed"]:
+        Another card of the question, perhaps in another kernel, may have changed it, so a button
+        that was enabled a moment ago may be pressed too late. entered: the answer in the input.
+        """
+        if action == "hint":
+            shown = max(now["hints"], self._record["hints"] + 1)
+            return {"hints": min(shown, len(self.question.hints))}
+        if action == "reveal":
+            mine = entered and not now["locked"] and now["answer"] == self._entered
+            return {"answer": entered if mine else now["answer"], "revealed": True}
+        if action == "hide":
+            return {"revealed": False}
+        if now["revealed"]:
             return {}
-        return {"answer": entered, "checked": True} if self._readable(entered) else {}
-
-    def _lock(self, now: dict, entered: str | list[str]) -> dict:
-        if now["revealed"] or (now["locked"] and not self._record["locked"]):
+        if action == "unlock":
+            return {"locked": False}
+        if now["locked"] and (action == "check" or not self._record["locked"]):
             return {}
-        if not self._readable(entered):
-            return {"locked": False}  # it was locked if text has arrived after the press
-        return {"answer": entered, "checked": False, "locked": True}
-
-    def _unlock(self, now: dict, entered: str | list[str]) -> dict:
-        return {} if now["revealed"] else {"locked": False}
-
-    def _hint(self, now: dict, entered: str | list[str]) -> dict:
-        shown = max(now["hints"], self._record["hints"] + 1)
-        return {"hints": min(shown, len(self.question.hints))}
-
-    def _reveal(self, now: dict, entered: str | list[str]) -> dict:
-        mine = entered and not now["locked"] and now["answer"] == self._entered
-        return {"answer": entered if mine else now["answer"], "revealed": True}
-
-    def _hide(self, now: dict, entered: str | list[str]) -> dict:
-        return {"revealed": False}
-
-    def _readable(self, entered: str | list[str]) -> bool:
         verdict = mark(self.question, entered)
         self._refusal = "" if verdict.attempt else verdict.message
-        return verdict.attempt
+        if not verdict.attempt:
+            return {"locked": False}  # it was locked if text has arrived after the press
+        return {"answer": entered, "checked": action == "check", "locked": action == "lock"}
 
-    def _keep(self, action: Callable[[dict, str | list[str]], dict]) -> None:
+    def _keep(self, action: str) -> None:
         """Do one action to the stored record, and show the outcome on each card of the question."""
         typed, before, name = self.answer, self._record, self.question.id
         touched = typed != self._entered
 
         def changed(records: dict) -> dict:
             now = before if self._unkept else self._fitting(records.get(name, {}))
-            return records | {name: now | action(now, typed if touched else now["answer"])}
+            entered = typed if touched else now["answer"]
+            return records | {name: now | self._changes(action, now, entered)}
 
         records, notice = self._answers.change(changed)
         unkept = records is None
