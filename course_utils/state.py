@@ -34,22 +34,19 @@ def state_dir() -> Path:
 
 
 class StateFile:
-    """One JSON file of the state folder, read and changed as a whole.
+    """One JSON file of the state folder; `parts` lead to it, as in `("answers", "01_x.json")`.
 
     Trouble with the disk is no reason to stop a lesson: `read` and `change` return a notice for the
     student instead of raising OSError.
 
     A subclass says what the file holds: `empty()` is the content where there is no file yet,
     `decode(data)` the content of what JSON gave (ValueError says what is wrong with it),
-    `encode(content)` what JSON can hold. And it says how to tell of trouble:
-
-    CANNOT_READ, with `{reason}`: the disk does not give the file.
-    DAMAGED, with `{reason}` and `{kept}`: it was read, made no sense and was set aside.
-    NOT_KEPT, with `{reason}`: the disk does not take the change.
+    `encode(content)` what JSON can hold. And it tells of trouble: CANNOT_READ, with `{reason}`, and
+    NOT_KEPT, too, when the disk does not give or take it; DAMAGED, also with `{kept}`, when what
+    was read made no sense and was set aside.
     """
 
     def __init__(self, *parts: str) -> None:
-        """`parts` lead from the state folder to the file, as in `("answers", "01_x.json")`."""
         self._parts = parts
 
     @property
@@ -81,9 +78,9 @@ class StateFile:
         return content, notice
 
     def set_aside(self, why: str = "old") -> Path | None:
-        """Rename the file to NAME.why-1.json (the first free number); None if there is no file.
+        """Rename the file to NAME.why-1.json (the first free number), under a lock of the caller.
 
-        Take the lock around it. Raises OSError if the file cannot be renamed.
+        None if there is no file. Raises OSError if the file cannot be renamed.
         """
         if not self.path.exists():
             return None
