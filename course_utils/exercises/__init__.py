@@ -188,11 +188,8 @@ class _Outcome(NamedTuple):
     """What the student's function did with one case, already turned into text."""
 
     verdict: str  # "same", "different", "wrong type", "nothing" or "raised"
-    printed: str
-    given: str = ""
+    shown: dict[str, str]  # rows of the report
     kind: str = ""  # type of what was given
-    error: str = ""
-    place: str = ""
     changed: str = ""  # name of the argument that was changed in place
     ideas: frozenset[str] = frozenset()  # hints of the wrong ideas that give the same result
 
@@ -204,18 +201,17 @@ def _try(exercise, function, case, notepad):
     except (TimeUp, KeyboardInterrupt):
         raise
     except BaseException as error:  # SystemExit as well: it must not end the notebook
+        shown = {"Error": described(error), "Your code": _place(error, function)}
         verdict = "nothing" if isinstance(error, NotImplementedError) else "raised"
-        place = _place(error, function)
-        return _Outcome(verdict, notepad.take(), error=described(error), place=place)
-    printed = notepad.take()
+        return _Outcome(verdict, shown | {"Printed": notepad.take()})
+    shown = {"Given": comparing.result_text(given), "Printed": notepad.take()}
     if given is None or given is Ellipsis or given is NotImplemented:
-        return _Outcome("nothing", printed, short(given))
-    verdict, kind = compare(case.expected, given), type(comparing.plain(given)).__name__
+        return _Outcome("nothing", shown)
     pairs = zip(exercise.parameters, case.arguments, arguments, strict=True)
     changed = next((name for name, old, new in pairs if not comparing.unchanged(old, new)), "")
     ideas = frozenset(hint for hint, of in case.ideas.items() if compare(of, given) == "same")
-    text = comparing.result_text(given)
-    return _Outcome(verdict, printed, text, kind, changed=changed, ideas=ideas)
+    kind = type(comparing.plain(given)).__name__
+    return _Outcome(compare(case.expected, given), shown, kind, changed, ideas)
 
 
 def _place(error, function):
@@ -232,9 +228,10 @@ def _place(error, function):
 def _judge(exercise, cases, outcomes, end, seconds):
     """Turn the outcomes into the Report on the first case that is not right."""
 
-    def say(state, message, case=None, **more):
-        call = exercise.call_text(case.arguments) if case else ""
-        return Report(exercise.id, exercise.name, state, message, call, **more)
+    def say(state, message, case=None, rows=None, hint=""):
+        rows = {"Input": exercise.call_text(case.arguments), **(rows or {})} if case else {}
+        rows = {label: text for label, text in rows.items() if text}
+        return Report(exercise.id, exercise.name, state, message, rows, hint)
 
     last = cases[min(len(outcomes), len(cases) - 1)]  # that was tried
     if end == "interrupted":
@@ -248,15 +245,16 @@ def _judge(exercise, cases, outcomes, end, seconds):
         return say("endless", message + left * (end == "left behind"), last)
     first, tried = outcomes[0], list(zip(cases, outcomes, strict=True))
     if all(outcome.verdict == "nothing" for outcome in outcomes):
-        if first.error or not first.printed:
+        if "Error" in first.shown or not first.shown["Printed"]:
             return say("not attempted", "Write the function, then run this cell again.")
         hint = "Printing shows a value to you. `return` hands it to whoever called the function."
-        shown = {"given": first.given, "printed": first.printed, "hint": hint}
-        return say("failed", "Your function prints, but returns nothing.", cases[0], **shown)
+        message = "Your function prints, but returns nothing."
+        return say("failed", message, cases[0], first.shown, hint)
     for case, outcome in tried:
         if outcome.verdict != "same":
-            shown = _wrong(exercise, case.expected, outcome, outcomes)
-            return say(case=case, printed=outcome.printed, **shown)
+            state, message, hint = _wrong(exercise, case.expected, outcome, outcomes)
+            right = {} if state == "raised" else {"Expected": comparing.result_text(case.expected)}
+            return say(state, message, case, right | outcome.shown, hint)
     for case, outcome in tried:
         if outcome.changed:
             message = (
@@ -268,35 +266,34 @@ def _judge(exercise, cases, outcomes, end, seconds):
     message = f"All {len(cases)} inputs are right: {len(exercise.fixed)} fixed and "
     message += f"{exercise.random_count} random."
     if type(cases[0].expected) is int and any(outcome.kind == "float" for outcome in outcomes):
-        message += f" Your function returns a float, as in {first.given}. That is accepted; "
+        message += (
+            f" Your function returns a float, as in {first.shown['Given']}. That is accepted; "
+        )
         message += "a count is better an int, which // gives where / does not."
     return say("passed", message)
 
 
 def _wrong(exercise, expected, outcome, outcomes):
-    """State, message and further fields of the Report on an outcome that is not right."""
-    if outcome.error:
+    """State, message and hint of the Report on an outcome that is not right."""
+    if "Error" in outcome.shown:
         message = "Your function stops with an error on this input."
-        if outcome.error.startswith("SystemExit"):
+        if outcome.shown["Error"].startswith("SystemExit"):
             message = "Your function tries to end the whole program. `return` ends just the "
             message += "function."
-        fields = {"error": outcome.error, "place": outcome.place}
-        return {"state": "raised", "message": message, **fields}
-    shown = {"expected": comparing.result_text(expected), "given": outcome.given}
+        return "raised", message, ""
     if outcome.verdict == "nothing":
         hint = "On this input the function reaches its end, or an early exit, without a result."
-        return {"state": "failed", "message": "Nothing was returned.", "hint": hint, **shown}
+        return "failed", "Nothing was returned.", hint
     if outcome.verdict == "wrong type":
         given, right = _article(outcome.kind), _article(type(expected).__name__)
         message = f"Your function returns {given}, and the result should be {right}."
-        return {"state": "wrong type", "message": message, **shown}
+        return "wrong type", message, ""
     # An idea must give the student's result on *every* input, those included where it happens to
     # be right: one input proves little (5 inputs and kernel 3 give 15 to two different ideas).
     common = frozenset.intersection(*(o.ideas for o in outcomes))
     hint = next((hint for hint in exercise.wrong_ideas if hint in common), "")
     right = sum(o.verdict == "same" for o in outcomes)
-    message = f"{right} of {len(outcomes)} inputs are right. The first that is not:"
-    return {"state": "failed", "message": message, "hint": hint, **shown}
+    return "failed", f"{right} of {len(outcomes)} inputs are right. The first that is not:", hint
 
 
 def _article(name):

@@ -74,10 +74,8 @@ def unchanged(before, after) -> bool:
 
 def is_array(value) -> bool:
     """Whether `value` is a NumPy array or a torch tensor; loads neither library."""
-    numpy, torch = sys.modules.get("numpy"), sys.modules.get("torch")
-    return (numpy is not None and isinstance(value, numpy.ndarray)) or (
-        torch is not None and isinstance(value, torch.Tensor)
-    )
+    kinds = ((sys.modules.get("numpy"), "ndarray"), (sys.modules.get("torch"), "Tensor"))
+    return any(library and isinstance(value, getattr(library, name)) for library, name in kinds)
 
 
 def as_numpy(array):

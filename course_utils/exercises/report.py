@@ -6,7 +6,7 @@ import ast
 import html
 import inspect
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import groupby
 
 from course_utils.drawing.style import BAD, FAINT, GOOD, INK, MUTED, PAPER, tint
@@ -29,40 +29,28 @@ class Report:
     """What a check found. As the last expression of a cell it is shown as a card.
 
     exercise: its id. name: of the function. state: those of `_HEADLINES`. message: what happened.
-    call: the input it is about, as a call. expected, given: the right result and the student's.
-    error, place: the last line of the traceback, and the student's own line. printed: what the
-    function printed on that input. hint: the advice for the wrong idea that was recognised.
-
-    Fields that do not apply are empty. `repr` is the same text on every machine and at every run.
+    rows: label -> text; the input it is about as a call, the result expected and given, the error
+    and the student's own line, what was printed; those are left out that do not apply. hint: the
+    advice for the wrong idea that was recognised. `repr` is the same on every machine.
     """
 
     exercise: str
     name: str
     state: str
     message: str
-    call: str = ""
-    expected: str = ""
-    given: str = ""
-    error: str = ""
-    place: str = ""
-    printed: str = ""
+    rows: dict[str, str] = field(default_factory=dict)
     hint: str = ""
-
-    def _rows(self):
-        labels = ("Input", "Expected", "Given", "Error", "Your code", "Printed")
-        texts = (self.call, self.expected, self.given, self.error, self.place, self.printed)
-        return {label: text for label, text in zip(labels, texts, strict=True) if text}
 
     def __repr__(self):
         symbol, words, _ = _HEADLINES[self.state]
         lines = [f"{symbol} {self.name}: {words}", self.message]
-        for label, text in self._rows().items():
+        for label, text in self.rows.items():
             lines.append(f"  {label}: {text}".replace("\n", "\n    "))
         return "\n".join([*lines, f"Hint: {self.hint}"] if self.hint else lines)
 
     def _repr_html_(self):
         code = f'<code style="{_CODE}">'
-        cells = {label: f"{code}{html.escape(text)}</code>" for label, text in self._rows().items()}
+        cells = {label: f"{code}{html.escape(text)}</code>" for label, text in self.rows.items()}
         hint = [f"<strong>Hint.</strong> {_html_prose(self.hint)}"] if self.hint else []
         title, said = f"<code>{html.escape(self.name)}</code>", _html_prose(self.message)
         return card("cnn-check", self.state, _HEADLINES[self.state], title, said, cells, *hint)
