@@ -8,16 +8,14 @@ from course_utils.drawing import style
 from course_utils.quiz.card import (
     STYLE,
     answer_text,
+    feedback_html,
     hints_html,
     markup,
     number_text,
     plain,
-    reveal_html,
     static_html,
     text_form,
-    verdict_html,
 )
-from course_utils.quiz.marking import Verdict
 from course_utils.quiz.questions import Question, Wrong
 
 NUMBER = Question(
@@ -42,9 +40,14 @@ CHOICES = Question(
     wrong=(Wrong(("b",), "No."), Wrong(("a",), "Look.", missed=True)),
     options={"a": "A & <A>", "b": "B", "c": "C"},
 )
+TEXT = NUMBER._replace(kind="text", answer="field", unit="", tolerance=0, wrong=())
 NASTY = "<script>alert('x')</script>&\""
-RIGHT, NOT_RIGHT = Verdict(True, "So <many>."), Verdict(False, "Too few.")
-UNREAD = Verdict(False, "Not a number.", attempt=False)
+
+
+def said(answer, question=NUMBER, **record):
+    """The feedback to an answer that was checked, or revealed, or locked in."""
+    asked = {"checked": True, "locked": False, "revealed": False, "hints": 0}
+    return feedback_html(question, asked | {"answer": answer} | record)
 
 
 @pytest.mark.parametrize(
@@ -120,29 +123,28 @@ def test_colour_is_for_bars_only_and_sizes_scale_with_the_slide():
     assert sizes and all(size.strip().endswith("em") for size in sizes)
 
 
-@pytest.mark.parametrize("verdict", [RIGHT, NOT_RIGHT, UNREAD])
-def test_what_a_student_wrote_is_escaped(verdict):
-    pages = [reveal_html(NUMBER, NASTY, verdict, locked) for locked in (True, False)]
-    for page in (verdict_html(NUMBER, NASTY, verdict), *pages):
+@pytest.mark.parametrize("question", [NUMBER, TEXT], ids=["unreadable", "wrong"])
+@pytest.mark.parametrize("locked", [True, False])
+def test_what_a_student_wrote_is_escaped(question, locked):
+    for page in (said(NASTY, question), said(NASTY, question, revealed=True, locked=locked)):
         assert "&lt;script&gt;alert(&#x27;x&#x27;)&lt;/script&gt;&amp;&quot;" in page
         assert "<script" not in page and 'role="status" aria-live="polite"' in page
 
 
 def test_right_and_wrong_are_words_and_symbols():
-    assert "✓ Right:" in verdict_html(NUMBER, "60000", RIGHT)
-    assert "✗ Not right:" in verdict_html(NUMBER, "5", NOT_RIGHT)
+    assert "✓ Right:" in said("60000") and "✗ Not right:" in said("5")
 
 
 def test_the_reveal_shows_both_answers_the_slip_and_the_explanation():
-    page = reveal_html(NUMBER, "5", NOT_RIGHT, locked=True)
+    page = said("5", revealed=True, locked=True)
     order = ["You locked in", ">5<", "✗ not right", "The answer", "about 60,000 times", "Too few."]
     places = [page.index(part) for part in (*order, "So &lt;many&gt;.")]
     assert places == sorted(places)
-    right = reveal_html(NUMBER, "60000", RIGHT, locked=False)
+    right = said("60000", revealed=True)
     assert "Your answer" in right and "<strong>✓ right</strong>" in right
     assert right.count("So &lt;many&gt;.") == 1
-    assert "<td>no answer</td>" in reveal_html(NUMBER, "", UNREAD, False)
-    assert "✗" not in reveal_html(NUMBER, "many", UNREAD, False)
+    assert "<td>no answer</td>" in said("", revealed=True)
+    assert "✗" not in said("many", revealed=True)
 
 
 def test_hints_in_steps():
@@ -159,7 +161,7 @@ def test_hints_in_steps():
     ],
 )
 def test_a_number_that_was_worked_out_is_shown(written, shown):
-    page = verdict_html(NUMBER, written, NOT_RIGHT)
-    assert f'<code class="cnn-quiz-given">{written.strip()}</code>{shown}</p>' in page
-    unread = reveal_html(NUMBER, written, UNREAD, locked=False)
-    assert f"{written.strip()}</code>{shown} (not marked)" in unread
+    given = f'<code class="cnn-quiz-given">{written.strip()}</code>{shown}'
+    assert f"{given}</p>" in said(written)
+    mark = "(not marked)" if written == "many" else "<strong>✗ not right</strong>"
+    assert f"<td>{given} {mark}</td>" in said(written, revealed=True)

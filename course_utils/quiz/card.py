@@ -11,7 +11,7 @@ from contextlib import suppress
 
 from course_utils.drawing.style import BAD, FAINT, GOOD, INK, INPUT, MUTED, PAPER, tint
 from course_utils.drawing.svg import plural
-from course_utils.quiz.marking import Verdict, reading
+from course_utils.quiz.marking import mark, reading
 from course_utils.quiz.questions import Question, Wrong
 
 # Inline, because JupyterLab drops <style> from the stored outputs of a notebook it does not trust.
@@ -187,10 +187,46 @@ STYLE = f"""<style>
 KEYS = '<p class="cnn-quiz-keys">Tab moves between the options, Space chooses.</p>'
 
 
-def says(content: str, tone: str = "") -> str:
-    """A text that a screen reader announces. `tone` is "good", "bad" or ""."""
+def says(*paragraphs: str, tone: str = "", above: str = "") -> str:
+    """Paragraphs that a screen reader announces; "" for none. `tone` is "good", "bad" or ""."""
+    content = above + "".join(f"<p>{paragraph}</p>" for paragraph in paragraphs if paragraph)
     extra = f" cnn-quiz-{tone}" if tone else ""
-    return f'<div class="cnn-quiz-says{extra}" role="status" aria-live="polite">{content}</div>'
+    said = f'<div class="cnn-quiz-says{extra}" role="status" aria-live="polite">{content}</div>'
+    return said if content else ""
+
+
+def hints_html(question: Question, shown: int) -> str:
+    """The first `shown` hints; "" for none."""
+    hints = enumerate(question.hints[:shown], 1)
+    return says(*(f"<strong>Hint {i}:</strong> {markup(hint)}" for i, hint in hints))
+
+
+def feedback_html(question: Question, record: dict, refusal: str = "") -> str:
+    """What is said to the answer that was kept: `record` is that of `widget.AnswerFile`.
+
+    After a check the mark in a word and a symbol, the answer it is for, and why; at the reveal the
+    student's answer beside the right one, then the explanation. refusal: of what was typed last.
+    """
+    answer = record["answer"]
+    verdict, given = mark(question, answer), _given(question, answer)
+    tone = "good" if verdict.correct else "bad" if verdict.attempt else ""
+    if record["revealed"]:
+        whose = "You locked in" if record["locked"] else "Your answer"
+        word = {"good": "<strong>✓ right</strong>", "bad": "<strong>✗ not right</strong>"}
+        yours = f"{given} {word.get(tone, '(not marked)')}" if answer else "no answer"
+        table = (
+            f"<table class='cnn-quiz-both'><tr><th scope='row'>{whose}</th><td>{yours}</td></tr>"
+            "<tr><th scope='row'>The answer</th>"
+            f"<td><strong>{html.escape(answer_text(question))}</strong></td></tr></table>"
+        )
+        slip = markup(verdict.message) if tone == "bad" else ""
+        return says(slip, markup(question.explanation), tone=tone, above=table)
+    if record["locked"]:
+        return says("<strong>Locked in.</strong> Reveal when you are ready.")
+    if refusal or not record["checked"]:
+        return says(html.escape(refusal))
+    word = "✓ Right:" if verdict.correct else "✗ Not right:"
+    return says(f"<strong>{word}</strong> {given}", markup(verdict.message), tone=tone)
 
 
 def _given(question: Question, answer: str | list[str]) -> str:
@@ -204,36 +240,3 @@ def _given(question: Question, answer: str | list[str]) -> str:
                 value = f" = {number_text(read)}"
     given = html.escape(answer_text(question, answer))
     return f'<{tag} class="cnn-quiz-given">{given}</{tag}>{value}'
-
-
-def verdict_html(question: Question, answer: str | list[str], verdict: Verdict) -> str:
-    """The mark in a word and a symbol, the answer it is for, and why."""
-    word, tone = ("✓ Right:", "good") if verdict.correct else ("✗ Not right:", "bad")
-    given, why = _given(question, answer), markup(verdict.message)
-    return says(f"<p><strong>{word}</strong> {given}</p><p>{why}</p>", tone)
-
-
-def hints_html(question: Question, shown: int) -> str:
-    """The first `shown` hints; "" for none."""
-    hints = "".join(
-        f"<p><strong>Hint {i}:</strong> {markup(hint)}</p>"
-        for i, hint in enumerate(question.hints[:shown], 1)
-    )
-    return says(hints) if hints else ""
-
-
-def reveal_html(question: Question, answer: str | list[str], verdict: Verdict, locked: bool) -> str:
-    """The student's answer beside the right one, then the explanation."""
-    whose, right = "You locked in" if locked else "Your answer", html.escape(answer_text(question))
-    slip, tone, word = "", "", "(not marked)"
-    if verdict.correct:
-        tone, word = "good", "<strong>✓ right</strong>"
-    elif verdict.attempt:
-        tone, word = "bad", "<strong>✗ not right</strong>"
-        slip = f"<p>{markup(verdict.message)}</p>"
-    yours = f"{_given(question, answer)} {word}" if answer else "no answer"
-    table = (
-        f"<table class='cnn-quiz-both'><tr><th scope='row'>{whose}</th><td>{yours}</td></tr>"
-        f"<tr><th scope='row'>The answer</th><td><strong>{right}</strong></td></tr></table>"
-    )
-    return says(f"{table}{slip}<p>{markup(question.explanation)}</p>", tone)

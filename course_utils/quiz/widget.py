@@ -236,21 +236,10 @@ class Quiz(widgets.VBox):
         ):
             button.description, button.disabled = words, disabled
         self.hints_area.value = cards.hints_html(self.question, shown)
-        self.feedback_area.value = self._feedback()
-
-    def _feedback(self) -> str:
-        answer = self._record["answer"]  # what was kept, not what is being typed
-        verdict = mark(self.question, answer)
-        if self._record["revealed"]:
-            return cards.reveal_html(self.question, answer, verdict, self._record["locked"])
-        if self._record["locked"]:
-            return cards.says("<p><strong>Locked in.</strong> Reveal when you are ready.</p>")
-        if self._refusal:
-            return cards.says(f"<p>{html.escape(self._refusal)}</p>")
-        return cards.verdict_html(self.question, answer, verdict) if self._record["checked"] else ""
+        self.feedback_area.value = cards.feedback_html(self.question, self._record, self._refusal)
 
     def _notify(self, notice: str) -> None:
-        self.notice_area.value = cards.says(f"<p>{html.escape(notice)}</p>") if notice else ""
+        self.notice_area.value = cards.says(html.escape(notice))
 
     def __repr__(self) -> str:
         return cards.text_form(self.question)
