@@ -65,13 +65,11 @@ class Slider:
         return number
 
     def widget(self):
-        import ipywidgets
-
         def to_a_step(_) -> None:  # from a number typed between two of them
             made.value -= (made.value - self.smallest) % self.step
 
         ends = {"min": self.smallest, "max": self.largest, "step": self.step}
-        made = ipywidgets.IntSlider(**ends, **_look(self.label))
+        made = _labelled("IntSlider", self.label, **ends)
         made.observe(to_a_step, names="value")
         if self.wide:
             made.add_class("cnn-two-columns")
@@ -94,10 +92,8 @@ class Choice:
         return next(option for option in self.options.values() if option == value)
 
     def widget(self):
-        import ipywidgets
-
-        kind = ipywidgets.ToggleButtons if self.buttons else ipywidgets.Dropdown
-        made = kind(options=list(self.options.items()), **_look(self.label))
+        kind = "ToggleButtons" if self.buttons else "Dropdown"
+        made = _labelled(kind, self.label, options=list(self.options.items()))
         if self.buttons:
             made.style.button_width = "auto"
         return made
@@ -117,14 +113,16 @@ class Line:
         return value
 
     def widget(self):
-        import ipywidgets
-
-        return ipywidgets.Text(continuous_update=True, **_look(self.label))
+        return _labelled("Text", self.label)
 
 
-def _look(label: str) -> dict[str, object]:
+def _labelled(kind: str, label: str, **settings: object):
+    """Return an ipywidget of that kind, for the grid of controls."""
+    import ipywidgets
+
     style = {"description_width": "5.2em"}  # of the label's own type size: it grows on a slide
-    return {"description": label, "style": style, "layout": {"width": "auto"}}
+    look = {"description": label, "style": style, "layout": {"width": "auto"}}
+    return getattr(ipywidgets, kind)(**look, **settings)
 
 
 class Explorer:

@@ -68,11 +68,6 @@ class Exercise:
         rng = random.Random(self.id)
         return [*self.fixed, *(self.random_case(rng) for _ in range(self.random_count))]
 
-    def call_text(self, arguments) -> str:
-        """One call as text, as in `count_edges(n=5, kernel=3, stride=1, padding=1)`."""
-        pairs = zip(self.parameters, arguments, strict=True)
-        return f"{self.name}({', '.join(f'{name}={short(value)}' for name, value in pairs)})"
-
     def prepare(self, arguments, tensors: bool = False) -> _Case:
         """An input with its right result, and what each wrong idea makes of it."""
         ideas = {}
@@ -228,9 +223,12 @@ def _place(error, function):
 def _judge(exercise, cases, outcomes, end, seconds):
     """Turn the outcomes into the Report on the first case that is not right."""
 
-    def say(state, message, case=None, rows=None, hint=""):
-        rows = {"Input": exercise.call_text(case.arguments), **(rows or {})} if case else {}
-        rows = {label: text for label, text in rows.items() if text}
+    def say(state, message, case=None, rows=(), hint=""):
+        if case:  # `count_edges(n=5, kernel=3, stride=1, padding=1)`
+            values = zip(exercise.parameters, map(short, case.arguments), strict=True)
+            call = f"{exercise.name}({', '.join(map('='.join, values))})"
+            rows = [("Input", call), *rows]
+        rows = {label: text for label, text in rows if text}
         return Report(exercise.id, exercise.name, state, message, rows, hint)
 
     last = cases[min(len(outcomes), len(cases) - 1)]  # that was tried
@@ -249,12 +247,13 @@ def _judge(exercise, cases, outcomes, end, seconds):
             return say("not attempted", "Write the function, then run this cell again.")
         hint = "Printing shows a value to you. `return` hands it to whoever called the function."
         message = "Your function prints, but returns nothing."
-        return say("failed", message, cases[0], first.shown, hint)
+        return say("failed", message, cases[0], first.shown.items(), hint)
     for case, outcome in tried:
         if outcome.verdict != "same":
             state, message, hint = _wrong(exercise, case.expected, outcome, outcomes)
-            right = {} if state == "raised" else {"Expected": comparing.result_text(case.expected)}
-            return say(state, message, case, right | outcome.shown, hint)
+            right = "" if state == "raised" else comparing.result_text(case.expected)
+            rows = [("Expected", right), *outcome.shown.items()]
+            return say(state, message, case, rows, hint)
     for case, outcome in tried:
         if outcome.changed:
             message = (
@@ -266,9 +265,8 @@ def _judge(exercise, cases, outcomes, end, seconds):
     message = f"All {len(cases)} inputs are right: {len(exercise.fixed)} fixed and "
     message += f"{exercise.random_count} random."
     if type(cases[0].expected) is int and any(outcome.kind == "float" for outcome in outcomes):
-        message += (
-            f" Your function returns a float, as in {first.shown['Given']}. That is accepted; "
-        )
+        shown = first.shown["Given"]
+        message += f" Your function returns a float, as in {shown}. That is accepted; "
         message += "a count is better an int, which // gives where / does not."
     return say("passed", message)
 
