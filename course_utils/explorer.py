@@ -22,7 +22,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
 from html import escape
 from typing import NamedTuple
 
@@ -41,8 +40,7 @@ class View(NamedTuple):
     alt: str
 
 
-@dataclass(frozen=True)
-class Slider:
+class Slider(NamedTuple):
     """A whole number from `smallest` to `largest`, in steps.
 
     start: the first value, or a function of the largest there is at first. wide: two columns wide.
@@ -76,8 +74,7 @@ class Slider:
         return made
 
 
-@dataclass(frozen=True)
-class Choice:
+class Choice(NamedTuple):
     """One of several values: a drop-down list, or a row of buttons. options: text -> value."""
 
     name: str
@@ -99,8 +96,7 @@ class Choice:
         return made
 
 
-@dataclass(frozen=True)
-class Line:
+class Line(NamedTuple):
     """A line of text."""
 
     name: str
@@ -154,7 +150,7 @@ class Explorer:
         asked = dict(self.state)
         self._follow_limits()
         for name, largest in self.largest.items():
-            replace(self._named[name], largest=largest).check(asked[name])
+            self._named[name]._replace(largest=largest).check(asked[name])
         self._first = dict(self.state), dict(self.largest)
         self._draw()
 
@@ -243,27 +239,23 @@ class Explorer:
         picture, sentence = ipywidgets.HTML(), ipywidgets.HTML()
         sheets = ipywidgets.HTML(layout={"display": "none"})
         parts = (*controls.values(), picture, sentence, sheets)
-        showing = False
+        showing = []  # holds something while the state is being shown
 
         def refresh() -> None:
             """Show the state, and send all of it to the browser together."""
-            nonlocal showing
-            showing = True
-            try:
-                with ExitStack() as held:
-                    for part in parts:
-                        held.enter_context(part.hold_sync())
-                    for name, largest in self.largest.items():
-                        controls[name].max = largest
-                    for name, value in self.state.items():
-                        controls[name].value = value
-                    drawn = self.picture_html()
-                    picture.value = _SHEET.sub("", drawn)
-                    sentence.value = self.sentence_html()
-                    # A sheet that goes and comes makes the browser style the whole page anew.
-                    sheets.value = STYLE + "".join(_SHEET.findall(drawn))
-            finally:
-                showing = False
+            showing.append(True)
+            with ExitStack() as held:
+                held.callback(showing.clear)
+                for part in parts:
+                    held.enter_context(part.hold_sync())
+                for name, largest in self.largest.items():
+                    controls[name].max = largest
+                for name, value in self.state.items():
+                    controls[name].value = value
+                drawn = self.picture_html()
+                picture.value, sentence.value = _SHEET.sub("", drawn), self.sentence_html()
+                # A sheet that goes and comes makes the browser style the whole page anew.
+                sheets.value = STYLE + "".join(_SHEET.findall(drawn))
 
         def follow(change) -> None:
             if not showing:  # a slider whose range shrinks moves by itself: no new change
