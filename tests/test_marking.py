@@ -10,34 +10,13 @@ from course_utils.quiz.marking import Verdict, mark, normalise, parse_number, re
 from course_utils.quiz.questions import Question, Wrong
 
 BASE = {"prompt": "?", "explanation": "because 5 × 5", "hints": ("h",)}
-NUMBER = Question(
-    id="01.n",
-    kind="number",
-    answer=25,
-    wrong=(Wrong((5, 10), "units"), Wrong((1000,), "too many", tolerance=50)),
-    nudge="count again",
-    unit="arrows",
-    integer=True,
-    **BASE,
-)
-TEXT = Question(
-    id="01.t",
-    kind="text",
-    answer="receptive field",
-    wrong=(Wrong(("kernel", "filter"), "weights"),),
-    nudge="think of sight",
-    accept=("RF",),
-    **BASE,
-)
-OPTIONS = dict(zip("abcd", "ABCD", strict=True))
-CHOICE = Question(
-    id="01.c",
-    kind="choice",
-    answer="b",
-    wrong=(Wrong(("a", "c", "d"), "no"),),
-    options=OPTIONS,
-    **BASE,
-)
+UNITS, MANY = Wrong((5, 10), "units"), Wrong((1000,), "too many", tolerance=50)
+ASKED = BASE | {"nudge": "count again", "unit": "arrows"}
+NUMBER = Question("01.n", "number", answer=25, wrong=(UNITS, MANY), integer=True, **ASKED)
+SIGHT = BASE | {"nudge": "think of sight", "wrong": (Wrong(("kernel", "filter"), "weights"),)}
+TEXT = Question("01.t", "text", answer="receptive field", accept=("RF",), **SIGHT)
+OPTIONS = BASE | {"options": dict(zip("abcd", "ABCD", strict=True))}
+CHOICE = Question("01.c", "choice", answer="b", wrong=(Wrong(("a", "c", "d"), "no"),), **OPTIONS)
 FALSE = (Wrong(("c",), "c is false"), Wrong(("d",), "d is false"))
 MISSED = tuple(Wrong((key,), f"{key} is missing", missed=True) for key in "ab")
 CHOICES = CHOICE._replace(kind="choices", answer=("a", "b"), wrong=FALSE + MISSED)

@@ -5,41 +5,18 @@ import re
 import pytest
 
 from course_utils.drawing import style
-from course_utils.quiz.card import (
-    STYLE,
-    answer_text,
-    feedback_html,
-    hints_html,
-    markup,
-    number_text,
-    plain,
-    static_html,
-    text_form,
-)
+from course_utils.quiz import card
+from course_utils.quiz.card import answer_text, hints_html, markup, number_text, static_html
 from course_utils.quiz.questions import Question, Wrong
 
-NUMBER = Question(
-    id="01.n",
-    kind="number",
-    prompt="How *many* `x`,\nin all?",
-    answer=60000,
-    explanation="So <many>.",
-    hints=("One & only.", "Two."),
-    wrong=(Wrong((5, 1200), "Too few."),),
-    lecture="Q: how many?",
-    tolerance=10,
-    unit="times",
-)
-CHOICES = Question(
-    id="01.m",
-    kind="choices",
-    prompt="Which?",
-    answer=("c", "a"),
-    explanation="So.",
-    hints=("Look.",),
-    wrong=(Wrong(("b",), "No."), Wrong(("a",), "Look.", missed=True)),
-    options={"a": "A & <A>", "b": "B", "c": "C"},
-)
+HINTS = ["One & only.", "Two."]
+ASKED = {"prompt": "How *many* `x`,\nin all?", "lecture": "Q: how many?", "hints": HINTS}
+SLIPS = {"wrong": [Wrong((5, 1200), "Too few.")], "explanation": "So <many>."}
+NUMBER = Question("01.n", "number", answer=60000, tolerance=10, unit="times", **ASKED, **SLIPS)
+TICKED = [Wrong(("b",), "No."), Wrong(("a",), "Look.", missed=True)]
+OPTIONS = {"a": "A & <A>", "b": "B", "c": "C"}
+WHICH = ("Which?", ["c", "a"], "So.", ["Look."], TICKED)
+CHOICES = Question("01.m", "choices", *WHICH, options=OPTIONS)
 TEXT = NUMBER._replace(kind="text", answer="field", unit="", tolerance=0, wrong=())
 NASTY = "<script>alert('x')</script>&\""
 
@@ -47,7 +24,7 @@ NASTY = "<script>alert('x')</script>&\""
 def said(answer, question=NUMBER, **record):
     """The feedback to an answer that was checked, or revealed, or locked in."""
     asked = {"checked": True, "locked": False, "revealed": False, "hints": 0}
-    return feedback_html(question, asked | {"answer": answer} | record)
+    return card.feedback_html(question, asked | {"answer": answer} | record)
 
 
 @pytest.mark.parametrize(
@@ -70,7 +47,7 @@ def test_markup(text, html):
 
 
 def test_plain_text_is_without_markup_and_keeps_breaks():
-    assert plain("one *line*\nof `x_1*2*`\n\n3*5*2 < 7") == "one line of x_1*2*\n3*5*2 < 7"
+    assert card.plain("one *line*\nof `x_1*2*`\n\n3*5*2 < 7") == "one line of x_1*2*\n3*5*2 < 7"
 
 
 @pytest.mark.parametrize(
@@ -89,12 +66,12 @@ def test_answers_in_words():
 
 
 def test_text_forms():
-    assert text_form(NUMBER) == (
+    assert card.text_form(NUMBER) == (
         "Question 01.n (from the lecture: Q: how many?)\n"
         "How many x, in all?\n"
         "Answer it in the widget: run this cell. It has 2 hints."
     )
-    assert text_form(CHOICES) == (
+    assert card.text_form(CHOICES) == (
         "Question 01.m\nWhich?\n  [ ] A & <A>\n  [ ] B\n  [ ] C\n"
         "Answer it in the widget: run this cell. It has 1 hint."
     )
@@ -117,8 +94,8 @@ def test_the_static_page_shows_the_question_and_folds_the_rest():
 
 def test_colour_is_for_bars_only_and_sizes_scale_with_the_slide():
     for colour in (style.GOOD, style.BAD):
-        assert re.findall(rf"([\w-]+):\s*{colour}", STYLE) == ["border-left-color"]
-    first, *sizes = re.findall(r"font-size:\s*([^;}]+)", STYLE)
+        assert re.findall(rf"([\w-]+):\s*{colour}", card.STYLE) == ["border-left-color"]
+    first, *sizes = re.findall(r"font-size:\s*([^;}]+)", card.STYLE)
     assert first == "var(--jp-content-font-size1, 1em)", "that of a stored card"
     assert sizes and all(size.strip().endswith("em") for size in sizes)
 
