@@ -4,8 +4,7 @@ Questions stand in `data/questions` (`questions.py`); `marking.py` says what is 
 `card.py` says how a card reads and looks; `widget.py` is the live card and the file of answers.
 Only that needs ipywidgets and a disk, and it is loaded when a card is shown.
 
-jupyterquiz shows questions as well, but it neither locks an answer before the reveal nor remembers
-one: this does.
+Own code, because jupyterquiz neither locks an answer before the reveal nor remembers one.
 """
 
 from contextlib import nullcontext
