@@ -95,14 +95,8 @@ class Quiz(widgets.VBox):
         self.add_class("cnn-quiz").add_class(f"cnn-quiz-kind-{question.kind}")
 
         self._enter(self._record["answer"])
-        self.check_button.on_click(lambda _: self._act("check"))
-        self.lock_button.on_click(
-            lambda _: self._act("unlock" if self._record["locked"] else "lock")
-        )
-        self.hint_button.on_click(lambda _: self._keep("hint"))
-        self.reveal_button.on_click(
-            lambda _: self._act("hide" if self._record["revealed"] else "reveal")
-        )
+        for button in buttons:
+            button.on_click(lambda pressed: self._act(pressed.action))
         if isinstance(self.entry, widgets.Text):
             # Not on_submit: it is deprecated, and its successor also fires on leaving the field.
             self.entry.on_msg(self._on_message)
@@ -142,7 +136,8 @@ class Quiz(widgets.VBox):
     # --- what the buttons do ---
 
     def _act(self, action: str) -> None:
-        self._redo, self._acted_at = action, time.monotonic()
+        if action != "hint":
+            self._redo, self._acted_at = action, time.monotonic()
         self._keep(action)
 
     def _on_message(self, _, content, buffers) -> None:
@@ -227,14 +222,16 @@ class Quiz(widgets.VBox):
         for control in self._boxes.values() or [self.entry]:
             control.disabled = closed
         hint = "All hints shown" if shown == total else f"Hint ({shown + 1} of {total})"
+        lock = ("unlock", "Change my answer") if locked else ("lock", "Lock in")
+        reveal = ("hide", "Hide the answer") if revealed else ("reveal", "Reveal")
         # The button just pressed stays enabled: a disabled one would drop the keyboard focus.
-        for button, words, disabled in (
-            (self.check_button, "Check", closed),
-            (self.lock_button, "Change my answer" if locked else "Lock in", revealed),
-            (self.hint_button, hint, revealed),
-            (self.reveal_button, "Hide the answer" if revealed else "Reveal", False),
+        for button, (action, words), disabled in (
+            (self.check_button, ("check", "Check"), closed),
+            (self.lock_button, lock, revealed),
+            (self.hint_button, ("hint", hint), revealed),
+            (self.reveal_button, reveal, False),
         ):
-            button.description, button.disabled = words, disabled
+            button.action, button.description, button.disabled = action, words, disabled
         self.hints_area.value = cards.hints_html(self.question, shown)
         self.feedback_area.value = cards.feedback_html(self.question, self._record, self._refusal)
 
