@@ -12,9 +12,9 @@
     panel.says, panel.refused, panel.state
 
 Where `view` raises `ValueError` the combination is refused in place: the reason stands under the
-controls, the last picture stays, dimmed, and the controls go on working. Neither this module nor
-an explorer imports ipywidgets: whoever shows a panel elsewhere reads `controls`, `largest` and
-`state`, calls `move`, and shows `picture_html()` and `sentence_html()`.
+controls, the last picture stays, dimmed, and the controls go on working. ipywidgets is loaded by
+`widget()` only: whoever shows a panel elsewhere reads `controls`, `largest` and `state`, calls
+`move`, and shows `picture_html()` and `sentence_html()`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
 from html import escape
 from typing import NamedTuple
 
@@ -33,8 +32,7 @@ from course_utils.drawing.style import BAD, INPUT, PAPER, tint
 class View(NamedTuple):
     """One state of an explorer, drawn.
 
-    html: the picture. says: one to four sentences with the numbers, plain text. alt: what the
-    picture shows, for who cannot see it.
+    says: one to four sentences with the numbers, plain text. alt: what the picture shows, in words.
     """
 
     html: str
@@ -42,12 +40,10 @@ class View(NamedTuple):
     alt: str
 
 
-@dataclass(frozen=True)
-class Slider:
+class Slider(NamedTuple):
     """A whole number from `smallest` to `largest`, in steps.
 
-    start: the first value, or a function of the largest value there is at first. wide: it takes two
-    columns of the panel.
+    start: the first value, or a function of the largest there is at first. wide: two columns wide.
     """
 
     name: str
@@ -67,22 +63,18 @@ class Slider:
         return number
 
     def widget(self):
-        import ipywidgets
-
         def to_a_step(_) -> None:  # from a number typed between two of them
             made.value -= (made.value - self.smallest) % self.step
 
-        made = ipywidgets.IntSlider(
-            min=self.smallest, max=self.largest, step=self.step, **_look(self.label)
-        )
+        ends = {"min": self.smallest, "max": self.largest, "step": self.step}
+        made = _labelled("IntSlider", self.label, **ends)
         made.observe(to_a_step, names="value")
         if self.wide:
             made.add_class("cnn-two-columns")
         return made
 
 
-@dataclass(frozen=True)
-class Choice:
+class Choice(NamedTuple):
     """One of several values: a drop-down list, or a row of buttons. options: text -> value."""
 
     name: str
@@ -97,17 +89,14 @@ class Choice:
         return next(option for option in self.options.values() if option == value)
 
     def widget(self):
-        import ipywidgets
-
-        kind = ipywidgets.ToggleButtons if self.buttons else ipywidgets.Dropdown
-        made = kind(options=list(self.options.items()), **_look(self.label))
+        kind = "ToggleButtons" if self.buttons else "Dropdown"
+        made = _labelled(kind, self.label, options=list(self.options.items()))
         if self.buttons:
             made.style.button_width = "auto"
         return made
 
 
-@dataclass(frozen=True)
-class Line:
+class Line(NamedTuple):
     """A line of text."""
 
     name: str
@@ -120,28 +109,28 @@ class Line:
         return value
 
     def widget(self):
-        import ipywidgets
-
-        return ipywidgets.Text(continuous_update=True, **_look(self.label))
+        return _labelled("Text", self.label)
 
 
-def _look(label: str) -> dict[str, object]:
+def _labelled(kind: str, label: str, **settings: object):
+    """Return an ipywidget of that kind, for the grid of controls."""
+    import ipywidgets
+
     style = {"description_width": "5.2em"}  # of the label's own type size: it grows on a slide
-    return {"description": label, "style": style, "layout": {"width": "auto"}}
+    look = {"description": label, "style": style, "layout": {"width": "auto"}}
+    return getattr(ipywidgets, kind)(**look, **settings)
 
 
 class Explorer:
     """Controls over one picture and its sentence: declare `controls` and `view` in a subclass.
 
-    controls: in the order in which they are shown. A control of another kind has the fields and
-        methods of `Line`.
+    controls: in the order shown. A control of another kind has the fields and methods of `Line`.
     view: pure function of the state. It raises `ValueError` with a reason a student understands
-        where the state is impossible.
+        where the state is impossible; `says` is then that reason, and `refused` is True.
     limits: of the state, returns name -> largest value for those sliders whose range follows the
         others (no entry: the range stays).
 
-    `says` is the sentence, or the reason of a refusal; `refused` tells which. A first value outside
-    its range, or of a control that does not exist, is a ValueError.
+    A first value outside its range, or of a control that does not exist, is a ValueError.
     """
 
     controls: tuple[Slider | Choice | Line, ...]
@@ -151,7 +140,7 @@ class Explorer:
         self._named = {control.name: control for control in self.controls}
         self.largest = {c.name: c.largest for c in self.controls if isinstance(c, Slider)}
         self.picture = ""  # of the last state that was not refused
-        self._widget, self._refresh, self.redraws = None, lambda: None, 0
+        self._widget, self._refresh, self.redraws = None, lambda: None, -1  # the first is none
         given = {name: control.start for name, control in self._named.items()} | first
         later = [name for name, value in given.items() if callable(value)]
         self.state = self._check(**given | {name: self._named[name].smallest for name in later})
@@ -161,7 +150,7 @@ class Explorer:
         asked = dict(self.state)
         self._follow_limits()
         for name, largest in self.largest.items():
-            replace(self._named[name], largest=largest).check(asked[name])
+            self._named[name]._replace(largest=largest).check(asked[name])
         self._first = dict(self.state), dict(self.largest)
         self._draw()
 
@@ -178,17 +167,12 @@ class Explorer:
         if new != self.state:
             self.state = new
             self._follow_limits()
-            self._redraw()
+            self._draw()
 
     def reset(self) -> None:
         """Go back to the settings with which the panel began."""
         self.state, self.largest = map(dict, self._first)
-        self._redraw()
-
-    def _redraw(self) -> None:
-        self.redraws += 1
         self._draw()
-        self._refresh()
 
     def _check(self, **values: object) -> dict[str, object]:
         for name in values:
@@ -208,6 +192,8 @@ class Explorer:
             self.refused = False
         except ValueError as reason:
             self.refused, self.says, self.alt = True, str(reason), f"No picture: {reason}"
+        self.redraws += 1
+        self._refresh()
 
     def picture_html(self) -> str:
         """Return the picture, below the reason where the state is refused."""
@@ -233,11 +219,6 @@ class Explorer:
         live = self.widget()._repr_mimebundle_(**options)
         return live | {"text/plain": self.says, "text/html": page}
 
-    def widget(self):
-        """Return the panel as an ipywidget; it is made once, and moves as the panel does."""
-        self._widget = self._widget or self._make_widget()
-        return self._widget
-
     def arrange(self, controls: Mapping[str, object], reset, picture, sentence) -> list:
         """Return the parts of the widget from top to bottom; a subclass may lay them elsewhere."""
         import ipywidgets
@@ -246,37 +227,35 @@ class Explorer:
         grid = {"display": "grid", "grid_template_columns": columns}
         grid |= {"width": "100%", "margin": "0 0 6px 0"}
         box = ipywidgets.Box([*controls.values(), reset], layout=grid)
-        box.add_class("cnn-controls")
-        return [box, picture, sentence]
+        return [box.add_class("cnn-controls"), picture, sentence]
 
-    def _make_widget(self):
+    def widget(self):
+        """Return the panel as an ipywidget; it is made once, and moves as the panel does."""
         import ipywidgets
 
+        if self._widget:
+            return self._widget
         controls = {control.name: control.widget() for control in self.controls}
         picture, sentence = ipywidgets.HTML(), ipywidgets.HTML()
         sheets = ipywidgets.HTML(layout={"display": "none"})
         parts = (*controls.values(), picture, sentence, sheets)
-        showing = False
+        showing = []  # holds something while the state is being shown
 
         def refresh() -> None:
             """Show the state, and send all of it to the browser together."""
-            nonlocal showing
-            showing = True
-            try:
-                with ExitStack() as held:
-                    for part in parts:
-                        held.enter_context(part.hold_sync())
-                    for name, largest in self.largest.items():
-                        controls[name].max = largest
-                    for name, value in self.state.items():
-                        controls[name].value = value
-                    drawn = self.picture_html()
-                    picture.value = _SHEET.sub("", drawn)
-                    sentence.value = self.sentence_html()
-                    # A sheet that goes and comes makes the browser style the whole page anew.
-                    sheets.value = STYLE + "".join(_SHEET.findall(drawn))
-            finally:
-                showing = False
+            showing.append(True)
+            with ExitStack() as held:
+                held.callback(showing.clear)
+                for part in parts:
+                    held.enter_context(part.hold_sync())
+                for name, largest in self.largest.items():
+                    controls[name].max = largest
+                for name, value in self.state.items():
+                    controls[name].value = value
+                drawn = self.picture_html()
+                picture.value, sentence.value = _SHEET.sub("", drawn), self.sentence_html()
+                # A sheet that goes and comes makes the browser style the whole page anew.
+                sheets.value = STYLE + "".join(_SHEET.findall(drawn))
 
         def follow(change) -> None:
             if not showing:  # a slider whose range shrinks moves by itself: no new change
@@ -287,18 +266,16 @@ class Explorer:
         for control in controls.values():
             control.observe(follow, names="value")
         reset = ipywidgets.Button(description="Reset", tooltip="Back to the first settings")
-        reset.add_class("cnn-reset")
-        reset.on_click(lambda _: self.reset())
+        reset.add_class("cnn-reset").on_click(lambda _: self.reset())
         panel = ipywidgets.VBox([*self.arrange(controls, reset, picture, sentence), sheets])
-        panel.add_class("cnn-explorer")
+        self._widget = panel.add_class("cnn-explorer")
         return panel
 
 
 _SHEET = re.compile("<style>.*?</style>", re.DOTALL)
 
-# Scoped to the panel, and sent with it: an exported page has no other stylesheet of ours. The
-# sizes of type are two properties that a slide's stylesheet may set: --cnn-control-size and
-# --cnn-says-size.
+# Sent with the panel: an exported page has no other stylesheet of ours. That of a slide may set
+# --cnn-control-size and --cnn-says-size.
 STYLE = f"""<style>
 .cnn-explorer .cnn-controls {{ gap: 2px 12px; align-items: center; }}
 .cnn-explorer .widget-toggle-buttons {{ display: flex; align-items: center; }}

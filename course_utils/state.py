@@ -21,6 +21,7 @@ from filelock import FileLock
 LOCK_SECONDS = 3
 _ATTEMPTS, _PAUSE = 20, 0.02  # of a rename that another process stands in the way of; seconds
 _TROUBLE = (OSError, NotImplementedError)  # the second: a file system that knows no locks
+_DAMAGE = (ValueError, RecursionError)  # the second: JSON that is nested too deeply
 
 
 def state_dir() -> Path:
@@ -34,22 +35,19 @@ def state_dir() -> Path:
 
 
 class StateFile:
-    """One JSON file of the state folder, read and changed as a whole.
+    """One JSON file of the state folder; `parts` lead to it, as in `("answers", "01_x.json")`.
 
     Trouble with the disk is no reason to stop a lesson: `read` and `change` return a notice for the
     student instead of raising OSError.
 
     A subclass says what the file holds: `empty()` is the content where there is no file yet,
     `decode(data)` the content of what JSON gave (ValueError says what is wrong with it),
-    `encode(content)` what JSON can hold. And it says how to tell of trouble:
-
-    CANNOT_READ, with `{reason}`: the disk does not give the file.
-    DAMAGED, with `{reason}` and `{kept}`: it was read, made no sense and was set aside.
-    NOT_KEPT, with `{reason}`: the disk does not take the change.
+    `encode(content)` what JSON can hold. And it says what to tell of trouble: CANNOT_READ and
+    NOT_KEPT, with `{reason}`, when the disk does not give or take the file; DAMAGED, with
+    `{reason}` and `{kept}`, when what was read made no sense and was set aside.
     """
 
     def __init__(self, *parts: str) -> None:
-        """`parts` lead from the state folder to the file, as in `("answers", "01_x.json")`."""
         self._parts = parts
 
     @property
@@ -61,10 +59,10 @@ class StateFile:
         """Return the content, and a notice ("" when there is nothing to say)."""
         try:
             try:
-                return self._load(), ""
-            except ValueError:
+                return self._load()
+            except _DAMAGE:
                 with self.lock():  # not before: a folder may be there to be read only
-                    return self._load_or_set_aside()
+                    return self._load(locked=True)
         except _TROUBLE as error:
             return self.empty(), self.CANNOT_READ.format(reason=_reason(error))
 
@@ -73,7 +71,7 @@ class StateFile:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with self.lock():
-                content, notice = self._load_or_set_aside()
+                content, notice = self._load(locked=True)
                 content = function(content)
                 self._write(content)
         except _TROUBLE as error:
@@ -81,9 +79,9 @@ class StateFile:
         return content, notice
 
     def set_aside(self, why: str = "old") -> Path | None:
-        """Rename the file to NAME.why-1.json (the first free number); None if there is no file.
+        """Rename the file to NAME.why-1.json (the first free number), under a lock of the caller.
 
-        Take the lock around it. Raises OSError if the file cannot be renamed.
+        None if there is no file. Raises OSError if the file cannot be renamed.
         """
         if not self.path.exists():
             return None
@@ -95,18 +93,15 @@ class StateFile:
         # Timeout is an OSError: a lock that is never free ends in a notice as well.
         return FileLock(self.path.with_name(self.path.name + ".lock"), timeout=LOCK_SECONDS)
 
-    def _load(self) -> Any:
+    def _load(self, locked: bool = False) -> tuple[Any, str]:
+        """Return content and notice; a damaged file is set aside only under the lock."""
         try:
-            return self.decode(json.loads(self.path.read_text("utf-8")))
+            return self.decode(json.loads(self.path.read_text("utf-8"))), ""
         except FileNotFoundError:
-            return self.empty()
-        except RecursionError:
-            raise ValueError("it is nested too deeply") from None
-
-    def _load_or_set_aside(self) -> tuple[Any, str]:
-        try:
-            return self._load(), ""
-        except ValueError as error:
+            return self.empty(), ""
+        except _DAMAGE as error:
+            if not locked:
+                raise
             kept = self.set_aside("unreadable")
             return self.empty(), self.DAMAGED.format(reason=error, kept=kept)
 

@@ -13,9 +13,9 @@ import pytest
 
 from course_utils.datasets.files import DATA
 from course_utils.geometry import edge_count, receptive_field
+from course_utils.quiz.card import answer_text, markup, number_text, plain, static_html, text_form
 from course_utils.quiz.marking import Verdict, is_right, mark, same
 from course_utils.quiz.questions import find_question, load_questions, question_files
-from course_utils.quiz.text import answer_text, markup, number_text, plain, static_html, text_form
 
 FILES = question_files()
 QUESTIONS = [q for path in FILES.values() for q in load_questions(path).values()]
@@ -141,17 +141,17 @@ def test_right_and_wrong_never_overlap(question):
 
 @each("choice", "choices")
 def test_every_option_is_explained_once(question):
-    keys = {key for key, _ in question.options}
+    keys = set(question.options)
     right = {question.answer} if question.kind == "choice" else set(question.answer)
     picked = [value for wrong in question.wrong if not wrong.missed for value in wrong.values]
     missed = [value for wrong in question.wrong if wrong.missed for value in wrong.values]
-    assert len(dict(question.options).values()) == len(keys) >= 2 and right <= keys
+    assert len(set(question.options.values())) == len(keys) >= 2 and right <= keys
     assert sorted(picked) == sorted(keys - right)
     assert sorted(missed) == sorted(right if question.kind == "choices" else set())
 
 
 def test_an_unknown_id_lists_what_there_is():
-    with pytest.raises(ValueError, match=r"question_id must be one of 01\.dense-arrows, .*'01\.x'"):
+    with pytest.raises(ValueError, match=r"question_id must be one of '01\.dense-.*'01\.x'"):
         find_question("01.x")
     for unknown in ("99.x", "", 7):
         with pytest.raises(ValueError, match=r"must begin with the number of a notebook \(00, "):
@@ -218,11 +218,10 @@ def test_an_unforeseen_wrong_answer_gets_a_useful_reply(question):
 
 @each("choice", "choices")
 def test_whatever_is_ticked_gets_a_reply_of_its_own(question):
-    keys = [key for key, _ in question.options]
     single = question.kind == "choice"
     right = {question.answer} if single else set(question.answer)
-    for size in [1] if single else range(1, len(keys) + 1):
-        for ticked in map(set, combinations(keys, size)):
+    for size in [1] if single else range(1, len(question.options) + 1):
+        for ticked in map(set, combinations(question.options, size)):
             verdict = mark(question, min(ticked) if single else sorted(ticked))
             assert verdict.attempt and verdict.correct is (ticked == right)
             left = verdict.message
@@ -249,7 +248,7 @@ def test_texts_are_in_the_style_of_the_course_and_no_markup_is_left_over(questio
         assert not re.search(r"`|\$|(?<!\w)\*|\*(?!\w)", plain(text)), text
         assert not re.search(r"&lt;|</?(?!code|em|br|su[bp]|var)\w", markup(text)), text
         assert not re.search("!|  ", plain(text)), text
-    assert not [text for _, text in question.options if re.search(r"[`*$]", text)]
+    assert not [text for text in question.options.values() if re.search(r"[`*$]", text)]
     assert plain(question.prompt).count("\n") <= 3
 
 
@@ -257,7 +256,7 @@ def test_texts_are_in_the_style_of_the_course_and_no_markup_is_left_over(questio
 def test_what_is_shown_without_a_kernel_is_the_whole_question(question):
     text, page = text_form(question), static_html(question)
     assert question.id in text and plain(question.prompt) in text
-    assert all(words in text and html.escape(words) in page for _, words in question.options)
+    assert all(words in text and html.escape(words) in page for words in question.options.values())
     shown = [question.prompt, *question.hints, question.explanation]
     shown += [wrong.because for wrong in question.wrong]
     assert [words for words in shown if markup(words) not in page] == []
@@ -269,7 +268,7 @@ def test_what_is_shown_is_the_same_in_another_process():
     """nbval compares it; sets, for one, come in another order there."""
     program = (
         "from course_utils.quiz.questions import load_questions, question_files\n"
-        "from course_utils.quiz.text import static_html, text_form\n"
+        "from course_utils.quiz.card import static_html, text_form\n"
         "for path in question_files().values():\n"
         "    for q in load_questions(path).values():\n"
         "        print(text_form(q) + static_html(q), end='')\n"

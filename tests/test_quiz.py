@@ -10,8 +10,8 @@ import pytest
 
 from course_utils.quiz import ask, forget, mark
 from course_utils.quiz import widget as quiz_module
-from course_utils.quiz.answers import AnswerFile
-from course_utils.quiz.text import markup
+from course_utils.quiz.card import markup
+from course_utils.quiz.widget import AnswerFile
 
 DENSE, STRIDE = "01.dense-arrows", "01.stride-field"
 SPARSE, NAME = "01.what-sparse-means", "01.name-the-field"
@@ -33,7 +33,7 @@ def words(widget):
 def enter(quiz, answer):
     """Put an answer into the input, of whatever kind it is."""
     if quiz.question.kind == "choices":
-        for (key, _), box in zip(quiz.question.options, quiz.entry.children, strict=True):
+        for key, box in zip(quiz.question.options, quiz.entry.children, strict=True):
             box.value = key in answer
     else:
         quiz.entry.value = answer
@@ -216,7 +216,7 @@ def test_an_unwritable_place_is_said_and_the_quiz_works(tmp_path, monkeypatch):
 def test_the_notice_goes_when_answers_are_kept_again(monkeypatch, state):
     quiz = answered(DENSE, "25")
     with monkeypatch.context() as patch:
-        patch.setattr(quiz._answers, "update", lambda *_: (None, "They are not kept: full."))
+        patch.setattr(quiz._answers, "change", lambda _: (None, "They are not kept: full."))
         click(quiz, "check")
         assert "not kept" in quiz.notice_area.value
     click(quiz, "hint")
@@ -371,15 +371,13 @@ def test_silent_and_equal_in_a_fresh_process():
 # What keeps any such file safe is tested in test_state.py.
 
 
-def test_records_come_back_and_an_update_starts_from_what_is_stored_now():
+def test_records_come_back_and_a_change_starts_from_what_is_stored_now():
     file, other = AnswerFile("01_x"), AnswerFile("01_x")
     assert file.read() == ({}, "") and not file.path.parent.exists()
     odd = RECORD | {"answer": ["a", "é<\ud800"]}
-    assert file.update("01.a", lambda now: RECORD if now == {} else {}) == (RECORD, "")
-    assert file.update("01.b", lambda now: odd)[1] == ""
-    assert other.update("01.a", lambda now: now | {"locked": True})[0]["hints"] == 0
-    assert file.update("01.a", lambda now: now | {"hints": 2})[0]["locked"] is True
-    assert other.read() == ({"01.a": RECORD | {"locked": True, "hints": 2}, "01.b": odd}, "")
+    assert file.change(lambda now: now | {"01.a": RECORD}) == ({"01.a": RECORD}, "")
+    assert other.change(lambda now: now | {"01.b": odd}) == ({"01.a": RECORD, "01.b": odd}, "")
+    assert file.read() == other.read() == ({"01.a": RECORD, "01.b": odd}, "")
 
 
 @pytest.mark.parametrize(
@@ -389,6 +387,7 @@ def test_records_come_back_and_an_update_starts_from_what_is_stored_now():
         '{"version": 1, "answers": {"01.a": "25"}}',
         '{"version": 1, "answers": {"01.a": {"answer": "25"}}}',
         json.dumps({"version": 1, "answers": {"01.a": RECORD | {"answer": [1]}}}),
+        json.dumps({"version": 1, "answers": {"01.a": RECORD | {"answer": 5}}}),
         json.dumps({"version": 1, "answers": {"01.a": RECORD | {"checked": "yes"}}}),
     ],
 )
@@ -399,4 +398,4 @@ def test_an_unreadable_file_is_set_aside_whole(content):
     notice = file.read()[1]
     kept = file.path.with_name("01_x.unreadable-1.json")
     assert kept.read_text() == content and str(kept) in notice and "could not be read" in notice
-    assert file.update("01.c", lambda _: RECORD)[1] == "" and set(file.read()[0]) == {"01.c"}
+    assert file.change(lambda now: now | {"01.c": RECORD}) == ({"01.c": RECORD}, "")

@@ -1,41 +1,30 @@
 """How a question reads and how its card looks: what is escaped, folded, announced, and said."""
 
 import re
-from dataclasses import replace
 
 import pytest
 
 from course_utils.drawing import style
-from course_utils.quiz.card import STYLE, hints_html, reveal_html, verdict_html
-from course_utils.quiz.marking import Verdict
+from course_utils.quiz import card
+from course_utils.quiz.card import answer_text, hints_html, markup, number_text, static_html
 from course_utils.quiz.questions import Question, Wrong
-from course_utils.quiz.text import answer_text, markup, number_text, plain, static_html, text_form
 
-NUMBER = Question(
-    id="01.n",
-    kind="number",
-    prompt="How *many* `x`,\nin all?",
-    answer=60000,
-    explanation="So <many>.",
-    hints=("One & only.", "Two."),
-    wrong=(Wrong((5, 1200), "Too few."),),
-    lecture="Q: how many?",
-    tolerance=10,
-    unit="times",
-)
-CHOICES = Question(
-    id="01.m",
-    kind="choices",
-    prompt="Which?",
-    answer=("c", "a"),
-    explanation="So.",
-    hints=("Look.",),
-    wrong=(Wrong(("b",), "No."), Wrong(("a",), "Look.", missed=True)),
-    options=(("a", "A & <A>"), ("b", "B"), ("c", "C")),
-)
+HINTS = ["One & only.", "Two."]
+ASKED = {"prompt": "How *many* `x`,\nin all?", "lecture": "Q: how many?", "hints": HINTS}
+SLIPS = {"wrong": [Wrong((5, 1200), "Too few.")], "explanation": "So <many>."}
+NUMBER = Question("01.n", "number", answer=60000, tolerance=10, unit="times", **ASKED, **SLIPS)
+TICKED = [Wrong(("b",), "No."), Wrong(("a",), "Look.", missed=True)]
+OPTIONS = {"a": "A & <A>", "b": "B", "c": "C"}
+WHICH = ("Which?", ["c", "a"], "So.", ["Look."], TICKED)
+CHOICES = Question("01.m", "choices", *WHICH, options=OPTIONS)
+TEXT = NUMBER._replace(kind="text", answer="field", unit="", tolerance=0, wrong=())
 NASTY = "<script>alert('x')</script>&\""
-RIGHT, NOT_RIGHT = Verdict(True, "So <many>."), Verdict(False, "Too few.")
-UNREAD = Verdict(False, "Not a number.", attempt=False)
+
+
+def said(answer, question=NUMBER, **record):
+    """The feedback to an answer that was checked, or revealed, or locked in."""
+    asked = {"checked": True, "locked": False, "revealed": False, "hints": 0}
+    return card.feedback_html(question, asked | {"answer": answer} | record)
 
 
 @pytest.mark.parametrize(
@@ -58,7 +47,7 @@ def test_markup(text, html):
 
 
 def test_plain_text_is_without_markup_and_keeps_breaks():
-    assert plain("one *line*\nof `x_1*2*`\n\n3*5*2 < 7") == "one line of x_1*2*\n3*5*2 < 7"
+    assert card.plain("one *line*\nof `x_1*2*`\n\n3*5*2 < 7") == "one line of x_1*2*\n3*5*2 < 7"
 
 
 @pytest.mark.parametrize(
@@ -70,19 +59,19 @@ def test_numbers_as_the_course_prints_them(value, text):
 
 def test_answers_in_words():
     assert answer_text(NUMBER) == "about 60,000 times"
-    assert answer_text(replace(NUMBER, tolerance=0)) == "60,000 times"
+    assert answer_text(NUMBER._replace(tolerance=0)) == "60,000 times"
     assert answer_text(NUMBER, " 5 ") == "5"
     assert answer_text(CHOICES) == "A & <A>; C"
     assert answer_text(CHOICES, ["b"]) == "B"
 
 
 def test_text_forms():
-    assert text_form(NUMBER) == (
+    assert card.text_form(NUMBER) == (
         "Question 01.n (from the lecture: Q: how many?)\n"
         "How many x, in all?\n"
         "Answer it in the widget: run this cell. It has 2 hints."
     )
-    assert text_form(CHOICES) == (
+    assert card.text_form(CHOICES) == (
         "Question 01.m\nWhich?\n  [ ] A & <A>\n  [ ] B\n  [ ] C\n"
         "Answer it in the widget: run this cell. It has 1 hint."
     )
@@ -105,35 +94,34 @@ def test_the_static_page_shows_the_question_and_folds_the_rest():
 
 def test_colour_is_for_bars_only_and_sizes_scale_with_the_slide():
     for colour in (style.GOOD, style.BAD):
-        assert re.findall(rf"([\w-]+):\s*{colour}", STYLE) == ["border-left-color"]
-    first, *sizes = re.findall(r"font-size:\s*([^;}]+)", STYLE)
+        assert re.findall(rf"([\w-]+):\s*{colour}", card.STYLE) == ["border-left-color"]
+    first, *sizes = re.findall(r"font-size:\s*([^;}]+)", card.STYLE)
     assert first == "var(--jp-content-font-size1, 1em)", "that of a stored card"
     assert sizes and all(size.strip().endswith("em") for size in sizes)
 
 
-@pytest.mark.parametrize("verdict", [RIGHT, NOT_RIGHT, UNREAD])
-def test_what_a_student_wrote_is_escaped(verdict):
-    pages = [reveal_html(NUMBER, NASTY, verdict, locked) for locked in (True, False)]
-    for page in (verdict_html(NUMBER, NASTY, verdict), *pages):
+@pytest.mark.parametrize("question", [NUMBER, TEXT], ids=["unreadable", "wrong"])
+@pytest.mark.parametrize("locked", [True, False])
+def test_what_a_student_wrote_is_escaped(question, locked):
+    for page in (said(NASTY, question), said(NASTY, question, revealed=True, locked=locked)):
         assert "&lt;script&gt;alert(&#x27;x&#x27;)&lt;/script&gt;&amp;&quot;" in page
         assert "<script" not in page and 'role="status" aria-live="polite"' in page
 
 
 def test_right_and_wrong_are_words_and_symbols():
-    assert "✓ Right:" in verdict_html(NUMBER, "60000", RIGHT)
-    assert "✗ Not right:" in verdict_html(NUMBER, "5", NOT_RIGHT)
+    assert "✓ Right:" in said("60000") and "✗ Not right:" in said("5")
 
 
 def test_the_reveal_shows_both_answers_the_slip_and_the_explanation():
-    page = reveal_html(NUMBER, "5", NOT_RIGHT, locked=True)
+    page = said("5", revealed=True, locked=True)
     order = ["You locked in", ">5<", "✗ not right", "The answer", "about 60,000 times", "Too few."]
     places = [page.index(part) for part in (*order, "So &lt;many&gt;.")]
     assert places == sorted(places)
-    right = reveal_html(NUMBER, "60000", RIGHT, locked=False)
+    right = said("60000", revealed=True)
     assert "Your answer" in right and "<strong>✓ right</strong>" in right
     assert right.count("So &lt;many&gt;.") == 1
-    assert "<td>no answer</td>" in reveal_html(NUMBER, "", UNREAD, False)
-    assert "✗" not in reveal_html(NUMBER, "many", UNREAD, False)
+    assert "<td>no answer</td>" in said("", revealed=True)
+    assert "✗" not in said("many", revealed=True)
 
 
 def test_hints_in_steps():
@@ -150,7 +138,7 @@ def test_hints_in_steps():
     ],
 )
 def test_a_number_that_was_worked_out_is_shown(written, shown):
-    page = verdict_html(NUMBER, written, NOT_RIGHT)
-    assert f'<code class="cnn-quiz-given">{written.strip()}</code>{shown}</p>' in page
-    unread = reveal_html(NUMBER, written, UNREAD, locked=False)
-    assert f"{written.strip()}</code>{shown} (not marked)" in unread
+    given = f'<code class="cnn-quiz-given">{written.strip()}</code>{shown}'
+    assert f"{given}</p>" in said(written)
+    mark = "(not marked)" if written == "many" else "<strong>✗ not right</strong>"
+    assert f"<td>{given} {mark}</td>" in said(written, revealed=True)

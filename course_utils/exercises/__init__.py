@@ -14,9 +14,6 @@ import contextlib
 import copy
 import importlib.util
 import inspect
-import linecache
-import math
-import numbers
 import random
 import re
 import traceback
@@ -24,18 +21,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
+from typing import NamedTuple
 
-from course_utils.exercises.comparing import (
-    as_tensor,
-    compare,
-    described,
-    is_array,
-    one_line,
-    plain,
-    result_text,
-    short,
-    unchanged,
-)
+from course_utils.checks import real
+from course_utils.exercises import comparing
+from course_utils.exercises.comparing import compare, described, is_array, one_line, short
 from course_utils.exercises.report import Report, Solution
 from course_utils.exercises.running import Notepad, TimeUp, run_for
 from course_utils.lessons import LESSONS, Lesson
@@ -47,16 +37,14 @@ SECONDS = 3.0  # that a check may take altogether before the function counts as 
 class Exercise:
     """One coding exercise.
 
-    Attributes:
-        id: the number of the notebook, a dot, words joined by hyphens, as in `"01.count-edges"`.
-        solution: the reference solution. `show_solution` prints its source; its results are what
-            the student's are compared with; its parameters name the arguments.
-        fixed: argument tuples, from the simplest on. The known wrong ideas differ on these.
-        random_case: makes one more argument tuple from a `random.Random`. The seed is the id, so
-            every check tries the same inputs.
-        wrong_ideas: hint -> what somebody with this idea would write. The hint teaches and does
-            not give the answer away; the function may raise where the idea leads nowhere.
-        random_count: how many random inputs are tried.
+    id: the number of the notebook, a dot, words joined by hyphens, as in `"01.count-edges"`.
+    solution: the reference solution. `show_solution` prints its source; its results are what the
+        student's are compared with; its parameters name the arguments.
+    fixed: argument tuples, from the simplest on. The known wrong ideas differ on these.
+    random_case: makes one more argument tuple from a `random.Random`. The seed is the id, so every
+        check tries the same `random_count` inputs.
+    wrong_ideas: hint -> what somebody with this idea would write. The hint teaches and does not
+        give the answer away; the function may raise where the idea leads nowhere.
     """
 
     id: str
@@ -73,7 +61,6 @@ class Exercise:
 
     @property
     def parameters(self) -> tuple[str, ...]:
-        """The names of its parameters."""
         return tuple(inspect.signature(self.solution).parameters)
 
     def cases(self) -> list[tuple]:
@@ -81,46 +68,52 @@ class Exercise:
         rng = random.Random(self.id)
         return [*self.fixed, *(self.random_case(rng) for _ in range(self.random_count))]
 
-    def call_text(self, arguments) -> str:
-        """One call as text, as in `count_edges(n=5, kernel=3, stride=1, padding=1)`."""
-        pairs = zip(self.parameters, arguments, strict=True)
-        return f"{self.name}({', '.join(f'{name}={short(value)}' for name, value in pairs)})"
+    def prepare(self, arguments, tensors: bool = False) -> _Case:
+        """An input with its right result, and what each wrong idea makes of it."""
+        ideas = {}
+        for hint, idea in self.wrong_ideas.items():
+            with contextlib.suppress(Exception):  # nothing equals an idea that leads nowhere here
+                ideas[hint] = idea(*copy.deepcopy(arguments))
+        expected = self.solution(*copy.deepcopy(arguments))
+        handed = tuple(map(comparing.as_tensor, arguments)) if tensors else arguments
+        return _Case(handed, expected, ideas)
 
-    def check(
-        self, student_function, *, seconds: float = SECONDS, _tensors: bool = False
-    ) -> Report:
-        """Try `student_function` on every case; see `check` of this module."""
-        real = isinstance(seconds, numbers.Real) and not isinstance(seconds, bool)
-        if not real or not 0 < seconds < math.inf:
-            raise ValueError(f"seconds must be a finite number > 0, got {seconds!r}")
-        if refusal := _cannot_be_called(self, student_function):
+    def check(self, function, *, seconds: float = SECONDS, _tensors: bool = False) -> Report:
+        """Try `function` on every case; see `check` of this module."""
+        real("seconds", seconds, 0.001, 3600)
+        if refusal := _cannot_be_called(self, function):
             return Report(self.id, self.name, "wrong signature", refusal)
-        cases = [_Case.prepare(self, arguments, _tensors) for arguments in self.cases()]
+        cases = [self.prepare(arguments, _tensors) for arguments in self.cases()]
         outcomes, notepad, end = [], Notepad(), "interrupted"
 
         def work():
             for case in cases:
-                outcomes.append(_try(self, student_function, case, notepad))
+                outcomes.append(_try(self, function, case, notepad))
 
         with contextlib.redirect_stdout(notepad), contextlib.suppress(KeyboardInterrupt):
             end = run_for(seconds, work)
         report = _judge(self, cases, list(outcomes), end, seconds)
         if report.state == "raised" and not _tensors and any(map(is_array, cases[0].arguments)):
             # Written for tensors, as lessons are that compute with torch: try it with tensors.
-            again = self.check(student_function, seconds=seconds, _tensors=True)
+            again = self.check(function, seconds=seconds, _tensors=True)
             return again if again.state != "raised" else report
         return report
+
+
+class _Case(NamedTuple):
+    arguments: tuple
+    expected: object
+    ideas: dict[str, object]  # hint -> result
 
 
 def check(student_function, exercise_id: str | None = None, *, seconds: float = SECONDS) -> Report:
     """Check a student's function; the Report, as the last expression of a cell, is its card.
 
-    Args:
-        student_function: the function. Arrays are handed over as NumPy's; a function that stops
-            with an error on them gets torch tensors, floats in the default dtype.
-        exercise_id: as in `"01.count-edges"`; if not given, the exercise is the one that asks for
-            a function of this name.
-        seconds: time for all inputs together; after that the function counts as endless.
+    student_function: arrays are handed to it as NumPy's; if it stops with an error on them, it gets
+        torch tensors, floats in the default dtype.
+    exercise_id: as in `"01.count-edges"`; by default, the exercise that asks for a function of this
+        name.
+    seconds: time for all inputs together; after that the function counts as endless.
 
     Nothing that the student's function does is raised; it is reported.
     """
@@ -136,7 +129,7 @@ def check(student_function, exercise_id: str | None = None, *, seconds: float = 
 def show_solution(exercise_id: str) -> Solution:
     """Return the source of a reference solution, to be the last expression of a cell."""
     exercise = find(exercise_id)
-    return Solution.of(exercise.id, exercise.solution)
+    return Solution(exercise.id, exercise.solution)
 
 
 def find(name: str) -> Exercise:
@@ -172,10 +165,9 @@ def _cannot_be_called(exercise, function):
         )
     try:
         signature = inspect.signature(function)
-    except (TypeError, ValueError):  # some built-in functions have none: let the call tell
-        return None
-    try:
         signature.bind(*exercise.parameters)
+    except ValueError:  # some built-in functions have no signature: let the call tell
+        return None
     except TypeError as error:
         return f"The check calls {call}. Your function cannot be called so: {one_line(str(error))}."
     given = [name for name in signature.parameters if name in exercise.parameters]
@@ -187,36 +179,12 @@ def _cannot_be_called(exercise, function):
     return None
 
 
-@dataclass(frozen=True)
-class _Case:
-    """One input with its right result, and what each wrong idea makes of it, by its hint."""
-
-    arguments: tuple
-    expected: object
-    ideas: dict[str, object]
-
-    @classmethod
-    def prepare(cls, exercise, arguments, tensors=False):
-        ideas = {}
-        for hint, idea in exercise.wrong_ideas.items():
-            # An idea may lead nowhere on some input (see Exercise): then nothing equals it.
-            with contextlib.suppress(Exception):
-                ideas[hint] = idea(*copy.deepcopy(arguments))
-        expected = exercise.solution(*copy.deepcopy(arguments))
-        return cls(tuple(map(as_tensor, arguments)) if tensors else arguments, expected, ideas)
-
-
-@dataclass(frozen=True)
-class _Outcome:
+class _Outcome(NamedTuple):
     """What the student's function did with one case, already turned into text."""
 
     verdict: str  # "same", "different", "wrong type", "nothing" or "raised"
-    printed: str
-    given: str = ""
-    given_type: str = ""
-    is_float: bool = False
-    error: str = ""
-    place: str = ""
+    shown: dict[str, str]  # rows of the report
+    kind: str = ""  # type of what was given
     changed: str = ""  # name of the argument that was changed in place
     ideas: frozenset[str] = frozenset()  # hints of the wrong ideas that give the same result
 
@@ -228,65 +196,64 @@ def _try(exercise, function, case, notepad):
     except (TimeUp, KeyboardInterrupt):
         raise
     except BaseException as error:  # SystemExit as well: it must not end the notebook
+        shown = {"Error": described(error), "Your code": _place(error, function)}
         verdict = "nothing" if isinstance(error, NotImplementedError) else "raised"
-        place = _place(error, function)
-        return _Outcome(verdict, notepad.take(), error=described(error), place=place)
-    printed = notepad.take()
+        return _Outcome(verdict, shown | {"Printed": notepad.take()})
+    shown = {"Given": comparing.result_text(given), "Printed": notepad.take()}
     if given is None or given is Ellipsis or given is NotImplemented:
-        return _Outcome("nothing", printed, short(given))
+        return _Outcome("nothing", shown)
     pairs = zip(exercise.parameters, case.arguments, arguments, strict=True)
-    return _Outcome(
-        compare(case.expected, given),
-        printed,
-        result_text(given),
-        type(given).__name__,
-        isinstance(plain(given), float),
-        changed=next((name for name, old, new in pairs if not unchanged(old, new)), ""),
-        ideas=frozenset(hint for hint, of in case.ideas.items() if compare(of, given) == "same"),
-    )
+    changed = next((name for name, old, new in pairs if not comparing.unchanged(old, new)), "")
+    ideas = frozenset(hint for hint, of in case.ideas.items() if compare(of, given) == "same")
+    kind = type(comparing.plain(given)).__name__
+    return _Outcome(compare(case.expected, given), shown, kind, changed, ideas)
 
 
 def _place(error, function):
     """`line 3: return n / 0`: where the student's own code stood when the error arose."""
-    code = getattr(inspect.unwrap(function), "__code__", None)
-    here = str(Path(__file__).parent)
-    steps = [
-        (frame, number)
-        for frame, number in traceback.walk_tb(error.__traceback__)
-        if not frame.f_code.co_filename.startswith(here)
-    ]
-    own = [s for s in steps if code and s[0].f_code.co_filename == code.co_filename] or steps
+    code, here = getattr(inspect.unwrap(function), "__code__", None), str(Path(__file__).parent)
+    steps = traceback.extract_tb(error.__traceback__)
+    steps = [step for step in steps if not step.filename.startswith(here)]
+    own = [step for step in steps if code and step.filename == code.co_filename] or steps
     if not own:
         return ""
-    frame, number = own[-1]
-    source = linecache.getline(frame.f_code.co_filename, number, frame.f_globals).strip()
-    return f"line {number}: {one_line(source)}" if source else f"line {number}"
+    return f"line {own[-1].lineno}: {one_line(own[-1].line or '')}".removesuffix(": ")
 
 
 def _judge(exercise, cases, outcomes, end, seconds):
     """Turn the outcomes into the Report on the first case that is not right."""
 
-    def say(state, message, case=None, **more):
-        call = exercise.call_text(case.arguments) if case else ""
-        return Report(exercise.id, exercise.name, state, message, call, **more)
+    def say(state, message, case=None, rows=(), hint=""):
+        if case:  # `count_edges(n=5, kernel=3, stride=1, padding=1)`
+            values = zip(exercise.parameters, map(short, case.arguments), strict=True)
+            call = f"{exercise.name}({', '.join(map('='.join, values))})"
+            rows = [("Input", call), *rows]
+        rows = {label: text for label, text in rows if text}
+        return Report(exercise.id, exercise.name, state, message, rows, hint)
 
+    last = cases[min(len(outcomes), len(cases) - 1)]  # that was tried
     if end == "interrupted":
-        return say(
-            "interrupted", "You stopped the check.", cases[min(len(outcomes), len(cases) - 1)]
-        )
+        return say("interrupted", "You stopped the check.", last)
     if end != "done" and len(outcomes) < len(cases):
-        return say("endless", _endless_text(seconds, end), cases[len(outcomes)])
+        left = " It could not be ended and goes on in the background; restarting the kernel does."
+        message = (
+            f"Stopped after {seconds:g} s: your function was still at work on this input. "
+            "Is there a loop whose condition never becomes false, or a very long wait?"
+        )
+        return say("endless", message + left * (end == "left behind"), last)
     first, tried = outcomes[0], list(zip(cases, outcomes, strict=True))
     if all(outcome.verdict == "nothing" for outcome in outcomes):
-        if first.error or not first.printed:
+        if "Error" in first.shown or not first.shown["Printed"]:
             return say("not attempted", "Write the function, then run this cell again.")
         hint = "Printing shows a value to you. `return` hands it to whoever called the function."
-        shown = {"given": first.given, "printed": first.printed, "hint": hint}
-        return say("failed", "Your function prints, but returns nothing.", cases[0], **shown)
+        message = "Your function prints, but returns nothing."
+        return say("failed", message, cases[0], first.shown.items(), hint)
     for case, outcome in tried:
         if outcome.verdict != "same":
-            state, message, shown = _wrong(exercise, case.expected, outcome, outcomes)
-            return say(state, message, case, printed=outcome.printed, **shown)
+            state, message, hint = _wrong(exercise, case.expected, outcome, outcomes)
+            right = "" if state == "raised" else comparing.result_text(case.expected)
+            rows = [("Expected", right), *outcome.shown.items()]
+            return say(state, message, case, rows, hint)
     for case, outcome in tried:
         if outcome.changed:
             message = (
@@ -297,45 +264,34 @@ def _judge(exercise, cases, outcomes, end, seconds):
             return say("changed its input", message, case)
     message = f"All {len(cases)} inputs are right: {len(exercise.fixed)} fixed and "
     message += f"{exercise.random_count} random."
-    if type(cases[0].expected) is int and any(outcome.is_float for outcome in outcomes):
-        message += f" Your function returns a float, as in {first.given}. That is accepted; "
+    if type(cases[0].expected) is int and any(outcome.kind == "float" for outcome in outcomes):
+        shown = first.shown["Given"]
+        message += f" Your function returns a float, as in {shown}. That is accepted; "
         message += "a count is better an int, which // gives where / does not."
     return say("passed", message)
 
 
-def _endless_text(seconds, end):
-    text = (
-        f"Stopped after {seconds:g} s: your function was still at work on this input. "
-        "Is there a loop whose condition never becomes false, or a very long wait?"
-    )
-    if end == "left behind":
-        text += " It could not be ended and goes on in the background; restarting the kernel does."
-    return text
-
-
 def _wrong(exercise, expected, outcome, outcomes):
-    """State, message and further fields of the Report on an outcome that is not right."""
-    if outcome.error:
+    """State, message and hint of the Report on an outcome that is not right."""
+    if "Error" in outcome.shown:
         message = "Your function stops with an error on this input."
-        if outcome.error.startswith("SystemExit"):
+        if outcome.shown["Error"].startswith("SystemExit"):
             message = "Your function tries to end the whole program. `return` ends just the "
             message += "function."
-        return "raised", message, {"error": outcome.error, "place": outcome.place}
-    shown = {"expected": result_text(expected), "given": outcome.given}
+        return "raised", message, ""
     if outcome.verdict == "nothing":
         hint = "On this input the function reaches its end, or an early exit, without a result."
-        return "failed", "Nothing was returned.", shown | {"hint": hint}
+        return "failed", "Nothing was returned.", hint
     if outcome.verdict == "wrong type":
-        given, right = _article(outcome.given_type), _article(type(expected).__name__)
+        given, right = _article(outcome.kind), _article(type(expected).__name__)
         message = f"Your function returns {given}, and the result should be {right}."
-        return "wrong type", message, shown
+        return "wrong type", message, ""
     # An idea must give the student's result on *every* input, those included where it happens to
     # be right: one input proves little (5 inputs and kernel 3 give 15 to two different ideas).
     common = frozenset.intersection(*(o.ideas for o in outcomes))
     hint = next((hint for hint in exercise.wrong_ideas if hint in common), "")
     right = sum(o.verdict == "same" for o in outcomes)
-    message = f"{right} of {len(outcomes)} inputs are right. The first that is not:"
-    return "failed", message, shown | {"hint": hint}
+    return "failed", f"{right} of {len(outcomes)} inputs are right. The first that is not:", hint
 
 
 def _article(name):

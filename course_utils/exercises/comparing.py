@@ -16,16 +16,11 @@ _LONGEST = 160  # characters of a value, an error or a line of code that a repor
 def compare(expected, given) -> str:
     """Return `"same"`, `"different"` or `"wrong type"`.
 
-    What is accepted depends on the type of `expected`:
-
-    - int: any integer (NumPy and zero-dimensional tensors too) and a float without a fraction,
-      compared exactly; a boolean is the wrong type;
-    - float: any real number, within a relative 1e-5 (of 0: within 1e-5);
-    - bool, str, None: the same type, compared exactly;
-    - tuple or list: a tuple or a list, item by item;
-    - NumPy array or torch tensor: either of the two, of the same shape, within 1e-5 of each value
-      or of the largest one, whichever is more: sums that cancel round at their terms' size. NaN
-      equals NaN.
+    int: any integer (NumPy and zero-dimensional tensors too) and a float without a fraction are
+    compared exactly; a boolean is the wrong type. float: any real number, within a relative 1e-5
+    (of 0: within 1e-5). bool, str, None: the same type, exactly. tuple, list: either, item by item.
+    NumPy array, torch tensor: either, of the same shape, within 1e-5 of each value or of the
+    largest one, whichever is more: sums that cancel round at their terms' size. NaN equals NaN.
     """
     if is_array(expected):
         return _compare_arrays(expected, given)
@@ -39,7 +34,7 @@ def compare(expected, given) -> str:
             return "wrong type"
         if len(expected) != len(given):
             return "different"
-        verdicts = {compare(e, g) for e, g in zip(expected, given, strict=True)}
+        verdicts = {*map(compare, expected, given)}
         return next((v for v in ("wrong type", "different") if v in verdicts), "same")
     if isinstance(given, bool) or not isinstance(given, numbers.Real):
         return "wrong type"
@@ -73,17 +68,14 @@ def unchanged(before, after) -> bool:
         before, after = as_numpy(before), as_numpy(after)
         return before.shape == after.shape and before.tobytes() == after.tobytes()
     if isinstance(before, tuple | list):
-        pairs = zip(before, after, strict=False)
-        return len(before) == len(after) and all(unchanged(b, a) for b, a in pairs)
+        return len(before) == len(after) and all(map(unchanged, before, after))
     return before == after or (before != before and after != after)  # NaN stays NaN
 
 
 def is_array(value) -> bool:
     """Whether `value` is a NumPy array or a torch tensor; loads neither library."""
-    numpy, torch = sys.modules.get("numpy"), sys.modules.get("torch")
-    return (numpy is not None and isinstance(value, numpy.ndarray)) or (
-        torch is not None and isinstance(value, torch.Tensor)
-    )
+    kinds = ((sys.modules.get("numpy"), "ndarray"), (sys.modules.get("torch"), "Tensor"))
+    return any(library and isinstance(value, getattr(library, name)) for library, name in kinds)
 
 
 def as_numpy(array):

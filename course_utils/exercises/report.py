@@ -6,9 +6,8 @@ import ast
 import html
 import inspect
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import groupby
-from operator import itemgetter
 
 from course_utils.drawing.style import BAD, FAINT, GOOD, INK, MUTED, PAPER, tint
 
@@ -29,45 +28,29 @@ _HEADLINES = {  # state -> (symbol, words, colour of the bar)
 class Report:
     """What a check found. As the last expression of a cell it is shown as a card.
 
-    Attributes:
-        exercise: id of the exercise. name: of the function.
-        state: `"passed"`, `"failed"`, ...: those of `_HEADLINES`.
-        message: what happened, in a sentence or two.
-        call: the input it is about, as a call. expected, given: the right result and the student's.
-        error, place: the last line of the traceback, and the student's own line.
-        printed: what the function printed on that input.
-        hint: the advice for the wrong idea that was recognised.
-
-    Fields that do not apply are empty. `repr` is the same text on every machine and at every run.
+    exercise: its id. name: of the function. state: those of `_HEADLINES`. message: what happened.
+    rows: label -> text; the input it is about as a call, the result expected and given, the error
+    and the student's own line, what was printed; those are left out that do not apply. hint: the
+    advice for the wrong idea that was recognised. `repr` is the same on every machine.
     """
 
     exercise: str
     name: str
     state: str
     message: str
-    call: str = ""
-    expected: str = ""
-    given: str = ""
-    error: str = ""
-    place: str = ""
-    printed: str = ""
+    rows: dict[str, str] = field(default_factory=dict)
     hint: str = ""
-
-    def _rows(self):
-        labels = ("Input", "Expected", "Given", "Error", "Your code", "Printed")
-        texts = (self.call, self.expected, self.given, self.error, self.place, self.printed)
-        return {label: text for label, text in zip(labels, texts, strict=True) if text}
 
     def __repr__(self):
         symbol, words, _ = _HEADLINES[self.state]
         lines = [f"{symbol} {self.name}: {words}", self.message]
-        for label, text in self._rows().items():
+        for label, text in self.rows.items():
             lines.append(f"  {label}: {text}".replace("\n", "\n    "))
         return "\n".join([*lines, f"Hint: {self.hint}"] if self.hint else lines)
 
     def _repr_html_(self):
         code = f'<code style="{_CODE}">'
-        cells = {label: f"{code}{html.escape(text)}</code>" for label, text in self._rows().items()}
+        cells = {label: f"{code}{html.escape(text)}</code>" for label, text in self.rows.items()}
         hint = [f"<strong>Hint.</strong> {_html_prose(self.hint)}"] if self.hint else []
         title, said = f"<code>{html.escape(self.name)}</code>", _html_prose(self.message)
         return card("cnn-check", self.state, _HEADLINES[self.state], title, said, cells, *hint)
@@ -109,21 +92,18 @@ def _html_prose(text):
     return re.sub(r"`([^`]*)`", rf'<code style="{_CODE}">\1</code>', html.escape(text))
 
 
-@dataclass(frozen=True, repr=False)
 class Solution:
-    """The source of a reference solution, shown folded: the function that the checks run."""
+    """The source of a reference solution, shown folded: the function that the checks run.
 
-    exercise: str
-    source: str
+    source: below the imports that it needs where it is pasted.
+    """
 
-    @classmethod
-    def of(cls, exercise_id: str, function) -> Solution:
-        """Read the source of a function, below the imports that it needs where it is pasted."""
+    def __init__(self, exercise_id: str, function) -> None:
         source = inspect.getsource(function).rstrip()
         used = {node.id for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Name)}
         known = {"math": "import math", "np": "import numpy as np"}
         imports = "\n".join(line for name, line in known.items() if name in used)
-        return cls(exercise_id, f"{imports}\n\n\n{source}".lstrip())
+        self.exercise, self.source = exercise_id, f"{imports}\n\n\n{source}".lstrip()
 
     def __repr__(self):
         return f"solution of {self.exercise}, folded: open it on the page"
@@ -144,20 +124,15 @@ def coloured(source: str) -> str:
     from pygments import lex, token
     from pygments.lexers import PythonLexer
 
-    looks = {  # no finer: what a release of Pygments calls the rest does not matter
-        token.Keyword: "color:#008000;font-weight:700",
-        token.Operator.Word: "color:#008000;font-weight:700",
-        token.String: "color:#BA2121",
-        token.Comment: "color:#3D7B7B;font-style:italic",
-        token.Number: "color:#006B4E",
-    }
+    word = "color:#008000;font-weight:700"
+    looks = {token.Keyword: word, token.Operator.Word: word, token.String: "color:#BA2121"}
+    looks |= {token.Comment: "color:#3D7B7B;font-style:italic", token.Number: "color:#006B4E"}
 
-    def look(kind) -> str:
-        return next((style for parent, style in looks.items() if kind in parent), "")
+    def look(one) -> str:  # no finer: what a release of Pygments calls the rest does not matter
+        return next((style for parent, style in looks.items() if one[0] in parent), "")
 
-    tokens = ((look(kind), text) for kind, text in lex(source, PythonLexer(ensurenl=False)))
     page = ""
-    for style, run in groupby(tokens, itemgetter(0)):
+    for style, run in groupby(lex(source, PythonLexer(ensurenl=False)), look):
         text = html.escape("".join(text for _, text in run))
         page += f'<span style="{style}">{text}</span>' if style else text
     return page

@@ -33,9 +33,7 @@ def run_for(seconds, work) -> str:
         try:
             try:
                 work()
-            except TimeUp:
-                pass  # the thread that waits knows
-            except BaseException as problem:
+            except BaseException as problem:  # of a TimeUp the thread that waits knows
                 problems.append(problem)
         except TimeUp:
             pass  # a second one, on its way when the first arrived

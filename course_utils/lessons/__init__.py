@@ -6,12 +6,10 @@ from typing import NamedTuple
 
 
 class Lesson(NamedTuple):
-    """One notebook; the first line of its heading is `title: topic`.
+    """One notebook; the first line of its heading is `title: topic`: what you do, what it is about.
 
     slug: the name of the notebook without its ending, as in `01_sparse_connectivity`. It also names
         the lesson's questions and tests, and without its number the folder of its code here.
-    title: what the notebook has you do.
-    topic: what it is about.
     part: `"start"`, `"ideas"`, `"architectures"` or `"synthesis"`.
     """
 

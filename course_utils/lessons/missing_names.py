@@ -6,14 +6,10 @@ stays, and under it stands which cell makes the name. A name that no cell above 
 student's own affair, and nothing is added.
 """
 
-import ast
+import dis
 import json
 import os
-from collections.abc import Iterator
 from pathlib import Path
-
-_OWN_SCOPE = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
-_OTHER_SCOPE = (ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 
 
 def load_ipython_extension(shell) -> None:
@@ -55,18 +51,7 @@ def advice(name: str, sources: list[str], run: list[str]) -> str:
 def names_made(source: str) -> set[str]:
     """Return the names that a cell binds at its top level; none for what is not plain Python."""
     try:
-        return set(_bound(ast.parse(source)))
+        code = compile(source, "cell", "exec")
     except SyntaxError:
         return set()
-
-
-def _bound(node: ast.AST) -> Iterator[str]:
-    for child in ast.iter_child_nodes(node):
-        if isinstance(child, _OWN_SCOPE):
-            yield child.name
-        elif isinstance(child, ast.alias):
-            yield child.asname or child.name.split(".")[0]
-        elif isinstance(child, ast.Name) and isinstance(child.ctx, ast.Store):
-            yield child.id
-        elif not isinstance(child, _OTHER_SCOPE):
-            yield from _bound(child)
+    return {step.argval for step in dis.get_instructions(code) if step.opname == "STORE_NAME"}

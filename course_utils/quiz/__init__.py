@@ -1,14 +1,15 @@
 """`ask("01.dense-arrows")`: a question to answer, lock in, get hints for and reveal in place.
 
 Questions stand in `data/questions` (`questions.py`); `marking.py` says what is right and why not;
-`text.py` and `card.py` say how a card reads and looks; `widget.py` is the card, which keeps what
-was answered (`answers.py`). Only the card needs ipywidgets, and it is loaded when one is shown.
+`card.py` says how a card reads and looks; `widget.py` is the live card and the file of answers.
+Only that needs ipywidgets and a disk, and it is loaded when a card is shown.
 
-jupyterquiz shows questions as well, but it neither locks an answer before the reveal nor remembers
-one: this does.
+Own code, because jupyterquiz neither locks an answer before the reveal nor remembers one.
 """
 
-from course_utils.quiz.answers import AnswerFile
+from contextlib import nullcontext
+
+from course_utils.checks import one_of
 from course_utils.quiz.marking import Verdict, mark
 from course_utils.quiz.questions import Question, find_question, question_files
 
@@ -20,7 +21,7 @@ def ask(question_id: str):
 
     Raises ValueError for an id that no question file holds; the message lists the ids there are.
     """
-    from course_utils.quiz.widget import Quiz
+    from course_utils.quiz.widget import AnswerFile, Quiz
 
     question = find_question(question_id)
     return Quiz(question, AnswerFile(question_files()[question_id[:2]].stem))
@@ -28,22 +29,18 @@ def ask(question_id: str):
 
 def forget(notebook: str) -> None:
     """Set the answers of one notebook, "01", aside; print where. Cards of this kernel are empty."""
-    from course_utils.quiz.widget import CARDS
+    from course_utils.quiz.widget import CARDS, AnswerFile
 
     files = question_files()
-    if notebook not in files:
-        raise ValueError(f"notebook must be one of {', '.join(files)}, got {notebook!r}")
-    answers, kept = AnswerFile(files[notebook].stem), None
+    answers = AnswerFile(files[one_of("notebook", notebook, files)].stem)
     try:
-        if answers.path.exists():  # if not, there may be no folder for the lock either
-            with answers.lock():
-                kept = answers.set_aside()
+        # If there is no file, there may be no folder for the lock either.
+        with answers.lock() if answers.path.exists() else nullcontext():
+            kept = answers.set_aside()
     except OSError as error:
-        print(f"Your answers stay as they are: {error}.")
-        return
+        return print(f"Your answers stay as they are: {error}.")
     if kept is None:
-        print(f"There are no stored answers for notebook {notebook}.")
-        return
+        return print(f"There are no stored answers for notebook {notebook}.")
     for card in CARDS:
         if card.question.id.startswith(notebook):
             card.begin_again()

@@ -12,9 +12,9 @@ import math
 import operator
 import re
 import unicodedata
-from dataclasses import dataclass
+from collections.abc import Iterator
 from fractions import Fraction
-from itertools import count
+from typing import NamedTuple
 
 from course_utils.quiz.questions import Question
 
@@ -32,6 +32,8 @@ _NUMBER = re.compile(
 _TIMES = re.compile(r" ?x ?| [·⋅∙•] |[·⋅](?=10\*\*)")
 _SIGNS = str.maketrans({"×": "x", "✕": "x", "÷": "/", "⁄": "/", "∕": "/", "’": "'", "∼": "~"})
 _OPERATIONS = {
+    ast.UAdd: operator.pos,
+    ast.USub: operator.neg,
     ast.Add: operator.add,
     ast.Sub: operator.sub,
     ast.Mult: operator.mul,
@@ -47,8 +49,7 @@ _ALIASES = {
 }
 
 
-@dataclass(frozen=True)
-class Verdict:
+class Verdict(NamedTuple):
     """What marking says. `attempt` is False if the answer could not be read: nothing is marked."""
 
     correct: bool
@@ -64,7 +65,7 @@ def mark(question: Question, raw: str | list[str] | tuple[str, ...] | None) -> V
     if not raw or (isinstance(raw, str) and not raw.strip()):
         verb = {"choice": "Choose", "choices": "Tick"}.get(question.kind, "Write")
         return Verdict(False, f"{verb} an answer first.", attempt=False)
-    if question.kind in ("choice", "choices"):
+    if question.options:
         return _mark_options(question, {raw} if question.kind == "choice" else set(raw))
     value = raw
     if question.kind == "number":
@@ -85,9 +86,8 @@ def mark(question: Question, raw: str | list[str] | tuple[str, ...] | None) -> V
 
 
 def _mark_options(question: Question, chosen: set[str]) -> Verdict:
-    unknown = chosen - {key for key, _ in question.options}
-    if unknown:
-        allowed = ", ".join(key for key, _ in question.options)
+    if unknown := chosen - question.options.keys():
+        allowed = ", ".join(question.options)
         raise ValueError(f"raw must hold keys of options ({allowed}), got {sorted(unknown)}")
     right = {question.answer} if question.kind == "choice" else set(question.answer)
     if chosen == right:
@@ -119,17 +119,16 @@ def parse_number(text: str, unit: str = "", whole: bool = True) -> float:
     if written not in names | {""} and not percent:
         raise ValueError(f"Write the number alone{f', or with the unit {unit}' if unit else ''}.")
     formula = _TIMES.sub("*", match[1])
-    skeleton = _NUMBER.sub("n", formula)
-    if re.search(r"[^n ()*/+-]|[+-] ?[+-]", skeleton):
+    skeleton = _NUMBER.sub("N", formula)  # the text is in lower case
+    if re.search(r"[^N ()*/+-]|[+-] ?[+-]", skeleton):
         raise ValueError(_UNREADABLE)
     numbers = [_number(found, whole) for found in _NUMBER.finditer(formula)]
-    places = count()
-    numbered = re.sub("n", lambda _: f" {next(places)} ", skeleton)
     try:
-        value = _computed(ast.parse(numbered.strip(), mode="eval").body, numbers)
+        tree = ast.parse(skeleton.strip(), mode="eval").body
+        value = _computed(tree, iter(numbers))
     except (SyntaxError, ZeroDivisionError):
         raise ValueError(_UNREADABLE) from None
-    if value < 0 and re.fullmatch("n ?- ?n", skeleton):
+    if value < 0 and re.fullmatch("N ?- ?N", skeleton):
         raise ValueError("This may be a range. Write one number.")
     return float(value / 100 if percent else value)
 
@@ -169,20 +168,17 @@ def _number(found: re.Match, whole: bool) -> Fraction:
     return Fraction(text.replace(by or ",", "" if by else "."))
 
 
-def _computed(node: ast.AST, numbers: list[Fraction]) -> Fraction:
-    """The value of a formula, exactly. Its constants are places in `numbers`."""
+def _computed(node: ast.AST, numbers: Iterator[Fraction]) -> Fraction:
+    """The value of a formula, exactly. Each name in it is the next of the numbers."""
     match node:
-        case ast.Constant():
-            value = numbers[node.value]
-        case ast.UnaryOp(op=ast.USub()):
-            value = -_computed(node.operand, numbers)
-        case ast.UnaryOp(op=ast.UAdd()):
-            value = _computed(node.operand, numbers)
-        case ast.BinOp() if type(node.op) in _OPERATIONS:
-            left, right = _computed(node.left, numbers), _computed(node.right, numbers)
-            if isinstance(node.op, ast.Pow) and (right.denominator > 1 or abs(right) > 99):
+        case ast.Name():
+            value = next(numbers)
+        case ast.UnaryOp(op) | ast.BinOp(op=op) if type(op) in _OPERATIONS:
+            terms = [part for part in ast.iter_child_nodes(node) if part is not op]
+            terms = [_computed(part, numbers) for part in terms]
+            if isinstance(op, ast.Pow) and (terms[1].denominator > 1 or abs(terms[1]) > 99):
                 raise ValueError("Only powers to whole numbers up to 99 are computed.")
-            value = _OPERATIONS[type(node.op)](left, right)
+            value = _OPERATIONS[type(op)](*terms)
         case _:
             raise SyntaxError
     if max(value.numerator.bit_length(), value.denominator.bit_length()) > 1000:
@@ -208,5 +204,5 @@ def is_right(question: Question, value) -> bool:
 
 
 def _is_near(question: Question, value: str) -> bool:
-    accepted = [normalise(known) for known in (question.answer, *question.accept)]
+    accepted = map(normalise, (question.answer, *question.accept))
     return bool(difflib.get_close_matches(normalise(value), accepted, n=1, cutoff=0.85))

@@ -26,60 +26,51 @@ text:    `answer` is a string; `nudge`; optional `accept`, a list of further acc
          A wrong answer's `value` is a string or several.
 
 Markup in prompts, hints and explanations: `code`, *emphasis*, and an empty line for a line break.
-All else is plain text and is escaped. Options are plain text.
-
-`tests/test_questions.py` holds the files to this; here they are trusted.
+All else is plain text and is escaped. `tests/test_questions.py` holds the files to this; here they
+are trusted.
 """
 
 import tomllib
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
+from course_utils.checks import one_of
 from course_utils.datasets.files import DATA
 
 
-@dataclass(frozen=True)
-class Wrong:
+class Wrong(NamedTuple):
     """A foreseen wrong answer and why it is wrong; `missed`: a right option that was left out."""
 
-    values: tuple
+    values: Sequence
     because: str
     tolerance: float = 0
     missed: bool = False
 
     @classmethod
-    def read(cls, table: dict) -> "Wrong":
-        missed = "missed" in table
-        value = table["missed" if missed else "value"]
-        values = tuple(value) if isinstance(value, list) else (value,)
-        return cls(values, table["because"], table.get("tolerance", 0), missed)
+    def read(cls, because, value=None, missed=None, tolerance=0) -> "Wrong":
+        values = value if missed is None else missed
+        values = values if isinstance(values, list) else [values]
+        return cls(values, because, tolerance, missed is not None)
 
 
-@dataclass(frozen=True)
-class Question:
+class Question(NamedTuple):
     """One question as its file states it."""
 
     id: str
     kind: str
     prompt: str
-    answer: int | float | str | tuple[str, ...]
+    answer: float | str | Sequence[str]
     explanation: str
-    hints: tuple[str, ...]
-    wrong: tuple[Wrong, ...]
+    hints: Sequence[str]
+    wrong: Sequence[Wrong]
     lecture: str = ""
     nudge: str = ""
     tolerance: float = 0
     integer: bool = False
     unit: str = ""
-    accept: tuple[str, ...] = ()
-    options: tuple[tuple[str, str], ...] = ()
-
-    @classmethod
-    def read(cls, table: dict) -> "Question":
-        lists = {key: tuple(value) for key, value in table.items() if isinstance(value, list)}
-        options = tuple(table.get("options", {}).items())
-        wrong = tuple(map(Wrong.read, table["wrong"]))
-        return cls(**table | lists | {"wrong": wrong, "options": options})
+    accept: Sequence[str] = ()
+    options: Mapping[str, str] = {}
 
 
 def question_files() -> dict[str, Path]:
@@ -89,8 +80,11 @@ def question_files() -> dict[str, Path]:
 
 def load_questions(path: Path) -> dict[str, Question]:
     """Read one question file: id -> Question, in the file's order."""
-    tables = tomllib.loads(path.read_text(encoding="utf-8"))["question"]
-    return {table["id"]: Question.read(table) for table in tables}
+    questions = {}
+    for table in tomllib.loads(path.read_text(encoding="utf-8"))["question"]:
+        table["wrong"] = [Wrong.read(**wrong) for wrong in table["wrong"]]
+        questions[table["id"]] = Question(**table)
+    return questions
 
 
 def find_question(question_id: str) -> Question:
@@ -98,11 +92,9 @@ def find_question(question_id: str) -> Question:
 
     Raises ValueError for an id that no question file holds; the message lists the ids there are.
     """
-    files, number, got = question_files(), str(question_id)[:2], f", got {question_id!r}"
+    files, number = question_files(), str(question_id)[:2]
     if number not in files:
         allowed = f"begin with the number of a notebook ({', '.join(files)})"
-        raise ValueError(f"question_id must {allowed}{got}")
+        raise ValueError(f"question_id must {allowed}, got {question_id!r}")
     questions = load_questions(files[number])
-    if question_id not in questions:
-        raise ValueError(f"question_id must be one of {', '.join(questions)}{got}")
-    return questions[question_id]
+    return questions[one_of("question_id", question_id, questions)]

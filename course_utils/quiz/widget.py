@@ -1,31 +1,64 @@
-"""The card of a question as a widget: answer, check, lock in, hints, reveal.
+"""The card of a question as a widget: answer, check, lock in, hints, reveal; and what it keeps.
 
 Check gives feedback at once. Lock in stores the answer and says nothing, so that a class can commit
 itself before the reveal. The widget works by keyboard alone: Tab moves, Enter in the text field
-checks, Space and Enter press buttons. Right and wrong are said in words, never by colour alone.
+checks, Space and Enter press buttons.
 """
 
 import html
 import time
-from collections.abc import Callable
 from weakref import WeakSet
 
 import ipywidgets as widgets
 
-from course_utils.quiz.answers import AnswerFile
-from course_utils.quiz.card import KEYS, STYLE, hints_html, reveal_html, says, verdict_html
+from course_utils.quiz import card as cards
 from course_utils.quiz.marking import mark
 from course_utils.quiz.questions import Question
-from course_utils.quiz.text import answer_text, prompt_html, static_html, text_form
+from course_utils.state import StateFile
 
 # A browser sends key strokes one at a time and holds the rest back while the kernel is busy, but
 # sends a press of Enter or a button at once. So the tail of what was typed may arrive after the
 # press; see Quiz._on_typed.
 TAIL_SECONDS = 1.0
-
 CARDS: WeakSet["Quiz"] = WeakSet()  # of this kernel: a cell run twice shows one question twice
+VERSION = 1  # of the files of answers
+
 _ELSEWHERE = "Another card of this question holds your answer. What you wrote here is not kept: {}"
+# What is kept of a question; the answer may be a list of option keys, `hints` is how many are open.
 _FRESH = {"answer": "", "checked": False, "locked": False, "revealed": False, "hints": 0}
+
+
+class AnswerFile(StateFile):
+    """The answers of one notebook, as in "01_sparse_connectivity": question id -> record."""
+
+    CANNOT_READ = "Your earlier answers cannot be read: {reason}"
+    DAMAGED = "Your earlier answers could not be read ({reason}). The file is kept as {kept}."
+    NOT_KEPT = "Your answers are not kept: {reason} The quiz works all the same."
+    empty = dict
+
+    def __init__(self, stem: str):
+        super().__init__("answers", f"{stem}.json")
+
+    def decode(self, data: object) -> dict[str, dict]:
+        if not isinstance(data, dict) or not isinstance(data.get("answers"), dict):
+            raise ValueError("it holds no answers")
+        if (found := data.get("version")) != VERSION:
+            raise ValueError(f"it is of version {found!r}, this course reads version {VERSION}")
+        for question_id, record in data["answers"].items():
+            if not _is_record(record):
+                raise ValueError(f"the answer to {question_id} is damaged")
+        return data["answers"]
+
+    def encode(self, content: dict[str, dict]) -> dict:
+        return {"version": VERSION, "answers": content}
+
+
+def _is_record(record: object) -> bool:
+    if not isinstance(record, dict) or record.keys() != _FRESH.keys():
+        return False
+    kinds = {key: type(value) for key, value in _FRESH.items()} | {"answer": str | list}
+    whole = all(isinstance(record[key], kind) for key, kind in kinds.items())
+    return whole and all(isinstance(item, str) for item in record["answer"])
 
 
 class Quiz(widgets.VBox):
@@ -38,34 +71,32 @@ class Quiz(widgets.VBox):
 
     def __init__(self, question: Question, answers: AnswerFile):
         self.question, self._answers = question, answers
+        self._boxes = {}  # of a question with several right options
+        if question.kind == "choices":
+            for key, text in question.options.items():
+                self._boxes[key] = widgets.Checkbox(description=text, indent=False)
         records, self._notice = answers.read()
         self._record = self._fitting(records.get(question.id, {}))
         self._unkept = False  # whether the record holds what could not be stored
-        self._redo, self._acted_at, self._refusal = None, float("-inf"), ""
+        self._redo, self._acted_at, self._refusal = None, 0.0, ""
 
-        keys = KEYS if question.options else ""
-        prompt = widgets.HTML(STYLE + prompt_html(question) + keys)
-        self.entry = _entry(question)
+        keys = cards.KEYS if question.options else ""
+        prompt = widgets.HTML(cards.STYLE + cards.prompt_html(question) + keys)
+        self.entry = widgets.VBox([*self._boxes.values()]) if self._boxes else _entry(question)
         self.check_button = widgets.Button(tooltip="Mark my answer now", button_style="primary")
         self.lock_button = widgets.Button(tooltip="Store my answer without feedback")
         self.hint_button = widgets.Button(tooltip="Show the next hint")
         self.reveal_button = widgets.Button(tooltip="Show the answer and the explanation")
         buttons = [self.check_button, self.lock_button, self.hint_button, self.reveal_button]
-        self.hints_area, self.feedback_area, self.notice_area = (widgets.HTML() for _ in range(3))
-        areas = [self.hints_area, self.feedback_area, self.notice_area]
         row = widgets.HBox(buttons).add_class("cnn-quiz-buttons")
+        areas = [widgets.HTML() for _ in range(3)]
+        self.hints_area, self.feedback_area, self.notice_area = areas
         super().__init__([prompt, self.entry, row, *areas])
         self.add_class("cnn-quiz").add_class(f"cnn-quiz-kind-{question.kind}")
 
         self._enter(self._record["answer"])
-        self.check_button.on_click(lambda _: self._act(self._check))
-        self.lock_button.on_click(
-            lambda _: self._act(self._unlock if self._record["locked"] else self._lock)
-        )
-        self.hint_button.on_click(lambda _: self._keep(self._hint))
-        self.reveal_button.on_click(
-            lambda _: self._act(self._hide if self._record["revealed"] else self._reveal)
-        )
+        for button in buttons:
+            button.on_click(lambda pressed: self._act(pressed.action))
         if isinstance(self.entry, widgets.Text):
             # Not on_submit: it is deprecated, and its successor also fires on leaving the field.
             self.entry.on_msg(self._on_message)
@@ -79,25 +110,23 @@ class Quiz(widgets.VBox):
     @property
     def answer(self) -> str | list[str]:
         """What is entered now, as it is stored: text, an option key, or a list of option keys."""
-        if self.question.kind == "choices":
-            boxes = zip(self.question.options, self.entry.children, strict=True)
-            return [key for (key, _), box in boxes if box.value]
+        if self._boxes:
+            return [key for key, box in self._boxes.items() if box.value]
         return self.entry.value or ""
 
     def _enter(self, answer: str | list[str]) -> None:
         """Put an answer into the input; what differs from it later was written here."""
         self._entered = answer
-        if self.question.kind == "choices":
-            for (key, _), box in zip(self.question.options, self.entry.children, strict=True):
-                box.value = key in answer
-        else:
-            self.entry.value = answer or (None if self.question.kind == "choice" else "")
+        for key, box in self._boxes.items():
+            box.value = key in answer
+        if not self._boxes:
+            self.entry.value = answer or (None if self.question.options else "")
 
     def _fitting(self, stored: dict) -> dict:
         """A stored record made whole, without an answer that the question no longer allows."""
         record = _FRESH | stored
-        answer, keys = record["answer"], [key for key, _ in self.question.options]
-        if self.question.kind == "choices":
+        answer, keys = record["answer"], list(self.question.options)
+        if self._boxes:
             fits = [key for key in keys if isinstance(answer, list) and key in answer]
         else:
             fits = answer if answer in (keys or [str(answer)]) else ""
@@ -106,71 +135,64 @@ class Quiz(widgets.VBox):
 
     # --- what the buttons do ---
 
-    def _act(self, action: Callable[[dict, str | list[str]], dict]) -> None:
-        self._redo, self._acted_at = action, time.monotonic()
+    def _act(self, action: str) -> None:
+        if action != "hint":
+            self._redo, self._acted_at = action, time.monotonic()
         self._keep(action)
 
     def _on_message(self, _, content, buffers) -> None:
         if content.get("event") == "submit":
-            self._act(self._check)
+            self._act("check")
 
     def _on_typed(self) -> None:
         """Do the last action again if text arrives right after it: it was typed before."""
         if self._redo and time.monotonic() - self._acted_at < TAIL_SECONDS:
             self._keep(self._redo)
 
-    # Each action returns what it changes in `now`, the record as it is stored at this moment:
-    # another card of the question, perhaps in another kernel, may have changed it. `entered` is
-    # the answer in the input. A button that was enabled a moment ago may be pressed too late.
+    def _changes(self, action: str, now: dict, entered: str | list[str]) -> dict:
+        """What an action changes in `now`, the record as it is stored at this moment.
 
-    def _check(self, now: dict, entered: str | list[str]) -> dict:
-        if now["locked"] or now["revealed"]:
+        Another card of the question, perhaps in another kernel, may have changed it, so a button
+        that was enabled a moment ago may be pressed too late. entered: the answer in the input.
+        """
+        if action == "hint":
+            shown = max(now["hints"], self._record["hints"] + 1)
+            return {"hints": min(shown, len(self.question.hints))}
+        if action == "reveal":
+            mine = entered and not now["locked"] and now["answer"] == self._entered
+            return {"answer": entered if mine else now["answer"], "revealed": True}
+        if action == "hide":
+            return {"revealed": False}
+        if now["revealed"]:
             return {}
-        return {"answer": entered, "checked": True} if self._readable(entered) else {}
-
-    def _lock(self, now: dict, entered: str | list[str]) -> dict:
-        if now["revealed"] or (now["locked"] and not self._record["locked"]):
+        if action == "unlock":
+            return {"locked": False}
+        if now["locked"] and (action == "check" or not self._record["locked"]):
             return {}
-        if not self._readable(entered):
-            return {"locked": False}  # it was locked if text has arrived after the press
-        return {"answer": entered, "checked": False, "locked": True}
-
-    def _unlock(self, now: dict, entered: str | list[str]) -> dict:
-        return {} if now["revealed"] else {"locked": False}
-
-    def _hint(self, now: dict, entered: str | list[str]) -> dict:
-        shown = max(now["hints"], self._record["hints"] + 1)
-        return {"hints": min(shown, len(self.question.hints))}
-
-    def _reveal(self, now: dict, entered: str | list[str]) -> dict:
-        mine = entered and not now["locked"] and now["answer"] == self._entered
-        return {"answer": entered if mine else now["answer"], "revealed": True}
-
-    def _hide(self, now: dict, entered: str | list[str]) -> dict:
-        return {"revealed": False}
-
-    def _readable(self, entered: str | list[str]) -> bool:
         verdict = mark(self.question, entered)
         self._refusal = "" if verdict.attempt else verdict.message
-        return verdict.attempt
+        if not verdict.attempt:
+            return {"locked": False}  # it was locked if text has arrived after the press
+        return {"answer": entered, "checked": action == "check", "locked": action == "lock"}
 
-    def _keep(self, action: Callable[[dict, str | list[str]], dict]) -> None:
+    def _keep(self, action: str) -> None:
         """Do one action to the stored record, and show the outcome on each card of the question."""
-        typed, before = self.answer, self._record
+        typed, before, name = self.answer, self._record, self.question.id
         touched = typed != self._entered
 
-        def changed(stored: dict) -> dict:
-            now = before if self._unkept else self._fitting(stored)
-            return now | action(now, typed if touched else now["answer"])
+        def changed(records: dict) -> dict:
+            now = before if self._unkept else self._fitting(records.get(name, {}))
+            entered = typed if touched else now["answer"]
+            return records | {name: now | self._changes(action, now, entered)}
 
-        record, notice = self._answers.update(self.question.id, changed)
-        unkept = record is None
-        record = changed(before) if unkept else record
+        records, notice = self._answers.change(changed)
+        unkept = records is None
+        record = (changed({name: before}) if unkept else records)[name]
         for card in CARDS:
-            if card.question.id == self.question.id:
+            if card.question.id == name:
                 card._show(record, unkept)
         if touched and typed and self.answer != typed:
-            notice = _ELSEWHERE.format(answer_text(self.question, typed))
+            notice = _ELSEWHERE.format(cards.answer_text(self.question, typed))
         self._notify(notice or self._notice)
 
     def begin_again(self) -> None:
@@ -197,40 +219,31 @@ class Quiz(widgets.VBox):
         total, shown = len(self.question.hints), self._record["hints"]
         locked, revealed = self._record["locked"], self._record["revealed"]
         closed = locked or revealed
-        for control in self.entry.children if self.question.kind == "choices" else [self.entry]:
+        for control in self._boxes.values() or [self.entry]:
             control.disabled = closed
         hint = "All hints shown" if shown == total else f"Hint ({shown + 1} of {total})"
+        lock = ("unlock", "Change my answer") if locked else ("lock", "Lock in")
+        reveal = ("hide", "Hide the answer") if revealed else ("reveal", "Reveal")
         # The button just pressed stays enabled: a disabled one would drop the keyboard focus.
-        for button, words, disabled in (
-            (self.check_button, "Check", closed),
-            (self.lock_button, "Change my answer" if locked else "Lock in", revealed),
-            (self.hint_button, hint, revealed),
-            (self.reveal_button, "Hide the answer" if revealed else "Reveal", False),
+        for button, (action, words), disabled in (
+            (self.check_button, ("check", "Check"), closed),
+            (self.lock_button, lock, revealed),
+            (self.hint_button, ("hint", hint), revealed),
+            (self.reveal_button, reveal, False),
         ):
-            button.description, button.disabled = words, disabled
-        self.hints_area.value = hints_html(self.question, shown)
-        self.feedback_area.value = self._feedback()
-
-    def _feedback(self) -> str:
-        answer = self._record["answer"]  # what was kept, not what is being typed
-        verdict = mark(self.question, answer)
-        if self._record["revealed"]:
-            return reveal_html(self.question, answer, verdict, self._record["locked"])
-        if self._record["locked"]:
-            return says("<p><strong>Locked in.</strong> Reveal when you are ready.</p>")
-        if self._refusal:
-            return says(f"<p>{html.escape(self._refusal)}</p>")
-        return verdict_html(self.question, answer, verdict) if self._record["checked"] else ""
+            button.action, button.description, button.disabled = action, words, disabled
+        self.hints_area.value = cards.hints_html(self.question, shown)
+        self.feedback_area.value = cards.feedback_html(self.question, self._record, self._refusal)
 
     def _notify(self, notice: str) -> None:
-        self.notice_area.value = says(f"<p>{html.escape(notice)}</p>") if notice else ""
+        self.notice_area.value = cards.says(html.escape(notice))
 
     def __repr__(self) -> str:
-        return text_form(self.question)
+        return cards.text_form(self.question)
 
     def _repr_mimebundle_(self, **kwargs) -> dict:
         bundle = super()._repr_mimebundle_(**kwargs)
-        return bundle | {"text/plain": repr(self), "text/html": static_html(self.question)}
+        return bundle | {"text/plain": repr(self), "text/html": cards.static_html(self.question)}
 
 
 class _Field(widgets.Text):
@@ -246,13 +259,8 @@ class _Field(widgets.Text):
 
 
 def _entry(question: Question) -> widgets.Widget:
-    """The input that suits the kind of question."""
-    if question.kind == "choice":
-        options = [(text, key) for key, text in question.options]
+    """The input for a text, a number or one option."""
+    if question.options:
+        options = [(text, key) for key, text in question.options.items()]
         return widgets.RadioButtons(options=options, value=None, description="Your answer")
-    if question.kind == "choices":
-        return widgets.VBox(
-            [widgets.Checkbox(description=text, indent=False) for _, text in question.options]
-        )
-    description = f"Your answer ({question.unit})" if question.unit else "Your answer"
-    return _Field(description=description)
+    return _Field(description=f"Your answer{f' ({question.unit})' if question.unit else ''}")
