@@ -72,7 +72,7 @@ def test_text_forms():
         "Answer it in the widget: run this cell. It has 2 hints."
     )
     assert card.text_form(CHOICES) == (
-        "Question 01.m\nWhich?\n  [ ] A & <A>\n  [ ] B\n  [ ] C\n"
+        "Question 01.m\nWhich?\n  A [ ] A & <A>\n  B [ ] B\n  C [ ] C\n"
         "Answer it in the widget: run this cell. It has 1 hint."
     )
 

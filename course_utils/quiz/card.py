@@ -33,7 +33,8 @@ def text_form(question: Question) -> str:
     source = f" (from the lecture: {question.lecture})" if question.lecture else ""
     box = "[ ]" if question.kind == "choices" else "( )"
     lines = [f"Question {question.id}{source}", plain(question.prompt)]
-    lines += [f"  {box} {text}" for text in question.options.values()]
+    options = zip("ABCDEFGH", question.options.values(), strict=False)
+    lines += [f"  {letter} {box} {text}" for letter, text in options]
     hints = plural(len(question.hints), "hint")
     return "\n".join([*lines, f"Answer it in the widget: run this cell. It has {hints}."])
 
@@ -41,7 +42,7 @@ def text_form(question: Question) -> str:
 def static_html(question: Question) -> str:
     """The question as HTML that needs no kernel: hints, answer and known slips are folded away."""
     options = "".join(f"<li>{html.escape(text)}</li>" for text in question.options.values())
-    options = f'<ul class="cnn-quiz-options">{options}</ul>' if options else ""
+    options = f'<ol class="cnn-quiz-options" type="A">{options}</ol>' if options else ""
     total = len(question.hints)
     folds = {f"Hint {i} of {total}": f"<p>{markup(h)}</p>" for i, h in enumerate(question.hints, 1)}
     slips = "".join(
@@ -155,6 +156,10 @@ STYLE = f"""<style>
   line-height: 1.4; font-size: 1em; white-space: normal; overflow: visible; color: {INK}; }}
 .cnn-quiz .widget-radio-box label {{ flex-direction: row-reverse; justify-content: flex-end; }}
 .cnn-quiz .widget-radio-box label:has(input:checked) {{ font-weight: 600; }}
+.cnn-quiz {{ counter-reset: option; }}
+.cnn-quiz .widget-checkbox, .cnn-quiz .widget-radio-box label {{ counter-increment: option; }}
+.cnn-quiz .widget-checkbox label::before, .cnn-quiz .widget-radio-box label::after {{
+  content: counter(option, upper-alpha) / ""; color: {MUTED}; font-weight: 600; width: 0.8em; }}
 .cnn-quiz .widget-text input:disabled {{ opacity: 1; color: {INK}; background: {_SHADE}; }}
 .cnn-quiz :is(.widget-radio-box, .widget-checkbox) input {{ font-size: 1em; width: 0.9em;
   height: 0.9em; flex: none; position: relative; top: 0.12em; margin: 0; }}
