@@ -11,57 +11,37 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from html import escape
 from typing import TYPE_CHECKING
 
 from course_utils.drawing.style import CYCLE, INK, tint
+from course_utils.drawing.svg import Diagram
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_PIXEL_RATIO = 2  # drawn at twice the shown size, for projectors and dense screens
 
-
-@dataclass(frozen=True)
-class Picture:
-    """A picture of pixels, and the sentence that says the same.
-
-    png: the bytes of the image. width: as shown, in CSS pixels. alt: also its text form.
-    """
-
-    png: bytes
-    width: int
-    alt: str
-
-    def _repr_html_(self) -> str:
-        data = base64.b64encode(self.png).decode("ascii")
-        return (
-            f'<img class="cnn-plot" alt="{escape(self.alt)}" '
-            f'style="width:{self.width}px;max-width:100%;height:auto" '
-            f'src="data:image/png;base64,{data}">'
-        )
-
-    def __repr__(self) -> str:
-        return self.alt
-
-
-def show(figure: Figure | Axes, *, alt: str) -> Picture:
-    """Draw a figure, or the one of these axes, into a `Picture` and close it.
+def show(figure: Figure | Axes, *, alt: str) -> Diagram:
+    """Draw a figure, or the one of these axes, into a picture and close it.
 
     alt: what the picture shows, with its computed numbers. It is read aloud, stands in for the
     picture where there is none, and is what a test compares.
     """
     from matplotlib import pyplot
 
-    figure = figure.figure  # a figure is its own
-    target = io.BytesIO()
-    figure.savefig(target, format="png", dpi=figure.dpi * _PIXEL_RATIO, metadata={"Software": None})
-    width = round(figure.get_figwidth() * figure.dpi)
+    figure, target = figure.figure, io.BytesIO()  # a figure's figure is the figure itself
+    dpi = 2 * figure.dpi  # drawn at twice the shown size, for projectors and dense screens
+    figure.savefig(target, format="png", dpi=dpi, metadata={"Software": None})
     pyplot.close(figure)
-    return Picture(target.getvalue(), width, alt)
+    data = base64.b64encode(target.getvalue()).decode("ascii")
+    width = round(figure.get_figwidth() * figure.dpi)
+    html = (
+        f'<img class="cnn-plot" alt="{escape(alt)}" '
+        f'style="width:{width}px;max-width:100%;height:auto" src="data:image/png;base64,{data}">'
+    )
+    return Diagram(html, alt)
 
 
 def draw_image(values, *, ax: Axes | None = None, title: str = "") -> Axes:
@@ -77,8 +57,7 @@ def draw_image(values, *, ax: Axes | None = None, title: str = "") -> Axes:
         high = max(-low, high)
         low = -high
     ax.imshow(values, cmap="gray", vmin=low, vmax=high, interpolation="nearest")
-    ax.set(xticks=[], yticks=[])
-    ax.set_title(title)
+    ax.set(xticks=[], yticks=[], title=title)
     return ax
 
 
@@ -90,19 +69,13 @@ def new_axes(width: float = 7.0, height: float = 3.9) -> Axes:
 
 
 def lines(
-    series: Mapping[str, Sequence[float] | tuple[Sequence, Sequence[float]]],
-    *,
-    xlabel: str = "",
-    ylabel: str = "",
-    ax: Axes | None = None,
-    **properties: object,
+    series: Mapping[str, Sequence | tuple], *, xlabel="", ylabel="", ax=None, **properties
 ) -> Axes:
     """Draw a line with its own colour, dash and marker for each of several series.
 
-    Args:
-        series: label -> values, drawn over 1, 2, 3, ...; or label -> (places, values). A place may
-            be a text: a category. A label that begins with `_` stays out of the legend.
-        properties: further settings of the axes, as in `yscale="log"`.
+    series: label -> values, drawn over 1, 2, 3, ...; or label -> (places, values). A place may be a
+    text: a category. A label that begins with `_` stays out of the legend. properties: further
+    settings of the axes, as in `yscale="log"`.
     """
     ax = ax or new_axes()
     for place, (label, values) in enumerate(series.items()):
@@ -117,21 +90,12 @@ def lines(
 
 
 def bars(
-    names: Sequence[str],
-    series: Mapping[str, Sequence[float]],
-    *,
-    ylabel: str = "",
-    written: Callable[[float], str] = "{:.0f}".format,
-    ax: Axes | None = None,
-    **properties: object,
+    names, series: Mapping, *, ylabel="", written="{:.0f}".format, ax=None, **properties
 ) -> Axes:
     """Draw a group of bars for each name, one bar of each series, with its number on top.
 
-    Args:
-        names: what stands below the groups.
-        series: label -> a number for each name. A single series has no legend.
-        written: how a number is written on its bar.
-        properties: further settings of the axes, as in `ylim=(0, 100)`.
+    names: what stands below the groups. series: label -> a number for each name; a single series
+    has no legend. written: how a number is written on its bar. properties: as in `lines`.
     """
     ax = ax or new_axes()
     width = 0.8 / len(series)

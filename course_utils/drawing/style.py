@@ -9,7 +9,7 @@ A picture never speaks through colour alone: line width, fill and labels say the
 
 from __future__ import annotations
 
-PALETTE: dict[str, str] = {
+PALETTE = {
     "black": "#000000",
     "orange": "#E69F00",
     "sky": "#56B4E9",
@@ -19,7 +19,6 @@ PALETTE: dict[str, str] = {
     "vermillion": "#D55E00",
     "purple": "#CC79A7",
 }
-"""Name -> hex colour, the eight colours of Okabe and Ito."""
 
 INPUT = PALETTE["blue"]  # inputs, pixels, the bottom of a diagram
 OUTPUT = PALETTE["green"]  # outputs, feature maps, the top of a diagram
@@ -34,17 +33,14 @@ MUTED = "#5B6472"  # secondary text, lines at rest: 6 : 1 on PAPER, so small tex
 FAINT = "#C9CED6"  # grid lines, padding, what exists but does not count; never for text
 PAPER = "#FFFFFF"  # the ground of every picture: it looks the same in a dark notebook theme
 
-CYCLE: tuple[str, ...] = tuple(
+# The order of colours for lines and bars. Yellow is left out: it vanishes on white.
+CYCLE = tuple(
     PALETTE[name] for name in ("blue", "vermillion", "green", "orange", "purple", "sky", "black")
 )
-"""The order of colours for lines and bars. Yellow is left out: it vanishes on white."""
-
+# Perceptually uniform, and made for colour vision deficiency (Nunez et al. 2018).
 COLOUR_MAP = "cividis"
-"""Perceptually uniform, and made for colour vision deficiency (Nunez et al. 2018)."""
-
+# The fonts an SVG asks for. All are fonts of the system: nothing is downloaded.
 SVG_FONT = "'DejaVu Sans', Verdana, 'Segoe UI', Helvetica, Arial, sans-serif"
-"""The fonts an SVG asks for. All are fonts of the system: nothing is downloaded."""
-
 _SIZE = 11.0  # points
 
 
@@ -58,39 +54,19 @@ def study() -> None:
     """Give matplotlib the course's sizes and colours; a notebook's setup cell calls this once."""
     import matplotlib
 
-    matplotlib.rcParams.update(
-        {
-            "figure.figsize": (7.0, 3.9),
-            "figure.dpi": 110,
-            "savefig.dpi": 110,
-            "figure.facecolor": PAPER,
-            "axes.facecolor": PAPER,
-            "figure.constrained_layout.use": True,
-            "font.family": "DejaVu Sans",  # ships with matplotlib: one picture on every machine
-            "font.size": _SIZE,
-            "axes.titlesize": _SIZE * 1.1,
-            "axes.titleweight": "bold",
-            "axes.titlelocation": "left",
-            "axes.labelsize": _SIZE,
-            "xtick.labelsize": _SIZE * 0.92,
-            "ytick.labelsize": _SIZE * 0.92,
-            "legend.fontsize": _SIZE * 0.92,
-            "legend.frameon": False,
-            "text.color": INK,
-            "axes.labelcolor": INK,
-            "axes.titlecolor": INK,
-            "axes.edgecolor": MUTED,
-            "xtick.color": MUTED,
-            "ytick.color": MUTED,
-            "xtick.labelcolor": INK,
-            "ytick.labelcolor": INK,
-            "axes.spines.top": False,
-            "axes.spines.right": False,
-            "axes.axisbelow": True,
-            "grid.color": tint(FAINT, 0.6),
-            "lines.linewidth": 1.8,
-            "axes.prop_cycle": matplotlib.cycler(color=CYCLE),
-            "image.cmap": COLOUR_MAP,
-            "svg.hashsalt": "cnn-architectures",  # matplotlib's SVG ids are random without it
-        }
-    )
+    rc, small = matplotlib.rc, _SIZE * 0.92
+    rc("figure", figsize=(7.0, 3.9), dpi=110, facecolor=PAPER)
+    rc("figure.constrained_layout", use=True)
+    rc("savefig", dpi=110)
+    rc("font", family="DejaVu Sans", size=_SIZE)  # ships with matplotlib: the same everywhere
+    rc("text", color=INK)
+    rc("axes", facecolor=PAPER, edgecolor=MUTED, labelcolor=INK, titlecolor=INK, axisbelow=True)
+    rc("axes", labelsize=_SIZE, titlesize=_SIZE * 1.1, titleweight="bold", titlelocation="left")
+    rc("axes", prop_cycle=matplotlib.cycler(color=CYCLE))
+    rc("axes.spines", top=False, right=False)
+    rc(("xtick", "ytick"), labelsize=small, color=MUTED, labelcolor=INK)
+    rc("legend", fontsize=small, frameon=False)
+    rc("grid", color=tint(FAINT, 0.6))
+    rc("lines", linewidth=1.8)
+    rc("image", cmap=COLOUR_MAP)
+    rc("svg", hashsalt="cnn-architectures")  # matplotlib's SVG ids are random without it

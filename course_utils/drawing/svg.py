@@ -15,26 +15,18 @@ import struct
 import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cache
 from html import escape
 from math import dist
 
 from course_utils.drawing.style import INK, PAPER, SVG_FONT, tint
 
-WIDTH = 1000
-"""Width of the view box of every diagram."""
-
-TIMES = "\u00d7"
-MINUS = "\u2212"
-ELLIPSIS = "\u2026"
+WIDTH = 1000  # of the view box of every diagram
+TIMES, MINUS, ELLIPSIS = "\u00d7", "\u2212", "\u2026"
 
 
 @dataclass(frozen=True)
 class Diagram:
-    """A picture drawn as SVG, and the sentence that says the same.
-
-    Displayed as the last expression of a cell, it shows the picture; its text form is `alt`.
-    """
+    """A picture as SVG, or as an `<img>` of pixels, and the sentence that says the same."""
 
     svg: str
     alt: str
@@ -47,14 +39,10 @@ class Diagram:
 
 
 def frame(body: str, *, height: float, alt: str, kind: str, css: str = "") -> Diagram:
-    """Close a drawing into an `<svg>` that scales to the width it gets.
+    """Close a drawing, `body`, into an `<svg>` that scales to the width it gets.
 
-    Args:
-        body: the elements inside.
-        height: of the view box, whose width is `WIDTH`.
-        alt: what the picture shows, in words and numbers. Screen readers speak it.
-        kind: class of the `<svg>`; the rules in `css` are scoped by it.
-        css: style rules.
+    height: of the view box. alt: what the picture shows, in words and numbers; screen readers speak
+    it. kind: class of the `<svg>`, by which the style rules in `css` are scoped.
     """
     style = f"<style>{css}</style>" if css else ""
     svg = (
@@ -76,26 +64,18 @@ def element(
     """Return one SVG element: `element("rect", x=1, stroke_width=2)`.
 
     Numbers are written with at most one decimal, texts are escaped, attributes that are None are
-    left out; `_` in a name stands for `-`, and one at its end goes (`class_`).
-
-    Args:
-        inside: what stands between the tags, SVG; several pieces are joined.
-        hover: what a resting pointer shows, plain text.
+    left out; `_` in a name stands for `-`, and one at its end goes (`class_`). `inside` is SVG, one
+    piece or several; `hover` is what a resting pointer shows, plain text.
     """
-    written = "".join(
-        f' {_name(key)}="{number(value) if isinstance(value, int | float) else escape(str(value))}"'
-        for key, value in attributes.items()
-        if value is not None
-    )
+    written = ""
+    for key, value in attributes.items():
+        if value is not None:
+            shown = number(value) if isinstance(value, int | float) else escape(str(value))
+            written += f' {key.rstrip("_").replace("_", "-")}="{shown}"'
     inside = inside if isinstance(inside, str) else "".join(inside)
     if hover:
         inside = f"<title>{escape(hover)}</title>{inside}"
     return f"<{tag}{written}>{inside}</{tag}>" if inside else f"<{tag}{written}/>"
-
-
-@cache
-def _name(key: str) -> str:
-    return key.rstrip("_").replace("_", "-")
 
 
 def rect(x: float, y: float, width: float, height: float, **look: object) -> str:
@@ -155,19 +135,18 @@ def text(
     content: str,
     size: float,
     *,
-    anchor: str = "start",
-    bold: bool = False,
-    fill: str | None = None,
-    classes: str = "",
+    anchor="start",
+    bold=False,
+    fill="",
+    classes="",
 ) -> str:
     """Write one line with its baseline at (x, y). `content` is SVG: escape what is not yours."""
     extra = f' text-anchor="{anchor}"' if anchor != "start" else ""  # by hand: a picture has 400
     extra += ' font-weight="700"' if bold else ""
     extra += f' fill="{fill}"' if fill else ""
     extra += f' class="{classes}"' if classes else ""
-    return (
-        f'<text x="{number(x)}" y="{number(y)}" font-size="{number(size)}"{extra}>{content}</text>'
-    )
+    at = f'x="{number(x)}" y="{number(y)}" font-size="{number(size)}"'
+    return f"<text {at}{extra}>{content}</text>"
 
 
 # Path data

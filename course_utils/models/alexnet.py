@@ -5,13 +5,13 @@ Convolutional Neural Networks*, NIPS. The network is Section 3.5 and Fig. 2, nor
 
 from __future__ import annotations
 
+from functools import partial
+
 from torch import Tensor, nn
 
 from course_utils.checks import one_of, whole
 from course_utils.geometry import output_size
-from course_utils.models.layers import Linear, check_fixed_size, check_images, layers_to_draw
-
-VARIANTS = ("paper", "single_tower")
+from course_utils.models.layers import Linear, check_images, draw
 
 # Section 3.5. Two groups: each GPU ("tower") convolves its own half of the maps.
 CONVOLUTIONS = {
@@ -22,11 +22,9 @@ CONVOLUTIONS = {
     "conv4": (384, 3, 1, 1, 2),
     "conv5": (256, 3, 1, 1, 2),
 }
+NORMALISED, POOLED = (1, 2), (1, 2, 5)  # after which convolutions
+POOL = (3, 2)  # kernel, stride: they overlap
 HIDDEN_UNITS = 4096  # fc6 and fc7; fc8 has one unit per class
-POOL_KERNEL, POOL_STRIDE = 3, 2  # overlapping: the kernel is larger than the stride
-
-# Section 3.3: b = a / (k + alpha * sum of a^2 over n neighbouring maps)^beta
-LRN_K, LRN_N, LRN_ALPHA, LRN_BETA = 2.0, 5, 1e-4, 0.75
 
 # Section 5: these biases start at 1, so that their ReLUs start with positive inputs.
 BIAS_ONE = ("conv2", "conv4", "conv5", "fc6", "fc7")
@@ -35,11 +33,12 @@ BIAS_ONE = ("conv2", "conv4", "conv5", "fc6", "fc7")
 class LocalResponseNorm(nn.LocalResponseNorm):
     """Section 3.3: each map is divided by the strength of its neighbours, within its own tower.
 
-    PyTorch divides alpha by n; the printed formula does not, the authors' released code does.
+    b = a / (k + alpha * sum of a^2 over n neighbouring maps)^beta; k = 2, n = 5, alpha = 1e-4,
+    beta = 0.75. PyTorch divides alpha by n; this formula does not, the authors' released code does.
     """
 
-    def __init__(self, towers: int) -> None:
-        super().__init__(LRN_N, alpha=LRN_N * LRN_ALPHA, beta=LRN_BETA, k=LRN_K)
+    def __init__(self, towers: int = 1) -> None:
+        super().__init__(5, alpha=5 * 1e-4, beta=0.75, k=2.0)
         self.towers = towers
 
     def forward(self, x: Tensor) -> Tensor:
@@ -49,15 +48,43 @@ class LocalResponseNorm(nn.LocalResponseNorm):
         return super().forward(x).reshape(n, c, h, w)
 
 
-class AlexNet(nn.Module):
+class DenseHead(nn.Module):
+    """What AlexNet and VGG have after `features`: three dense layers, so one size of images."""
+
+    def add_head(self, maps: int, side: int, num_classes: int) -> None:
+        """Add fc6, fc7 and fc8 for maps of pool5 that are side x side."""
+        self.pool5_shape = (maps, side, side)
+        self.fc6 = Linear(maps * side * side, HIDDEN_UNITS)
+        self.relu6 = nn.ReLU()
+        self.dropout6 = nn.Dropout(0.5)
+        self.fc7 = Linear(HIDDEN_UNITS, HIDDEN_UNITS)
+        self.relu7 = nn.ReLU()
+        self.dropout7 = nn.Dropout(0.5)
+        self.fc8 = Linear(HIDDEN_UNITS, num_classes)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """(N, in_channels, input_size, input_size) -> (N, num_classes) scores."""
+        values = " x ".join(map(str, self.pool5_shape))
+        why = (
+            f"fc6 is dense, it has one weight for each of the {values} values of pool5; "
+            f"{type(self).__name__}(input_size=...) builds it for another size"
+        )
+        check_images(images, self.in_channels, size=self.input_size, why=why)
+        x = self.features(images).flatten(1)  # AlexNet (N, 9216), VGG (N, 25088)
+        x = self.dropout6(self.relu6(self.fc6(x)))  # (N, 4096)
+        x = self.dropout7(self.relu7(self.fc7(x)))  # (N, 4096)
+        return self.fc8(x)  # (N, 1000)
+
+
+class AlexNet(DenseHead):
     """AlexNet for one 227 x 227 colour image (Section 3.5, Fig. 2).
 
     `variant`
         "paper": two towers; conv2, conv4 and conv5 have two groups. 60,965,224 parameters,
         724,406,816 multiply-adds.
         "single_tower": all maps see all maps. 62,378,344 parameters, 1,135,256,096 multiply-adds.
-    `input_size`, `conv1_padding`: the side of the images in pixels and the zeros around them. fc6
-        is dense, so the network is built for one size: 227 without padding, or 224 with 2.
+    `input_size`, `conv1_padding`: the side of the images in pixels and the zeros around them: 227
+        without padding, or 224 with 2.
     Input (N, in_channels, input_size, input_size), output (N, num_classes) scores.
 
     *Differences from the paper*
@@ -76,58 +103,28 @@ class AlexNet(nn.Module):
     """
 
     def __init__(
-        self,
-        variant: str = "paper",
-        num_classes: int = 1000,
-        *,
-        in_channels: int = 3,
-        input_size: int = 227,
-        conv1_padding: int = 0,
+        self, variant="paper", num_classes=1000, *, in_channels=3, input_size=227, conv1_padding=0
     ) -> None:
         super().__init__()
-        one_of("variant", variant, VARIANTS)
-        whole("input_size", input_size, 67 - 2 * conv1_padding)
-        self.variant = variant
+        one_of("variant", variant, ("paper", "single_tower"))
         self.in_channels = in_channels
-        self.input_size = input_size
+        self.input_size = whole("input_size", input_size, 67 - 2 * conv1_padding)
         towers = 2 if variant == "paper" else 1
 
-        def convolution(name: str, inputs: int) -> nn.Conv2d:
-            maps, kernel, stride, padding, groups = CONVOLUTIONS[name]
-            if name == "conv1":
-                padding = conv1_padding
-            return nn.Conv2d(inputs, maps, kernel, stride, padding, groups=min(groups, towers))
-
-        side = output_size(input_size, 11, 4, conv1_padding)  # conv1; the others keep the size
-        for _ in ("pool1", "pool2", "pool5"):
-            side = output_size(side, POOL_KERNEL, POOL_STRIDE)
-        self.pool5_shape = (256, side, side)
-
-        self.conv1 = convolution("conv1", in_channels)
-        self.relu1 = nn.ReLU()
-        self.norm1 = LocalResponseNorm(towers)
-        self.pool1 = nn.MaxPool2d(POOL_KERNEL, POOL_STRIDE)
-        self.conv2 = convolution("conv2", 96)
-        self.relu2 = nn.ReLU()
-        self.norm2 = LocalResponseNorm(towers)
-        self.pool2 = nn.MaxPool2d(POOL_KERNEL, POOL_STRIDE)
-        self.conv3 = convolution("conv3", 256)
-        self.relu3 = nn.ReLU()
-        self.conv4 = convolution("conv4", 384)
-        self.relu4 = nn.ReLU()
-        self.conv5 = convolution("conv5", 384)
-        self.relu5 = nn.ReLU()
-        self.pool5 = nn.MaxPool2d(POOL_KERNEL, POOL_STRIDE)
-        self.fc6 = Linear(256 * side * side, HIDDEN_UNITS)
-        self.relu6 = nn.ReLU()
-        self.dropout6 = nn.Dropout(0.5)
-        self.fc7 = Linear(HIDDEN_UNITS, HIDDEN_UNITS)
-        self.relu7 = nn.ReLU()
-        self.dropout7 = nn.Dropout(0.5)
-        self.fc8 = Linear(HIDDEN_UNITS, num_classes)
-        for name, layer in layers_to_draw(self):
-            nn.init.normal_(layer.weight, std=0.01)
-            nn.init.constant_(layer.bias, 1.0 if name in BIAS_ONE else 0.0)
+        side, inputs = input_size, in_channels
+        for n, (maps, kernel, stride, padding, groups) in enumerate(CONVOLUTIONS.values(), start=1):
+            padding = conv1_padding if n == 1 else padding
+            groups = min(groups, towers)
+            self.add_module(f"conv{n}", nn.Conv2d(inputs, maps, kernel, stride, padding, 1, groups))
+            self.add_module(f"relu{n}", nn.ReLU())
+            side, inputs = output_size(side, kernel, stride, padding), maps
+            if n in NORMALISED:
+                self.add_module(f"norm{n}", LocalResponseNorm(towers))
+            if n in POOLED:
+                self.add_module(f"pool{n}", nn.MaxPool2d(*POOL))
+                side = output_size(side, *POOL)
+        self.add_head(maps, side, num_classes)
+        draw(self, partial(nn.init.normal_, std=0.01), lambda name: float(name in BIAS_ONE))
 
     def features(self, images: Tensor) -> Tensor:
         """Return the activations of pool5, (N, 256, 6, 6) for 227 pixels."""
@@ -139,18 +136,3 @@ class AlexNet(nn.Module):
         x = self.relu4(self.conv4(x))  # (N, 384, 13, 13)
         x = self.relu5(self.conv5(x))  # (N, 256, 13, 13)
         return self.pool5(x)  # (N, 256, 6, 6)
-
-    def forward(self, images: Tensor) -> Tensor:
-        """(N, in_channels, input_size, input_size) -> (N, num_classes) scores."""
-        check_images(images, self.in_channels)
-        maps, height, width = self.pool5_shape
-        check_fixed_size(
-            images,
-            self.input_size,
-            f"fc6 is dense, it has one weight for each of the {maps} x {height} x {width} values "
-            "of pool5; AlexNet(input_size=...) builds it for another size",
-        )
-        x = self.features(images).flatten(1)  # (N, 9216)
-        x = self.dropout6(self.relu6(self.fc6(x)))  # (N, 4096)
-        x = self.dropout7(self.relu7(self.fc7(x)))  # (N, 4096)
-        return self.fc8(x)  # (N, 1000)

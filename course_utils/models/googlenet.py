@@ -5,19 +5,16 @@ is Section 4 and Fig. 2, the network Section 5, Table 1 and Fig. 3.
 from __future__ import annotations
 
 from collections import OrderedDict
+from functools import partial
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from course_utils.checks import one_of, whole
-from course_utils.models.layers import (
-    check_fixed_size,
-    check_images,
-    draw_as_he,
-    draw_as_torch,
-    layers_to_draw,
-)
+from course_utils.geometry import output_size
+from course_utils.models.alexnet import LocalResponseNorm
+from course_utils.models.layers import check_images, draw, draw_as_he, draw_as_torch
 
 # Table 1: the number of filters of the six convolutions of each module.
 INCEPTION_TABLE = {
@@ -32,39 +29,20 @@ INCEPTION_TABLE = {
     "5a": (256, 160, 320, 32, 128, 128),
     "5b": (384, 192, 384, 48, 128, 128),
 }
-# Table 1: conv1 is 7x7 with stride 2; conv2 is 1x1 ("3x3 reduce"), then 3x3.
-CONV1, CONV2_REDUCE, CONV2 = 64, 64, 192
-
-# Section 5: the auxiliary heads sit on 4a and 4d.
-AUXILIARY_MAPS, AUXILIARY_UNITS = 128, 1024
-AUXILIARY_DROPOUT, MAIN_DROPOUT = 0.7, 0.4
-AUXILIARY_WEIGHT = 0.3  # the weight of each auxiliary loss
-
-STEMS = ("full", "separable")
-INITS = ("caffe", "he", "torch")
 
 
 class ConvReLU(nn.Sequential):
     """A convolution and a ReLU, with batch normalisation in between if asked for."""
 
     def __init__(
-        self,
-        in_channels: int,
-        out_channels: int,
-        kernel: int,
-        stride: int = 1,
-        *,
-        batch_norm: bool = False,
+        self, in_channels: int, maps: int, kernel: int, stride: int = 1, *, batch_norm: bool = False
     ) -> None:
+        super().__init__()
         bias = not batch_norm  # the normalisation has its own
-        layers: OrderedDict[str, nn.Module] = OrderedDict()
-        layers["conv"] = nn.Conv2d(
-            in_channels, out_channels, kernel, stride, kernel // 2, bias=bias
-        )
+        self.conv = nn.Conv2d(in_channels, maps, kernel, stride, kernel // 2, bias=bias)
         if batch_norm:
-            layers["bn"] = nn.BatchNorm2d(out_channels)
-        layers["relu"] = nn.ReLU()
-        super().__init__(layers)
+            self.bn = nn.BatchNorm2d(maps)
+        self.relu = nn.ReLU()
 
 
 class NaiveInception(nn.Module):
@@ -83,41 +61,27 @@ class NaiveInception(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, in_channels, H, W) -> (N, out_channels, H, W)."""
-        branches = [
-            self.conv1x1(x),  # (N, n1x1, H, W)
-            self.conv3x3(x),  # (N, n3x3, H, W)
-            self.conv5x5(x),  # (N, n5x5, H, W)
-            self.pool(x),  # (N, in_channels, H, W)
-        ]
+        branches = self.conv1x1(x), self.conv3x3(x), self.conv5x5(x), self.pool(x)
         return torch.cat(branches, dim=1)
 
 
 class Inception(nn.Module):
     """Fig. 2(b): 1x1 convolutions reduce the maps before the 3x3 and 5x5, and after the pooling.
 
-    The six numbers are a row of `INCEPTION_TABLE`: `Inception(192, *INCEPTION_TABLE["3a"])`.
+    `filters`: a row of `INCEPTION_TABLE`, as in `Inception(192, *INCEPTION_TABLE["3a"])`.
     """
 
-    def __init__(
-        self,
-        in_channels: int,
-        n1x1: int,
-        n3x3_reduce: int,
-        n3x3: int,
-        n5x5_reduce: int,
-        n5x5: int,
-        pool_projection: int,
-        *,
-        batch_norm: bool = False,
-    ) -> None:
+    def __init__(self, in_channels: int, *filters: int, batch_norm: bool = False) -> None:
         super().__init__()
-        self.conv1x1 = ConvReLU(in_channels, n1x1, 1, batch_norm=batch_norm)
-        self.reduce3x3 = ConvReLU(in_channels, n3x3_reduce, 1, batch_norm=batch_norm)
-        self.conv3x3 = ConvReLU(n3x3_reduce, n3x3, 3, batch_norm=batch_norm)
-        self.reduce5x5 = ConvReLU(in_channels, n5x5_reduce, 1, batch_norm=batch_norm)
-        self.conv5x5 = ConvReLU(n5x5_reduce, n5x5, 5, batch_norm=batch_norm)
+        n1x1, n3x3_reduce, n3x3, n5x5_reduce, n5x5, pool_projection = filters
+        conv = partial(ConvReLU, batch_norm=batch_norm)
+        self.conv1x1 = conv(in_channels, n1x1, 1)
+        self.reduce3x3 = conv(in_channels, n3x3_reduce, 1)
+        self.conv3x3 = conv(n3x3_reduce, n3x3, 3)
+        self.reduce5x5 = conv(in_channels, n5x5_reduce, 1)
+        self.conv5x5 = conv(n5x5_reduce, n5x5, 5)
         self.pool = nn.MaxPool2d(3, stride=1, padding=1)
-        self.projection = ConvReLU(in_channels, pool_projection, 1, batch_norm=batch_norm)
+        self.projection = conv(in_channels, pool_projection, 1)
         self.out_channels = n1x1 + n3x3 + n5x5 + pool_projection
 
     def forward(self, x: Tensor) -> Tensor:
@@ -135,16 +99,15 @@ class AuxiliaryHead(nn.Module):
     """Section 5: a small classifier on the maps of 4a or 4d, used in training only."""
 
     def __init__(
-        self, in_channels: int, map_size: int, num_classes: int, *, width: float, batch_norm: bool
+        self, in_channels: int, map_size: int, num_classes: int, width: float, batch_norm: bool
     ) -> None:
         super().__init__()
-        maps, units = int(width * AUXILIARY_MAPS), int(width * AUXILIARY_UNITS)
-        pooled = (map_size - 5) // 3 + 1
+        maps, units = int(width * 128), int(width * 1024)
         self.pool = nn.AvgPool2d(5, stride=3)
         self.conv = ConvReLU(in_channels, maps, 1, batch_norm=batch_norm)
-        self.fc1 = nn.Linear(maps * pooled * pooled, units)
+        self.fc1 = nn.Linear(maps * output_size(map_size, 5, 3) ** 2, units)
         self.relu = nn.ReLU()
-        self.dropout = nn.Dropout(AUXILIARY_DROPOUT)
+        self.dropout = nn.Dropout(0.7)
         self.fc2 = nn.Linear(units, num_classes)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -163,14 +126,24 @@ class GoogLeNetOutput(NamedTuple):
     auxiliary_4d: Tensor
 
 
-def training_loss(
-    output: GoogLeNetOutput, labels: Tensor, auxiliary_weight: float = AUXILIARY_WEIGHT
-) -> Tensor:
+def training_loss(output: GoogLeNetOutput, labels: Tensor, auxiliary_weight=0.3) -> Tensor:
     """Section 5: the cross-entropy of the main head plus 0.3 times that of each auxiliary head."""
-    main, auxiliary_4a, auxiliary_4d = (
-        nn.functional.cross_entropy(scores, labels) for scores in output
-    )
-    return main + auxiliary_weight * (auxiliary_4a + auxiliary_4d)
+    main, *auxiliary = (nn.functional.cross_entropy(scores, labels) for scores in output)
+    return main + auxiliary_weight * sum(auxiliary)
+
+
+def draw_as_caffe(network: nn.Module) -> None:
+    """Draw weights from U(-b, b), b^2 = 3 / fan-in; biases are 0.2, and 0 in the classifiers."""
+
+    def weight(tensor: Tensor) -> None:
+        bound = (3 / tensor[0].numel()) ** 0.5
+        nn.init.uniform_(tensor, -bound, bound)
+
+    classifiers = ("linear", "auxiliary4a.fc2", "auxiliary4d.fc2")
+    draw(network, weight, lambda name: 0.0 if name in classifiers else 0.2)
+
+
+INITS = {"caffe": draw_as_caffe, "he": draw_as_he, "torch": draw_as_torch}
 
 
 class GoogLeNet(nn.Module):
@@ -212,128 +185,83 @@ class GoogLeNet(nn.Module):
 
     def __init__(
         self,
-        auxiliary: bool = True,
-        num_classes: int = 1000,
+        auxiliary=True,
+        num_classes=1000,
         *,
-        in_channels: int = 3,
-        input_size: int = 224,
-        width: float = 1,
-        stem: str = "full",
-        batch_norm: bool = False,
-        init: str = "caffe",
+        in_channels=3,
+        input_size=224,
+        width=1,
+        stem="full",
+        batch_norm=False,
+        init="caffe",
     ) -> None:
         super().__init__()
-        whole("input_size", input_size, 79 if auxiliary else 32)
-        one_of("stem", stem, STEMS)
+        one_of("stem", stem, ("full", "separable"))
         one_of("init", init, INITS)
         self.auxiliary = auxiliary
         self.in_channels = in_channels
-        self.input_size = input_size
-        conv1, conv2_reduce, conv2 = (int(width * n) for n in (CONV1, CONV2_REDUCE, CONV2))
-
-        def normalisation() -> nn.Module:
-            if batch_norm:
-                return nn.Identity()
-            # AlexNet's k = 2, n = 5, alpha = 1e-4, beta = 0.75. PyTorch divides alpha by n, the
-            # formula does not: hence 5 * 1e-4.
-            return nn.LocalResponseNorm(5, alpha=5 * 1e-4, beta=0.75, k=2.0)
-
-        def max_pool() -> nn.MaxPool2d:
-            return nn.MaxPool2d(3, stride=2, ceil_mode=True)  # 112 -> 56 -> 28 -> 14 -> 7
-
-        def inception(name: str, inputs: int) -> Inception:
-            filters = (int(width * n) for n in INCEPTION_TABLE[name])
-            return Inception(inputs, *filters, batch_norm=batch_norm)
-
-        def head(inputs: int) -> AuxiliaryHead:
-            map_size = (input_size + 1) // 2 // 8  # conv1 rounds up, three poolings down: 224 -> 14
-            return AuxiliaryHead(inputs, map_size, num_classes, width=width, batch_norm=batch_norm)
+        self.input_size = whole("input_size", input_size, 79 if auxiliary else 32)
+        conv1, conv2_reduce, conv2 = (int(width * n) for n in (64, 64, 192))  # Table 1
+        conv = partial(ConvReLU, batch_norm=batch_norm)
+        normalisation = nn.Identity if batch_norm else LocalResponseNorm
+        max_pool = partial(nn.MaxPool2d, 3, 2, ceil_mode=True)  # 112 -> 56 -> 28 -> 14 -> 7
 
         if stem == "full":
-            self.conv1 = ConvReLU(in_channels, conv1, 7, stride=2, batch_norm=batch_norm)
+            self.conv1 = conv(in_channels, conv1, 7, 2)
         else:
             each = nn.Conv2d(in_channels, 8 * in_channels, 7, 2, 3, groups=in_channels, bias=False)
-            mix = ConvReLU(8 * in_channels, conv1, 1, batch_norm=batch_norm)
-            self.conv1 = nn.Sequential(OrderedDict(each=each, mix=mix))
+            self.conv1 = nn.Sequential(OrderedDict(each=each, mix=conv(8 * in_channels, conv1, 1)))
         self.pool1 = max_pool()
         self.norm1 = normalisation()
-        self.conv2_reduce = ConvReLU(conv1, conv2_reduce, 1, batch_norm=batch_norm)
-        self.conv2 = ConvReLU(conv2_reduce, conv2, 3, batch_norm=batch_norm)
+        self.conv2_reduce = conv(conv1, conv2_reduce, 1)
+        self.conv2 = conv(conv2_reduce, conv2, 3)
         self.norm2 = normalisation()
-        self.pool2 = max_pool()
-        self.inception3a = inception("3a", conv2)
-        self.inception3b = inception("3b", self.inception3a.out_channels)
-        self.pool3 = max_pool()
-        self.inception4a = inception("4a", self.inception3b.out_channels)
-        self.inception4b = inception("4b", self.inception4a.out_channels)
-        self.inception4c = inception("4c", self.inception4b.out_channels)
-        self.inception4d = inception("4d", self.inception4c.out_channels)
-        self.inception4e = inception("4e", self.inception4d.out_channels)
-        self.pool4 = max_pool()
-        self.inception5a = inception("5a", self.inception4e.out_channels)
-        self.inception5b = inception("5b", self.inception5a.out_channels)
+        maps = {}  # name of a module -> maps it puts out
+        inputs = conv2
+        for name, filters in INCEPTION_TABLE.items():
+            if name.endswith("a"):
+                self.add_module(f"pool{int(name[0]) - 1}", max_pool())
+            filters = [int(width * n) for n in filters]
+            module = Inception(inputs, *filters, batch_norm=batch_norm)
+            self.add_module(f"inception{name}", module)
+            maps[name] = inputs = module.out_channels
         self.pool5 = nn.AdaptiveAvgPool2d(1)
-        self.dropout = nn.Dropout(MAIN_DROPOUT)
-        self.linear = nn.Linear(self.inception5b.out_channels, num_classes)
-        if auxiliary:
-            self.auxiliary4a = head(self.inception4a.out_channels)
-            self.auxiliary4d = head(self.inception4d.out_channels)
+        self.dropout = nn.Dropout(0.4)
+        self.linear = nn.Linear(inputs, num_classes)
+        for name in ("4a", "4d") if auxiliary else ():
+            side = (input_size + 1) // 2 // 8  # conv1 rounds up, three poolings down: 224 -> 14
+            head = AuxiliaryHead(maps[name], side, num_classes, width, batch_norm)
+            self.add_module(f"auxiliary{name}", head)
+        INITS[init](self)
 
-        self._initialise(init)
-
-    def _initialise(self, init: str) -> None:
-        if init == "he":
-            draw_as_he(self)
-        elif init == "torch":
-            draw_as_torch(self)
-        else:
-            classifiers = ("linear", "auxiliary4a.fc2", "auxiliary4d.fc2")
-            for name, layer in layers_to_draw(self):
-                bound = (3 / layer.weight[0].numel()) ** 0.5
-                nn.init.uniform_(layer.weight, -bound, bound)
-                if layer.bias is not None:
-                    nn.init.constant_(layer.bias, 0.0 if name in classifiers else 0.2)
-
-    def _through_4a(self, images: Tensor) -> Tensor:
+    def _after_4a_4d_5b(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         x = self.conv1(images)  # (N, 64, 112, 112)
         x = self.norm1(self.pool1(x))  # (N, 64, 56, 56)
         x = self.conv2_reduce(x)  # (N, 64, 56, 56)
         x = self.norm2(self.conv2(x))  # (N, 192, 56, 56)
-        x = self.pool2(x)  # (N, 192, 28, 28)
-        x = self.inception3a(x)  # (N, 256, 28, 28)
+        x = self.inception3a(self.pool2(x))  # (N, 256, 28, 28)
         x = self.inception3b(x)  # (N, 480, 28, 28)
-        x = self.pool3(x)  # (N, 480, 14, 14)
-        return self.inception4a(x)  # (N, 512, 14, 14)
-
-    def _through_4d(self, x: Tensor) -> Tensor:
-        x = self.inception4b(x)  # (N, 512, 14, 14)
+        after_4a = self.inception4a(self.pool3(x))  # (N, 512, 14, 14)
+        x = self.inception4b(after_4a)  # (N, 512, 14, 14)
         x = self.inception4c(x)  # (N, 512, 14, 14)
-        return self.inception4d(x)  # (N, 528, 14, 14)
-
-    def _through_5b(self, x: Tensor) -> Tensor:
-        x = self.inception4e(x)  # (N, 832, 14, 14)
-        x = self.pool4(x)  # (N, 832, 7, 7)
-        x = self.inception5a(x)  # (N, 832, 7, 7)
-        return self.inception5b(x)  # (N, 1024, 7, 7)
+        after_4d = self.inception4d(x)  # (N, 528, 14, 14)
+        x = self.inception4e(after_4d)  # (N, 832, 14, 14)
+        x = self.inception5a(self.pool4(x))  # (N, 832, 7, 7)
+        return after_4a, after_4d, self.inception5b(x)  # the last (N, 1024, 7, 7)
 
     def features(self, images: Tensor) -> Tensor:
         """Return the activations of 5b, (N, 1024, 7, 7) for 224 pixels."""
-        return self._through_5b(self._through_4d(self._through_4a(images)))
+        return self._after_4a_4d_5b(images)[2]
 
     def forward(self, images: Tensor) -> Tensor | GoogLeNetOutput:
         """(N, in_channels, H, W) -> (N, num_classes) scores; with heads, in training, three."""
-        check_images(images, self.in_channels, smallest=32)
         heads = self.auxiliary and self.training
-        if heads:
-            check_fixed_size(
-                images,
-                self.input_size,
-                "the auxiliary heads are dense and used in training; GoogLeNet(input_size=...) "
-                "builds them for another size, auxiliary=False or eval() does without them",
-            )
-        after_4a = self._through_4a(images)  # (N, 512, 14, 14)
-        after_4d = self._through_4d(after_4a)  # (N, 528, 14, 14)
-        x = self._through_5b(after_4d)  # (N, 1024, 7, 7)
+        why = (
+            "the auxiliary heads are dense and used in training; GoogLeNet(input_size=...) builds "
+            "them for another size, auxiliary=False or eval() does without them"
+        )
+        check_images(images, self.in_channels, 32, size=self.input_size if heads else 0, why=why)
+        after_4a, after_4d, x = self._after_4a_4d_5b(images)
         x = self.pool5(x).flatten(1)  # (N, 1024)
         main = self.linear(self.dropout(x))  # (N, 1000)
         if heads:

@@ -5,7 +5,8 @@ Nothing that a paper describes is here. Each paper's layers are in that paper's 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 
 from torch import Tensor, nn
 
@@ -31,6 +32,14 @@ def layers_to_draw(network: nn.Module) -> Iterator[tuple[str, nn.Conv2d | nn.Lin
             yield name, layer
 
 
+def draw(network: nn.Module, weight: Callable, bias: Callable = lambda _: 0.0) -> None:
+    """Draw all weights by `weight(tensor)`, and set the biases of each layer to `bias(name)`."""
+    for name, layer in layers_to_draw(network):
+        weight(layer.weight)
+        if layer.bias is not None:
+            nn.init.constant_(layer.bias, bias(name))
+
+
 def draw_as_torch(network: nn.Module) -> None:
     """Draw all weights and biases from U(-1/sqrt(F), 1/sqrt(F)), F = fan-in, PyTorch's default."""
     for _, layer in layers_to_draw(network):
@@ -43,27 +52,23 @@ def draw_as_he(network: nn.Module) -> None:
 
     He, Zhang, Ren and Sun (2015), *Delving Deep into Rectifiers*.
     """
-    for _, layer in layers_to_draw(network):
-        nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
-        if layer.bias is not None:
-            nn.init.zeros_(layer.bias)
+    draw(network, partial(nn.init.kaiming_normal_, nonlinearity="relu"))
 
 
-def check_images(images: Tensor, in_channels: int, smallest: int = 1) -> None:
-    """Raise ValueError unless `images` is (N, in_channels, H, W) with H, W >= smallest."""
+def check_images(
+    images: Tensor, in_channels: int, smallest: int = 1, size: int = 0, why: str = ""
+) -> None:
+    """Raise ValueError unless `images` is (N, in_channels, H, W) with H, W >= smallest.
+
+    `size`: the only H and W that will do, if given; `why` ends the message.
+    """
     if images.dim() != 4 or images.shape[1] != in_channels:
         raise ValueError(
             f"images must have shape (N, {in_channels}, height, width), got {tuple(images.shape)}"
         )
     height, width = images.shape[2:]
+    got = f"pixels, got {height} x {width}"
     if min(height, width) < smallest:
-        raise ValueError(
-            f"images must be at least {smallest} x {smallest} pixels, got {height} x {width}"
-        )
-
-
-def check_fixed_size(images: Tensor, size: int, why: str) -> None:
-    """Raise ValueError unless the images are `size` x `size` pixels; `why` ends the message."""
-    height, width = images.shape[2:]
-    if (height, width) != (size, size):
-        raise ValueError(f"images must be {size} x {size} pixels, got {height} x {width}: {why}")
+        raise ValueError(f"images must be at least {smallest} x {smallest} {got}")
+    if size and (height, width) != (size, size):
+        raise ValueError(f"images must be {size} x {size} {got}: {why}")

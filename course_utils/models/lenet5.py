@@ -5,41 +5,22 @@ connections are Table I, the losses are Section II-C, activation and initialisat
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections import namedtuple
 
 import torch
 from torch import Tensor, nn
 
 from course_utils.checks import one_of
-from course_utils.models.layers import (
-    check_fixed_size,
-    check_images,
-    draw_as_torch,
-    layers_to_draw,
-)
-
-VARIANTS = ("paper", "full_c3", "modern")
-INPUT_SIZE = 32
+from course_utils.models.layers import check_images, draw_as_torch, layers_to_draw
 
 # Table I: the maps of S2 that each of the 16 maps of C3 looks at. 60 pairs out of 96.
-C3_TABLE = (
-    (0, 1, 2),  # 0 to 5: three neighbours, cyclic
-    (1, 2, 3),
-    (2, 3, 4),
-    (3, 4, 5),
-    (0, 4, 5),
-    (0, 1, 5),
-    (0, 1, 2, 3),  # 6 to 11: four neighbours, cyclic
-    (1, 2, 3, 4),
-    (2, 3, 4, 5),
-    (0, 3, 4, 5),
-    (0, 1, 4, 5),
-    (0, 1, 2, 5),
-    (0, 1, 3, 4),  # 12 to 14: two pairs
-    (1, 2, 4, 5),
-    (0, 2, 3, 5),
-    (0, 1, 2, 3, 4, 5),  # 15: all
+C3_ROWS = (
+    "012 123 234 345 045 015 "  # 0 to 5: three neighbours, cyclic
+    "0123 1234 2345 0345 0145 0125 "  # 6 to 11: four neighbours, cyclic
+    "0134 1245 0235 "  # 12 to 14: two pairs
+    "012345"  # 15: all
 )
+C3_TABLE = tuple(tuple(map(int, maps)) for maps in C3_ROWS.split())
 FULL_TABLE = (tuple(range(6)),) * 16
 
 # Section II-B. Each map looks at some maps of the layer below, through the same number of taps.
@@ -54,13 +35,9 @@ PLAN = (
     ("OUTPUT", "rbf", (84,) * 10, 1, 1),
 )
 
-# Appendix A: f(a) = A tanh(S a), chosen so that f(1) = 1 and f(-1) = -1.
-AMPLITUDE = 1.7159
-SLOPE = 2 / 3
-
+AMPLITUDE, SLOPE = 1.7159, 2 / 3  # Appendix A: chosen so that f(1) = 1 and f(-1) = -1
 # Section II-B: the grey levels that make the mean of the inputs roughly 0, the variance roughly 1.
-BACKGROUND = -0.1
-INK = 1.175
+BACKGROUND, INK = -0.1, 1.175
 
 # The targets of F6: each class drawn on a bitmap 7 wide and 12 high, 84 pixels.
 # The idea is the paper's (Fig. 3, digits only); the bitmaps are redrawn, not copied.
@@ -79,16 +56,8 @@ DIGIT_BITMAPS = """
 ....... ....... ....... ....... ....... ....... ....... ....... ....... .......
 """
 
-
-class LayerRow(NamedTuple):
-    """One row of the paper's description: a layer, its maps, what is trained, what is connected."""
-
-    layer: str
-    kind: str
-    maps: int
-    size: int
-    parameters: int
-    connections: int
+# A layer, its kind, its maps, their size, what is trained, what is connected.
+LayerRow = namedtuple("LayerRow", "layer kind maps size parameters connections")
 
 
 def layer_table() -> list[LayerRow]:
@@ -131,13 +100,13 @@ class ScaledTanh(nn.Module):
 class Subsampling(nn.Module):
     """S2 and S4: add the four inputs, multiply by a trained coefficient, add a trained bias.
 
-    Two parameters per map. Section II-B adds the four inputs, Section II-A averages them; that is
-    the same function with a coefficient four times as large. This is Section II-B.
+    Two parameters per map, here plain averaging at first. Section II-B adds the four inputs,
+    Section II-A averages them; that is the same function with a coefficient four times as large.
     """
 
     def __init__(self, maps: int) -> None:
         super().__init__()
-        self.coefficient = nn.Parameter(torch.ones(maps))
+        self.coefficient = nn.Parameter(torch.full((maps,), 1 / 4))
         self.bias = nn.Parameter(torch.zeros(maps))
 
     def forward(self, x: Tensor) -> Tensor:
@@ -231,76 +200,50 @@ class LeNet5(nn.Module):
     """
 
     def __init__(
-        self,
-        variant: str = "paper",
-        num_classes: int = 10,
-        *,
-        in_channels: int = 1,
-        scores: bool = False,
-        init: str | None = None,
+        self, variant="paper", num_classes=10, *, in_channels=1, scores=False, init=None
     ) -> None:
         super().__init__()
-        one_of("variant", variant, VARIANTS)
+        one_of("variant", variant, ("paper", "full_c3", "modern"))
         one_of("init", init, ("paper", "torch", None))
-        if variant != "modern" and num_classes != 10:
+        modern = variant == "modern"
+        if not modern and num_classes != 10:
             raise ValueError(
                 f"num_classes must be 10 for variant {variant!r}, got {num_classes}: its output "
                 "has a fixed code for each of the ten digits; variant 'modern' takes any number"
             )
         self.variant = variant
         self.in_channels = in_channels
-        self.scores = scores
+        self.scores = scores and not modern
+        activation = nn.ReLU if modern else ScaledTanh
+        squash = nn.Identity if modern else ScaledTanh  # after S2 and S4
+        c3_table = C3_TABLE if variant == "paper" else FULL_TABLE
 
-        if variant == "modern":
-            self._build_modern(num_classes)
-        else:
-            self._build_paper(C3_TABLE if variant == "paper" else FULL_TABLE)
-        self._initialise(init or ("torch" if variant == "modern" else "paper"))
-
-    def _build_paper(self, c3_table: tuple[tuple[int, ...], ...]) -> None:
-        self.c1 = nn.Conv2d(self.in_channels, 6, 5)
-        self.act1 = ScaledTanh()
-        self.s2 = Subsampling(6)
-        self.act2 = ScaledTanh()
-        self.c3 = PartialConv2d(c3_table, 5)
-        self.act3 = ScaledTanh()
-        self.s4 = Subsampling(16)
-        self.act4 = ScaledTanh()
+        self.c1 = nn.Conv2d(in_channels, 6, 5)
+        self.act1 = activation()
+        self.s2 = nn.MaxPool2d(2) if modern else Subsampling(6)
+        self.act2 = squash()
+        self.c3 = nn.Conv2d(6, 16, 5) if modern else PartialConv2d(c3_table)
+        self.act3 = activation()
+        self.s4 = nn.MaxPool2d(2) if modern else Subsampling(16)
+        self.act4 = squash()
         self.c5 = nn.Conv2d(16, 120, 5)
-        self.act5 = ScaledTanh()
+        self.act5 = activation()
         self.f6 = nn.Linear(120, 84)
-        self.act6 = ScaledTanh()
-        self.output = RBF(digit_codes())
-
-    def _build_modern(self, num_classes: int) -> None:
-        self.c1 = nn.Conv2d(self.in_channels, 6, 5)
-        self.act1 = nn.ReLU()
-        self.s2 = nn.MaxPool2d(2)
-        self.act2 = nn.Identity()
-        self.c3 = nn.Conv2d(6, 16, 5)
-        self.act3 = nn.ReLU()
-        self.s4 = nn.MaxPool2d(2)
-        self.act4 = nn.Identity()
-        self.c5 = nn.Conv2d(16, 120, 5)
-        self.act5 = nn.ReLU()
-        self.f6 = nn.Linear(120, 84)
-        self.act6 = nn.ReLU()
-        self.output = nn.Linear(84, num_classes)
-
-    def _initialise(self, init: str) -> None:
-        subsamplings = [layer for layer in (self.s2, self.s4) if isinstance(layer, Subsampling)]
-        if init == "torch":
+        self.act6 = activation()
+        self.output = nn.Linear(84, num_classes) if modern else RBF(digit_codes())
+        if (init or ("torch" if modern else "paper")) == "torch":
             draw_as_torch(self)
-            for layer in subsamplings:
-                nn.init.constant_(layer.coefficient, 1 / 4)
-            return
+        else:
+            self._draw_as_paper()
+
+    def _draw_as_paper(self) -> None:
         for _, layer in layers_to_draw(self):
             bound = 2.4 / layer.weight[0].numel()
             nn.init.uniform_(layer.weight, -bound, bound)
             nn.init.uniform_(layer.bias, -bound, bound)
-        for layer in subsamplings:
-            nn.init.uniform_(layer.coefficient, -2.4 / 4, 2.4 / 4)
-            nn.init.uniform_(layer.bias, -2.4 / 4, 2.4 / 4)
+        for layer in (self.s2, self.s4):
+            for parameter in layer.parameters():  # of a max-pooling: none
+                nn.init.uniform_(parameter, -2.4 / 4, 2.4 / 4)
 
     def features(self, images: Tensor) -> Tensor:
         """Return the activations of C5, (N, 120, 1, 1)."""
@@ -312,13 +255,9 @@ class LeNet5(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """(N, in_channels, 32, 32) -> (N, num_classes): distances, or scores (see the class)."""
-        check_images(images, self.in_channels)
-        check_fixed_size(
-            images,
-            INPUT_SIZE,
-            "F6 is dense, it needs C5 to be 1 x 1, and only 32 x 32 pixels make it so",
-        )
+        why = "F6 is dense, it needs C5 to be 1 x 1, and only 32 x 32 pixels make it so"
+        check_images(images, self.in_channels, size=32, why=why)
         x = self.features(images).flatten(1)  # (N, 120)
         x = self.act6(self.f6(x))  # (N, 84)
         x = self.output(x)  # (N, 10)
-        return -x if self.scores and self.variant != "modern" else x
+        return -x if self.scores else x

@@ -21,10 +21,7 @@ TABLE_1 = {
     152: ("bottleneck", (3, 8, 36, 3)),
 }
 # Maps of the 3x3 convolutions in the four stages; a bottleneck puts out four times as many.
-STAGE_MAPS = (64, 128, 256, 512)
-
-# Section 4.2: maps of the three stages, on 32 x 32, 16 x 16 and 8 x 8; 2n layers each.
-CIFAR_WIDTHS = (16, 32, 64)
+STAGE_MAPS = {"conv2_x": 64, "conv3_x": 128, "conv4_x": 256, "conv5_x": 512}
 
 # Section 4.1: what a shortcut does where the number of maps grows ("dotted" in Fig. 3).
 SHORTCUTS = {
@@ -62,113 +59,107 @@ def make_shortcut(option: str, in_channels: int, out_channels: int, stride: int)
     return ZeroPadShortcut(in_channels, out_channels, stride)
 
 
-class BasicBlock(nn.Module):
-    """Fig. 2 and Fig. 5 (left): two 3x3 convolutions, then the addition, then the ReLU.
+class Block(nn.Module):
+    """Convolutions with batch normalisation and ReLU; before the last ReLU comes the addition.
 
+    Each convolution puts out `maps`, the last one `expansion` times as many.
     `shortcut`: "A", "B" or "C" (see `SHORTCUTS`). `residual=False`: no shortcut and no addition.
+    `version`: where a bottleneck has its stride (see `VERSIONS`).
     Setting the attribute `shortcut` of a built block to None cuts its shortcut.
     """
 
+    kernels: tuple[int, ...]
     expansion = 1
 
     def __init__(
-        self,
-        in_channels: int,
-        maps: int,
-        stride: int = 1,
-        *,
-        shortcut: str = "B",
-        residual: bool = True,
-    ) -> None:
-        super().__init__()
-        self.conv1 = nn.Conv2d(in_channels, maps, 3, stride, 1, bias=False)
-        self.bn1 = nn.BatchNorm2d(maps)
-        self.relu1 = nn.ReLU()
-        self.conv2 = nn.Conv2d(maps, maps, 3, 1, 1, bias=False)
-        self.bn2 = nn.BatchNorm2d(maps)
-        self.shortcut = make_shortcut(shortcut, in_channels, maps, stride) if residual else None
-        self.relu2 = nn.ReLU()
-
-    @property
-    def last_bn(self) -> nn.BatchNorm2d:
-        """The normalisation just before the addition."""
-        return self.bn2
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(N, in_channels, H, W) -> (N, maps, H/stride, W/stride)."""
-        out = self.relu1(self.bn1(self.conv1(x)))  # (N, maps, H/stride, W/stride)
-        out = self.bn2(self.conv2(out))  # (N, maps, H/stride, W/stride)
-        if self.shortcut is not None:
-            out = out + self.shortcut(x)
-        return self.relu2(out)
-
-
-class BottleneckBlock(nn.Module):
-    """Fig. 5 (right): 1x1 to fewer maps, 3x3, 1x1 to four times as many, addition, ReLU.
-
-    `shortcut` and `residual` as in `BasicBlock`; `version` as in `VERSIONS`.
-    """
-
-    expansion = 4
-
-    def __init__(
-        self,
-        in_channels: int,
-        maps: int,
-        stride: int = 1,
-        *,
-        shortcut: str = "B",
-        residual: bool = True,
-        version: str = "v1",
+        self, in_channels, maps, stride=1, *, shortcut="B", residual=True, version="v1"
     ) -> None:
         super().__init__()
         one_of("version", version, VERSIONS)
-        out_channels = maps * self.expansion
-        stride1, stride2 = (stride, 1) if version == "v1" else (1, stride)
-        self.conv1 = nn.Conv2d(in_channels, maps, 1, stride1, bias=False)
-        self.bn1 = nn.BatchNorm2d(maps)
-        self.relu1 = nn.ReLU()
-        self.conv2 = nn.Conv2d(maps, maps, 3, stride2, 1, bias=False)
-        self.bn2 = nn.BatchNorm2d(maps)
-        self.relu2 = nn.ReLU()
-        self.conv3 = nn.Conv2d(maps, out_channels, 1, bias=False)
-        self.bn3 = nn.BatchNorm2d(out_channels)
-        self.shortcut = (
-            make_shortcut(shortcut, in_channels, out_channels, stride) if residual else None
-        )
-        self.relu3 = nn.ReLU()
+        self.last = len(self.kernels)
+        strided = 2 if version == "v1.5" and self.last == 3 else 1
+        inputs = in_channels
+        for n, kernel in enumerate(self.kernels, start=1):
+            outputs = maps * self.expansion if n == self.last else maps
+            step = stride if n == strided else 1
+            conv = nn.Conv2d(inputs, outputs, kernel, step, kernel // 2, bias=False)
+            self.add_module(f"conv{n}", conv)
+            self.add_module(f"bn{n}", nn.BatchNorm2d(outputs))
+            if n < self.last:
+                self.add_module(f"relu{n}", nn.ReLU())
+            inputs = outputs
+        self.shortcut = make_shortcut(shortcut, in_channels, inputs, stride) if residual else None
+        self.add_module(f"relu{self.last}", nn.ReLU())
 
     @property
     def last_bn(self) -> nn.BatchNorm2d:
         """The normalisation just before the addition."""
-        return self.bn3
+        return getattr(self, f"bn{self.last}")
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, in_channels, H, W) -> (N, 4 maps, H/stride, W/stride)."""
-        out = self.relu1(self.bn1(self.conv1(x)))  # (N, maps, H/stride, W/stride) in v1
-        out = self.relu2(self.bn2(self.conv2(out)))  # (N, maps, H/stride, W/stride)
-        out = self.bn3(self.conv3(out))  # (N, 4 maps, H/stride, W/stride)
-        if self.shortcut is not None:
-            out = out + self.shortcut(x)
-        return self.relu3(out)
+        """(N, in_channels, H, W) -> (N, expansion * maps, H/stride, W/stride)."""
+        out = x
+        for n in range(1, self.last + 1):
+            conv, bn, relu = (getattr(self, f"{kind}{n}") for kind in ("conv", "bn", "relu"))
+            out = bn(conv(out))  # (N, maps, H/stride, W/stride), the last with `expansion`
+            if n == self.last and self.shortcut is not None:
+                out = out + self.shortcut(x)
+            out = relu(out)
+        return out
 
 
-def make_stage(
-    block: type[BasicBlock | BottleneckBlock],
-    in_channels: int,
-    maps: int,
-    blocks: int,
-    stride: int,
-    **options: str | bool,
-) -> nn.Sequential:
-    """Return `blocks` blocks in a row; the first one has the stride and changes the maps."""
-    stage = [block(in_channels, maps, stride, **options)]
-    for _ in range(blocks - 1):
-        stage.append(block(maps * block.expansion, maps, **options))
-    return nn.Sequential(*stage)
+class BasicBlock(Block):
+    """Fig. 2 and Fig. 5 (left): two 3x3 convolutions, then the addition, then the ReLU."""
+
+    kernels = (3, 3)
 
 
-class ResNet(nn.Module):
+class BottleneckBlock(Block):
+    """Fig. 5 (right): 1x1 to fewer maps, 3x3, 1x1 to four times as many, addition, ReLU."""
+
+    kernels, expansion = (1, 3, 1), 4
+
+
+class ResidualNetwork(nn.Module):
+    """What both kinds share: conv1, stages of blocks, the average over all positions, fc.
+
+    `stem`: maps, kernel and stride of conv1. `stages`: (name, maps, number of blocks); each stage
+    but the first begins by halving the sides of its maps. `smallest`: rows and columns of an image.
+    """
+
+    smallest: int
+
+    def __init__(
+        self, in_channels: int, stem: tuple, block: type[Block], stages, num_classes: int, **options
+    ) -> None:
+        super().__init__()
+        self.in_channels = in_channels
+        inputs, kernel, stride = stem
+        self.conv1 = nn.Conv2d(in_channels, inputs, kernel, stride, kernel // 2, bias=False)
+        self.bn1 = nn.BatchNorm2d(inputs)
+        self.relu1 = nn.ReLU()
+        if stride == 2:
+            self.pool1 = nn.MaxPool2d(3, 2, 1)
+        for number, (name, maps, blocks) in enumerate(stages):
+            stage = nn.Sequential()
+            for place in range(blocks):
+                stride = 2 if number > 0 and place == 0 else 1
+                stage.append(block(inputs, maps, stride, **options))
+                inputs = maps * block.expansion
+            self.add_module(name, stage)
+        self.average_pool = nn.AdaptiveAvgPool2d(1)
+        self.fc = nn.Linear(inputs, num_classes)
+        draw_as_he(self)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """(N, in_channels, H, W) -> (N, num_classes) scores."""
+        check_images(images, self.in_channels, self.smallest)
+        x = self.features(images)  # (N, maps, H/32, W/32), in a CifarResNet (N, maps, H/4, W/4)
+        x = self.average_pool(x).flatten(1)  # (N, maps)
+        return self.fc(x)
+
+
+class ResNet(ResidualNetwork):
     """ResNet for a 224 x 224 colour image (Table 1), and the plain networks of the same shape.
 
     `depth`: 18, 34, 50, 101 or 152, counted as in the paper: convolutions and the dense layer on
@@ -197,41 +188,23 @@ class ResNet(nn.Module):
     - torchvision draws from N(0, 2 / fan-out), and its dense layer by PyTorch's default
     """
 
+    smallest = 32
+
     def __init__(
         self,
-        depth: int = 50,
-        shortcut: str = "B",
-        residual: bool = True,
-        num_classes: int = 1000,
+        depth=50,
+        shortcut="B",
+        residual=True,
+        num_classes=1000,
         *,
-        in_channels: int = 3,
-        version: str = "v1",
+        in_channels=3,
+        version="v1",
     ) -> None:
-        super().__init__()
-        one_of("depth", depth, TABLE_1)
-        self.depth = depth
-        self.in_channels = in_channels
-
-        kind, blocks = TABLE_1[depth]
-        options = {"shortcut": shortcut, "residual": residual}
-        block = BasicBlock
-        if kind == "bottleneck":
-            block = BottleneckBlock
-            options["version"] = version
-        maps = STAGE_MAPS
-        out = [m * block.expansion for m in maps]  # maps that each stage puts out
-
-        self.conv1 = nn.Conv2d(in_channels, 64, 7, 2, 3, bias=False)
-        self.bn1 = nn.BatchNorm2d(64)
-        self.relu1 = nn.ReLU()
-        self.pool1 = nn.MaxPool2d(3, 2, 1)
-        self.conv2_x = make_stage(block, 64, maps[0], blocks[0], 1, **options)
-        self.conv3_x = make_stage(block, out[0], maps[1], blocks[1], 2, **options)
-        self.conv4_x = make_stage(block, out[1], maps[2], blocks[2], 2, **options)
-        self.conv5_x = make_stage(block, out[2], maps[3], blocks[3], 2, **options)
-        self.average_pool = nn.AdaptiveAvgPool2d(1)
-        self.fc = nn.Linear(out[3], num_classes)
-        draw_as_he(self)
+        kind, blocks = TABLE_1[one_of("depth", depth, TABLE_1)]
+        block = BottleneckBlock if kind == "bottleneck" else BasicBlock
+        stages = zip(STAGE_MAPS, STAGE_MAPS.values(), blocks, strict=True)
+        options = {"shortcut": shortcut, "residual": residual, "version": version}
+        super().__init__(in_channels, (64, 7, 2), block, stages, num_classes, **options)
 
     def features(self, images: Tensor) -> Tensor:
         """Return the activations of conv5_x, (N, 512 or 2048, 7, 7) for 224 pixels."""
@@ -242,15 +215,8 @@ class ResNet(nn.Module):
         x = self.conv4_x(x)  # (N, 256, 14, 14), with bottlenecks (N, 1024, 14, 14)
         return self.conv5_x(x)  # (N, 512, 7, 7), with bottlenecks (N, 2048, 7, 7)
 
-    def forward(self, images: Tensor) -> Tensor:
-        """(N, in_channels, H, W) -> (N, num_classes) scores."""
-        check_images(images, self.in_channels, smallest=32)
-        x = self.features(images)  # (N, 512, 7, 7), with bottlenecks (N, 2048, 7, 7)
-        x = self.average_pool(x).flatten(1)  # (N, 512), with bottlenecks (N, 2048)
-        return self.fc(x)  # (N, 1000)
 
-
-class CifarResNet(nn.Module):
+class CifarResNet(ResidualNetwork):
     """The networks of Section 4.2 for small images (32 x 32 in the paper), residual or plain.
 
     `depth`: 6n + 2, so 8, 14, 20, 26, ...: a 3x3 convolution, three stages of n blocks of two 3x3
@@ -276,35 +242,24 @@ class CifarResNet(nn.Module):
     - torchvision has no such networks
     """
 
+    smallest = 4
+
     def __init__(
         self,
-        depth: int = 20,
-        shortcut: str = "A",
-        residual: bool = True,
-        num_classes: int = 10,
+        depth=20,
+        shortcut="A",
+        residual=True,
+        num_classes=10,
         *,
-        in_channels: int = 3,
-        widths: tuple[int, int, int] = CIFAR_WIDTHS,
-        zero_last_gamma: bool = False,
+        in_channels=3,
+        widths=(16, 32, 64),
+        zero_last_gamma=False,
     ) -> None:
-        super().__init__()
         if depth < 8 or depth % 6 != 2:
             raise ValueError(f"depth must be 6n + 2 (8, 14, 20, 26, ...), got {depth}")
-        self.depth = depth
-        self.in_channels = in_channels
-
-        n = (depth - 2) // 6
-        first, second, third = widths
+        stages = [(f"stage{i}", maps, (depth - 2) // 6) for i, maps in enumerate(widths, start=1)]
         options = {"shortcut": shortcut, "residual": residual}
-        self.conv1 = nn.Conv2d(in_channels, first, 3, 1, 1, bias=False)
-        self.bn1 = nn.BatchNorm2d(first)
-        self.relu1 = nn.ReLU()
-        self.stage1 = make_stage(BasicBlock, first, first, n, 1, **options)
-        self.stage2 = make_stage(BasicBlock, first, second, n, 2, **options)
-        self.stage3 = make_stage(BasicBlock, second, third, n, 2, **options)
-        self.average_pool = nn.AdaptiveAvgPool2d(1)
-        self.fc = nn.Linear(third, num_classes)
-        draw_as_he(self)
+        super().__init__(in_channels, (widths[0], 3, 1), BasicBlock, stages, num_classes, **options)
         if zero_last_gamma:
             for block in (*self.stage1, *self.stage2, *self.stage3):
                 nn.init.zeros_(block.last_bn.weight)
@@ -315,10 +270,3 @@ class CifarResNet(nn.Module):
         x = self.stage1(x)  # (N, 16, 32, 32)
         x = self.stage2(x)  # (N, 32, 16, 16)
         return self.stage3(x)  # (N, 64, 8, 8)
-
-    def forward(self, images: Tensor) -> Tensor:
-        """(N, in_channels, H, W) -> (N, num_classes) scores."""
-        check_images(images, self.in_channels, smallest=4)
-        x = self.features(images)  # (N, 64, 8, 8)
-        x = self.average_pool(x).flatten(1)  # (N, 64)
-        return self.fc(x)  # (N, 10)

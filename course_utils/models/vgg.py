@@ -5,76 +5,42 @@ initialisation Section 3.1.
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from functools import partial
 
 from torch import Tensor, nn
 
 from course_utils.checks import one_of, whole
-from course_utils.models.layers import (
-    Linear,
-    check_fixed_size,
-    check_images,
-    draw_as_he,
-    draw_as_torch,
-    layers_to_draw,
-)
+from course_utils.models.alexnet import DenseHead, LocalResponseNorm
+from course_utils.models.layers import draw, draw_as_he, draw_as_torch
 
-# Table 1, one network a line: the maps of each convolution, 3 x 3 unless "1x1" stands before them.
+# Table 1, one network a line: the maps of each convolution, 3 x 3 unless it says conv1.
 # After each convolution comes a ReLU, after each block ("|") a 2 x 2 max-pooling with stride 2.
 TABLE_1 = """
-A      64     | 128     | 256 256         | 512 512         | 512 512
-A-LRN  64 LRN | 128     | 256 256         | 512 512         | 512 512
-B      64 64  | 128 128 | 256 256         | 512 512         | 512 512
-C      64 64  | 128 128 | 256 256 1x1-256 | 512 512 1x1-512 | 512 512 1x1-512
-D      64 64  | 128 128 | 256 256 256     | 512 512 512     | 512 512 512
-E      64 64  | 128 128 | 256 256 256 256 | 512 512 512 512 | 512 512 512 512
+A      64     | 128     | 256 256           | 512 512           | 512 512
+A-LRN  64 LRN | 128     | 256 256           | 512 512           | 512 512
+B      64 64  | 128 128 | 256 256           | 512 512           | 512 512
+C      64 64  | 128 128 | 256 256 conv1-256 | 512 512 conv1-512 | 512 512 conv1-512
+D      64 64  | 128 128 | 256 256 256       | 512 512 512       | 512 512 512
+E      64 64  | 128 128 | 256 256 256 256   | 512 512 512 512   | 512 512 512 512
 """
+# For each network its five blocks, as in ("conv3-64", "conv3-64").
+CONFIGURATIONS = {
+    name: tuple(
+        tuple(f"conv3-{item}" if item.isdigit() else item for item in block.split())
+        for block in blocks.split("|")
+    )
+    for name, blocks in (line.split(maxsplit=1) for line in TABLE_1.strip().splitlines())
+}
+INITS = {
+    "glorot": partial(draw, weight=nn.init.xavier_uniform_),
+    "printed": partial(draw, weight=partial(nn.init.normal_, std=0.1)),
+    "small": partial(draw, weight=partial(nn.init.normal_, std=0.01)),
+    "he": draw_as_he,
+    "torch": draw_as_torch,
+}
 
 
-def read_table(table: str) -> dict[str, tuple[tuple[str, ...], ...]]:
-    """Return for each network its five blocks, as in `("conv3-64", "conv3-64")`."""
-
-    def written_out(item: str) -> str:
-        return item.replace("1x1-", "conv1-") if "x" in item or item == "LRN" else f"conv3-{item}"
-
-    rows = (line.split(maxsplit=1) for line in table.strip().splitlines())
-    return {
-        name: tuple(tuple(map(written_out, block.split())) for block in blocks.split("|"))
-        for name, blocks in rows
-    }
-
-
-CONFIGURATIONS = read_table(TABLE_1)
-HIDDEN_UNITS = 4096  # fc6 and fc7; fc8 has one unit per class
-INITS = ("glorot", "printed", "small", "he", "torch")
-
-
-def build_block(
-    number: int, items: tuple[str, ...], in_channels: int, batch_norm: bool
-) -> tuple[nn.Sequential, int]:
-    """Build block `number` (1 to 5) from its column in Table 1.
-
-    Returns the block, (N, in_channels, H, W) -> (N, maps, H/2, W/2), and its number of maps.
-    """
-    layers: OrderedDict[str, nn.Module] = OrderedDict()
-    maps = in_channels
-    for position, item in enumerate(items, start=1):
-        name = f"{number}_{position}"
-        if item == "LRN":  # constants of AlexNet: k = 2, n = 5, alpha = 1e-4, beta = 0.75
-            # PyTorch divides alpha by n, the formula does not: hence 5 * 1e-4.
-            layers[f"norm{name}"] = nn.LocalResponseNorm(5, alpha=5 * 1e-4, beta=0.75, k=2.0)
-            continue
-        inputs = maps
-        kernel, maps = (int(part) for part in item.removeprefix("conv").split("-"))
-        layers[f"conv{name}"] = nn.Conv2d(inputs, maps, kernel, padding=kernel // 2)
-        if batch_norm:
-            layers[f"bn{name}"] = nn.BatchNorm2d(maps)
-        layers[f"relu{name}"] = nn.ReLU()
-    layers[f"pool{number}"] = nn.MaxPool2d(2, 2)
-    return nn.Sequential(layers), maps
-
-
-class VGG(nn.Module):
+class VGG(DenseHead):
     """VGG for one 224 x 224 colour image (Table 1).
 
     `configuration`: "A", "A-LRN", "B", "C", "D" (VGG-16) or "E" (VGG-19). Parameters, in the order
@@ -107,52 +73,37 @@ class VGG(nn.Module):
 
     def __init__(
         self,
-        configuration: str = "D",
-        num_classes: int = 1000,
+        configuration="D",
+        num_classes=1000,
         *,
-        in_channels: int = 3,
-        input_size: int = 224,
-        batch_norm: bool = False,
-        init: str = "glorot",
+        in_channels=3,
+        input_size=224,
+        batch_norm=False,
+        init="glorot",
     ) -> None:
         super().__init__()
         one_of("configuration", configuration, CONFIGURATIONS)
-        whole("input_size", input_size, 32)
         one_of("init", init, INITS)
-        self.configuration = configuration
         self.in_channels = in_channels
-        self.input_size = input_size
+        self.input_size = whole("input_size", input_size, 32)
 
-        blocks = CONFIGURATIONS[configuration]
-        self.block1, maps = build_block(1, blocks[0], in_channels, batch_norm)
-        self.block2, maps = build_block(2, blocks[1], maps, batch_norm)
-        self.block3, maps = build_block(3, blocks[2], maps, batch_norm)
-        self.block4, maps = build_block(4, blocks[3], maps, batch_norm)
-        self.block5, maps = build_block(5, blocks[4], maps, batch_norm)
-
-        side = input_size // 2**5  # five poolings
-        self.pool5_shape = (maps, side, side)
-        self.fc6 = Linear(maps * side * side, HIDDEN_UNITS)
-        self.relu6 = nn.ReLU()
-        self.dropout6 = nn.Dropout(0.5)
-        self.fc7 = Linear(HIDDEN_UNITS, HIDDEN_UNITS)
-        self.relu7 = nn.ReLU()
-        self.dropout7 = nn.Dropout(0.5)
-        self.fc8 = Linear(HIDDEN_UNITS, num_classes)
-        self._initialise(init)
-
-    def _initialise(self, init: str) -> None:
-        if init == "he":
-            draw_as_he(self)
-        elif init == "torch":
-            draw_as_torch(self)
-        else:
-            for _, layer in layers_to_draw(self):
-                if init == "glorot":
-                    nn.init.xavier_uniform_(layer.weight)
-                else:
-                    nn.init.normal_(layer.weight, std=0.1 if init == "printed" else 0.01)
-                nn.init.zeros_(layer.bias)
+        maps = in_channels
+        for number, items in enumerate(CONFIGURATIONS[configuration], start=1):
+            block = nn.Sequential()
+            for position, item in enumerate(items, start=1):
+                name = f"{number}_{position}"
+                if item == "LRN":
+                    block.add_module(f"norm{name}", LocalResponseNorm())
+                    continue
+                inputs, (kernel, maps) = maps, map(int, item.removeprefix("conv").split("-"))
+                block.add_module(f"conv{name}", nn.Conv2d(inputs, maps, kernel, 1, kernel // 2))
+                if batch_norm:
+                    block.add_module(f"bn{name}", nn.BatchNorm2d(maps))
+                block.add_module(f"relu{name}", nn.ReLU())
+            block.add_module(f"pool{number}", nn.MaxPool2d(2, 2))
+            self.add_module(f"block{number}", block)
+        self.add_head(maps, input_size // 2**5, num_classes)  # five poolings
+        INITS[init](self)
 
     def features(self, images: Tensor) -> Tensor:
         """Return the activations of pool5, (N, 512, 7, 7) for 224 pixels."""
@@ -161,18 +112,3 @@ class VGG(nn.Module):
         x = self.block3(x)  # (N, 256, 28, 28)
         x = self.block4(x)  # (N, 512, 14, 14)
         return self.block5(x)  # (N, 512, 7, 7)
-
-    def forward(self, images: Tensor) -> Tensor:
-        """(N, in_channels, input_size, input_size) -> (N, num_classes) scores."""
-        check_images(images, self.in_channels)
-        maps, height, width = self.pool5_shape
-        check_fixed_size(
-            images,
-            self.input_size,
-            f"fc6 is dense, it has one weight for each of the {maps} x {height} x {width} values "
-            "of pool5; VGG(input_size=...) builds it for another size",
-        )
-        x = self.features(images).flatten(1)  # (N, 25088)
-        x = self.dropout6(self.relu6(self.fc6(x)))  # (N, 4096)
-        x = self.dropout7(self.relu7(self.fc7(x)))  # (N, 4096)
-        return self.fc8(x)  # (N, 1000)
