@@ -24,7 +24,7 @@ multiply-adds are those of `torch.utils.flop_counter`. Auxiliary heads count in 
 
 from __future__ import annotations
 
-from collections import Counter
+import html
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -34,17 +34,22 @@ from operator import index
 from torch import Tensor, nn
 from torch.nn.modules.lazy import LazyModuleMixin
 
-from course_utils.ledger.forward import Follower, Row, follow, hooks_of
-from course_utils.ledger.table import CONVENTION, as_html, as_text
+from course_utils.drawing.svg import share
+from course_utils.ledger.forward import Follower, Row, Step, follow, hooks_of
 
 __all__ = ["CONVENTION", "Ledger", "Row", "describe_unowned", "hooks_of", "ledger"]
 
+CONVENTION = (
+    "MAC = one multiply-add of a convolution or linear weight; biases, normalisation, pooling and "
+    "activations are not counted"
+)
 HOW_TO_OWN = (
     "Keep layers in attributes of the model, nn.Sequential, nn.ModuleList or nn.ModuleDict, and "
     "single weights in nn.Parameter or nn.ParameterList."
 )
-GROUPS = ("convolution", "linear", "normalisation", "other")  # where parameters and MACs sit
 COSTS = ("parameters", "macs", "activations")
+FOLD_ROWS = 48  # a longer table is folded behind the table by block
+GROUPS = ("convolution", "linear", "normalisation", "other")  # where parameters and MACs sit
 
 
 class Ledger:
@@ -58,10 +63,9 @@ class Ledger:
         self.name, self.input_shape, self.rows = name, input_shape, tuple(rows)
         self.unowned = unowned
         self.notes = (*([f"{unowned}. {HOW_TO_OWN}"] if unowned else []), *notes)
-        self.parameters = sum(row.parameters for row in rows)  # each counted once
-        self.macs = sum(row.macs for row in rows)  # for one image
-        # A layer, its normalisation and its ReLU each count theirs: training keeps them all.
-        self.activations = sum(row.activations for row in rows)
+        # Parameters once, MACs for one image. A layer, its normalisation and its ReLU each count
+        # their activations: training keeps them all.
+        self.parameters, self.macs, self.activations = _sums(self.rows)
 
     @property
     def units(self) -> int:
@@ -70,10 +74,13 @@ class Ledger:
 
     def blocks(self) -> tuple[Row, ...]:
         """Return the sums by block, in the order of the forward pass."""
-        rows: dict[str, list[Row]] = {}
-        for row in self.rows:
-            rows.setdefault(row.block, []).append(row)
-        return tuple(_block(name, part) for name, part in rows.items())
+        blocks = []
+        for name in dict.fromkeys(row.block for row in self.rows):
+            rows = [row for row in self.rows if row.block == name]
+            last = ([row for row in rows if row.output_shape is not None] or rows)[-1]
+            said = {"name": name, "kind": f"{len(rows)}", "call": 1, "layers": len(rows)}
+            blocks.append(replace(last, **said, **dict(zip(COSTS, _sums(rows), strict=True))))
+        return tuple(blocks)
 
     def groups(self) -> dict[str, dict[str, int]]:
         """Return parameters and macs of each of `GROUPS`; the sums are the totals."""
@@ -88,10 +95,91 @@ class Ledger:
         return len(self.rows)
 
     def __repr__(self) -> str:
-        return as_text(self)
+        heads = ["layer", "kind", "output", "parameters", "MACs", "activations", "field", "stride"]
+        rows = [heads, *map(_cells, self.rows), ["total", "", "", *_costs(self), "", ""]]
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        form = "  ".join(f"{{:{'<>'[i > 1]}{width}}}" for i, width in enumerate(widths))
+        heads, *lines = (form.format(*row).rstrip() for row in rows)
+        title = f"{self.name} on {_shape(self.input_shape)} ({CONVENTION})"
+        rule = "-" * max(map(len, [heads, *lines]))
+        return "\n".join([title, heads, rule, *lines, *(f"note: {note}" for note in self.notes)])
 
     def _repr_html_(self) -> str:
-        return as_html(self)
+        blocks = self.blocks()
+        bodies = [_body(self, [r for r in self.rows if r.block == one.name], one) for one in blocks]
+        shown = _table(self, "Layer", "Kind", bodies)
+        if len(self) > FOLD_ROWS:
+            short = _table(self, "Block", "Layers", [_body(self, blocks)])
+            shown = f"{short}<details><summary>All {len(self)} layers</summary>{shown}</details>"
+        notes = "".join(f"<li>{html.escape(note)}</li>" for note in self.notes)
+        return f"<div>{shown}{f'<ul>{notes}</ul>' if notes else ''}</div>"
+
+
+# Tables, with headings for screen readers; a bar is a number's share.
+
+
+def _sums(rows: Iterable[Row]) -> list[int]:
+    return [sum(getattr(row, cost) for row in rows) for cost in COSTS]
+
+
+def _costs(one: Row | Ledger) -> list[str]:
+    return [f"{getattr(one, cost):,}" for cost in COSTS]
+
+
+def _shape(shape: tuple[int, ...] | None) -> str:
+    return "not used" if shape is None else "×".join(map(str, shape)) or "1"
+
+
+def _extent(value: int | tuple[int, ...] | None) -> str:
+    values = value if isinstance(value, tuple) else (value,)
+    return "–" if value is None else "×".join(f"{n:,}" for n in values)
+
+
+def _cells(row: Row) -> list[str]:
+    extents = _extent(row.receptive_field), _extent(row.stride)
+    return [row.label, row.kind, _shape(row.output_shape), *_costs(row), *extents]
+
+
+def _cell(text: str, align: str, scope: str = "", more: str = "", span: str = "") -> str:
+    tag, of = ("th", f' scope="{scope}"{span}') if scope else ("td", "")
+    style = f"padding:.15em .6em;white-space:nowrap;text-align:{align}{more}"
+    return f'<{tag}{of} style="{style}">{html.escape(text)}</{tag}>'
+
+
+def _tr(cells: Sequence[str], shares: Sequence[float] = (0, 0), kind: str = "left") -> str:
+    """A row of a table; `shares` of parameters and MACs from 0 to 1 draw a bar under the number."""
+    data = [_cell(cells[0], "left", "row")]
+    aligned = [kind] + ["right"] * 6
+    for cell, part, align in zip(cells[1:], (0, 0, *shares, 0, 0, 0), aligned, strict=True):
+        width = max(1, round(100 * part))  # in whole percent: equal on every machine
+        bar = f";background:linear-gradient(to left,#56B4E955 {width}%,transparent {width}%)"
+        data.append(_cell(cell, align, more=bar if part else ""))
+    return f"<tr>{''.join(data)}</tr>"
+
+
+def _body(one: Ledger, rows: Sequence[Row], block: Row | None = None) -> str:
+    """Rows of a table, with the shares of their block as a heading if it has more than one."""
+    heading, parameters, macs = "", one.parameters, one.macs
+    if block and block.layers > 1:
+        of = f"{share(block.parameters, parameters)} of the parameters"
+        sums = f"{block.name}: {of}, {share(block.macs, macs)} of the MACs"
+        cell = _cell(sums, "left", "rowgroup", span=' colspan="8"')
+        heading = f'<tr style="border-top:1px solid #C9CED6">{cell}</tr>'
+    shares = ((row.parameters / (parameters or 1), row.macs / (macs or 1)) for row in rows)
+    return f"<tbody>{heading}{''.join(map(_tr, map(_cells, rows), shares))}</tbody>"
+
+
+def _table(one: Ledger, first: str, second: str, bodies: list[str]) -> str:
+    more = ["Output (C×H×W)", "Parameters", "MACs", "Activations", "Receptive field", "Stride"]
+    heads = [_cell(head, "left", "col") for head in (first, second)]
+    heads += [_cell(head, "right", "col") for head in more]
+    foot = _tr(["Total", "", "", *_costs(one), "", ""], kind="right")
+    caption = f"<b>{html.escape(one.name)}</b> on {_shape(one.input_shape)}. {CONVENTION}."
+    return (
+        '<table style="border-collapse:collapse;font-variant-numeric:tabular-nums">'
+        f'<caption style="text-align:left">{caption}</caption>'
+        f"<thead><tr>{''.join(heads)}</tr></thead>{''.join(bodies)}<tfoot>{foot}</tfoot></table>"
+    )
 
 
 def ledger(
@@ -165,26 +253,23 @@ def _rows(model: nn.Module, followed: Follower) -> list[Row]:
     A parameter is counted in the first call of the leaf module that has it; else in the first
     operation that used it; else its module is listed as unused.
     """
-    owners = {step.path: step.row for step in reversed(followed.steps) if step.leaf}
-    users = {name: step.row for step in reversed(followed.steps) for name in step.weights}
-    found, counts, unused = [(step.row, step.path) for step in followed.steps], Counter(), Counter()
+    owners = {step.path: step for step in reversed(followed.steps) if step.leaf}
+    users = {name: step for step in reversed(followed.steps) for name in step.weights}
+    unused: dict[str, Step] = {}
     for path, parameter in model.named_parameters():
         owner = path.rpartition(".")[0].partition(".parametrizations")[0]
-        if row := owners.get(owner) or users.get(path):
-            counts[id(row)] += parameter.numel()
-        else:
-            unused[owner] += parameter.numel()
-    for path, number in unused.items():
-        kind = type(model.get_submodule(path)).__name__
-        named = {"Conv": "convolution", "Norm": "normalisation", "Linear": "linear"}
-        category = next((what for part, what in named.items() if part in kind), "other")
-        found.append((row := Row(path, kind, category=category), path))
-        counts[id(row)] = number
+        if not (step := owners.get(owner) or users.get(path)):
+            kind = type(model.get_submodule(owner)).__name__
+            named = {"Conv": "convolution", "Norm": "normalisation", "Linear": "linear"}
+            category = next((what for part, what in named.items() if part in kind), "other")
+            step = unused.setdefault(owner, Step(Row(owner, kind, category=category), owner))
+        step.row.parameters += parameter.numel()
     rows = []
-    for row, path in found:
-        block = _block_of(row, path, model, rows[-1] if rows else None)
-        name = row.name or type(model).__name__
-        rows.append(replace(row, name=name, parameters=counts[id(row)], block=block or name))
+    for step in [*followed.steps, *unused.values()]:
+        block = _block_of(step.row, step.path, model, rows[-1] if rows else None)
+        step.row.name = step.row.name or type(model).__name__
+        step.row.block = block or step.row.name
+        rows.append(step.row)
     return rows
 
 
@@ -209,12 +294,6 @@ def _nests(module: nn.Module) -> bool:
     containers = (nn.Sequential, nn.ModuleList, nn.ModuleDict)
     inside = [*module.children()] if isinstance(module, containers) else []
     return bool(inside) and all(isinstance(child, containers) for child in inside)
-
-
-def _block(name: str, rows: list[Row]) -> Row:
-    last = ([row for row in rows if row.output_shape is not None] or rows)[-1]
-    costs = {cost: sum(getattr(row, cost) for row in rows) for cost in COSTS}
-    return replace(last, name=name, kind=f"{len(rows)}", call=1, layers=len(rows), **costs)
 
 
 def _notes(model: nn.Module, followed: Follower, rows: list[Row]) -> list[str]:
