@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -115,32 +114,31 @@ class Follower(TorchDispatchMode):
         # projection in its attention).
         inside = {name for name, _ in module.named_children()} - {"parametrizations"}
         leaf = not inside or isinstance(module, nn.MultiheadAttention)
-        step, outer = Step(Row(path, type(module).__name__), path, leaf), self.open
-        self.open = outer or (step if leaf else None)
+        step = Step(Row(path, type(module).__name__), path, leaf, counts=leaf)
         self.modules.append(path)
         try:
-            out = forward(*args, **kwargs)
+            return self.row(step if leaf else None, forward, args, kwargs)
         except Exception as error:
             _explain(error, step.row, args)
             raise
         finally:
             self.modules.pop()
-            self.open = outer
-        if leaf and not outer:
-            self.close(step, out, (args, kwargs))
-        return out
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         """Run one operation, as a row if it is outside of leaf modules and does something."""
-        name, module, outer = func._opname.strip("_"), self.modules[-1], self.open
-        step = outer or Step(Row(f"{module}.{name}".lstrip("."), name), module)
+        name, module = func._opname.strip("_"), self.modules[-1]
+        step = self.open or Step(Row(f"{module}.{name}".lstrip("."), name), module)
         step.said.append(name)
-        self.open = step
+        return self.row(step, lambda *a, **k: self.answer(func, name, a, k), args, kwargs or {})
+
+    def row(self, step: Step | None, function: Callable, args: tuple, kwargs: dict):
+        """Run what counts for the open step, or else for this one, which then is a row."""
+        outer, self.open = self.open, self.open or step
         try:
-            out = self.answer(func, name, args, kwargs or {})
+            out = function(*args, **kwargs)
         finally:
             self.open = outer
-        if step.counts and not outer:
+        if step and step.counts and not outer:
             self.close(step, out, (args, kwargs))
         return out
 
@@ -287,46 +285,39 @@ def hooks_of(module: nn.Module) -> list[Callable]:
 
 
 def follow(model: nn.Module, shape: tuple[int, ...]) -> Follower:
-    """Run the forward pass on one image without numbers, a batch of 1."""
-    follower = Follower(model)
-    dtype = next((p.dtype for p in model.parameters() if p.is_floating_point()), None)
-    random = torch.random.fork_rng(devices=[])
-    with random, torch.inference_mode(), _watched(model, follower), follower:
-        image = _meta((1, *shape), dtype)
-        fields = (Field(axis, n) for axis, n in enumerate(image.shape) if axis >= 2)
-        follower.own(image, tuple(fields), frozenset(), shared=True)
-        model(image)
-    return follower
+    """Run the forward pass on one image without numbers, a batch of 1.
 
-
-@contextmanager
-def _watched(model: nn.Module, follower: Follower) -> Iterator[None]:
-    """Hand the calls of a model's modules to the follower, and put all back as it was at the end:
-    attributes, and what lists and dictionaries among them hold. Weights are not read or copied.
-
-    Hooks of others than torch are not run: they would keep tensors without numbers.
+    At the end all is put back as it was: attributes, and what lists and dictionaries among them
+    hold. Weights are not read or copied. Hooks of others than torch are not run: they would keep
+    tensors without numbers.
     """
-    modules, hooks = dict(model.named_modules()), 0
+    follower, modules, hooks = Follower(model), dict(model.named_modules()), 0
     stores = [vars(module) for module in modules.values()]
     stores += [part for s in stores for part in s.values() if isinstance(part, (dict, list))]
     before = [(store, store.copy()) for store in stores]
-    try:
-        for path, module in modules.items():
-            yours = hooks_of(module)
-            hooks += len(yours)
-            for kept in (module._forward_hooks, module._forward_pre_hooks):
-                for key in [key for key, hook in kept.items() if hook in yours]:
-                    del kept[key]
-            vars(module)["forward"] = partial(follower.call, path, module, module.forward)
-        if hooks:
-            follower.notes[
-                f"{hooks} forward hook{'s' * (hooks > 1)} of yours did not run: what a hook keeps "
-                "stays as it was, and what it computes is not counted"
-            ] = None
-        yield
-    finally:
-        for tensor, value in follower.written.values():
-            tensor.copy_(value)
-        for store, content in before:
-            store.clear()
-            store.extend(content) if isinstance(store, list) else store.update(content)
+    dtype = next((p.dtype for p in model.parameters() if p.is_floating_point()), None)
+    with torch.random.fork_rng(devices=[]), torch.inference_mode():
+        try:
+            for path, module in modules.items():
+                hooks += len(yours := hooks_of(module))
+                for kept in (module._forward_hooks, module._forward_pre_hooks):
+                    for key in [key for key, hook in kept.items() if hook in yours]:
+                        del kept[key]
+                vars(module)["forward"] = partial(follower.call, path, module, module.forward)
+            if hooks:
+                follower.notes[
+                    f"{hooks} forward hook{'s' * (hooks > 1)} of yours did not run: what a hook "
+                    "keeps stays as it was, and what it computes is not counted"
+                ] = None
+            with follower:
+                image = _meta((1, *shape), dtype)
+                fields = (Field(axis, n) for axis, n in enumerate(image.shape) if axis >= 2)
+                follower.own(image, tuple(fields), frozenset(), shared=True)
+                model(image)
+        finally:
+            for tensor, value in follower.written.values():
+                tensor.copy_(value)
+            for store, content in before:
+                store.clear()
+                store.extend(content) if isinstance(store, list) else store.update(content)
+    return follower
