@@ -5,21 +5,18 @@
 What is counted (`CONVENTION` stands beside every table):
 
 - MACs: one multiply-add of a convolution or linear weight, as torch's FlopCounterMode counts them
-  (its total is twice this). Biases, normalisation, pooling, activations and sums are not counted.
-  Products of two activations (attention) are, and a note says so.
+  (its total is twice this). Products of two activations (attention) are counted with a note.
 - Parameters: every number in an `nn.Parameter`, once, trainable or not; buffers are not.
 - Activations: the numbers in a layer's output, for one image; none for a layer that hands on its
   input, reshapes it or writes into it.
-- Receptive field: the inputs from the first to the last that a unit sees, borders ignored, so it
-  may exceed the image. Where paths meet: from the first to the last that any of them sees. A dense
-  layer after a flatten is a kernel over all that it sees. The statistics of normalisation are no
-  path. Not given behind what resamples or rearranges maps, and a note says so.
-- Stride: how far, in inputs, the fields of neighbouring units lie apart: the product of strides.
+- Receptive field: the inputs from the first to the last that a unit sees on any path, borders
+  ignored, so it may exceed the image. A dense layer after a flatten is a kernel over all that it
+  sees. The statistics of normalisation are no path. Not given behind what resamples or rearranges
+  maps, and a note says so. Stride: the product of strides, the distance of neighbouring fields.
 
 The model runs its own forward pass, in the mode it is in, on tensors of torch's meta device, which
-have a shape and no memory (`forward.py`): branches, shared modules and functional calls are met as
-they happen. Usual operations have closed forms (`operations.py`), torch's meta kernels do the rest;
-multiply-adds are those of `torch.utils.flop_counter`. Auxiliary heads count in training mode only.
+have a shape and no memory (`forward.py`). Usual operations have closed forms (`operations.py`),
+torch's meta kernels do the rest; multiply-adds are those of `torch.utils.flop_counter`.
 """
 
 from __future__ import annotations
@@ -53,11 +50,8 @@ GROUPS = ("convolution", "linear", "normalisation", "other")  # where parameters
 
 
 class Ledger:
-    """The table of one network: `rows`, totals, `blocks()`, and `notes` on what to be careful of.
-
-    The last expression of a cell shows it as an HTML table; `print` shows text. `unowned` says
-    which weights are used and not the model's own; it becomes a note, too.
-    """
+    """The table of one network: `rows`, totals, `blocks()`, and `notes` on what to be careful of,
+    such as `unowned`: which weights are used and not the model's own. `print` shows it as text."""
 
     def __init__(self, name: str, input_shape: tuple, rows: Sequence[Row], notes=(), unowned=""):
         self.name, self.input_shape, self.rows = name, input_shape, tuple(rows)
@@ -198,8 +192,7 @@ def ledger(
     a note that names the layer.
     """
     _check_model(model)
-    shape = _checked_shape(input_shape)
-    followed = follow(model, shape)
+    followed = follow(model, shape := _checked_shape(input_shape))
     rows = _rows(model, followed)
     unowned = describe_unowned(followed.unowned.values()) if followed.unowned else ""
     notes = _notes(model, followed, rows)
@@ -223,17 +216,15 @@ def _check_model(model: nn.Module) -> None:
     for path, module in model.named_modules():
         kind = type(module)
         if isinstance(module, LazyModuleMixin) and module.has_uninitialized_params():
-            wrong = "a lazy layer", "run the model once, or give the layer its sizes"
+            wrong, hint = "a lazy layer", "run the model once, or give the layer its sizes"
         elif kind.__module__.startswith("torch.jit"):
-            wrong = "a TorchScript module", "pass the model that was compiled"
+            wrong, hint = "a TorchScript module", "pass the model that was compiled"
         elif ".quantized." in kind.__module__:
-            wrong = "a quantised layer", "pass the model as it was before"
+            wrong, hint = "a quantised layer", "pass the model as it was before"
         else:
             continue
-        raise ValueError(
-            f"model must be Python code with weights in parameters, got {wrong[0]} at {path!r} "
-            f"({kind.__name__}): {wrong[1]}"
-        )
+        wanted = "model must be Python code with weights in parameters"
+        raise ValueError(f"{wanted}, got {wrong} at {path!r} ({kind.__name__}): {hint}")
 
 
 def _checked_shape(input_shape: Sequence[int]) -> tuple[int, ...]:
@@ -264,12 +255,12 @@ def _rows(model: nn.Module, followed: Follower) -> list[Row]:
             category = next((what for part, what in named.items() if part in kind), "other")
             step = unused.setdefault(owner, Step(Row(owner, kind, category=category), owner))
         step.row.parameters += parameter.numel()
-    rows = []
+    row, rows = None, []
     for step in [*followed.steps, *unused.values()]:
-        block = _block_of(step.row, step.path, model, rows[-1] if rows else None)
-        step.row.name = step.row.name or type(model).__name__
-        step.row.block = block or step.row.name
-        rows.append(step.row)
+        before, row = row, step.row
+        row.name = row.name or type(model).__name__
+        row.block = _block_of(row, step.path, model, before) or row.name
+        rows.append(row)
     return rows
 
 
@@ -284,16 +275,16 @@ def _block_of(row: Row, path: str, model: nn.Module, before: Row | None) -> str:
         same = before.output_shape and prod(row.output_shape) == prod(before.output_shape)
         if row.category in ("activation", "normalisation") or (row.category == "other" and same):
             return before.block
-    depth, parts = 1, path.split(".")
-    while depth < len(parts) and _nests(model.get_submodule(".".join(parts[:depth]))):
-        depth += 1
-    return ".".join(parts[:depth]) or (before.block if before else "")
+    block, _, rest = path.partition(".")
+    while rest and _nests(model.get_submodule(block)):
+        child, _, rest = rest.partition(".")
+        block = f"{block}.{child}"
+    return block or (before.block if before else "")
 
 
 def _nests(module: nn.Module) -> bool:
     containers = (nn.Sequential, nn.ModuleList, nn.ModuleDict)
-    inside = [*module.children()] if isinstance(module, containers) else []
-    return bool(inside) and all(isinstance(child, containers) for child in inside)
+    return all(isinstance(part, containers) for part in (module, *module.children()))
 
 
 def _notes(model: nn.Module, followed: Follower, rows: list[Row]) -> list[str]:
@@ -302,19 +293,15 @@ def _notes(model: nn.Module, followed: Follower, rows: list[Row]) -> list[str]:
     if products := sum(step.macs["product of activations"] for step in followed.steps):
         notes.append(f"{products:,} of the MACs are products of two activations, not of a weight")
     if unused := [row for row in rows if row.output_shape is None]:
-        mode = "training" if model.training else "evaluation"
+        mode, total = "training" if model.training else "evaluation", _sums(unused)[0]
         names = ", ".join(row.name for row in unused[:4])
         names += f" and {len(unused) - 4} more" if len(unused) > 4 else ""
-        total = sum(row.parameters for row in unused)
         notes.append(f"not used in this forward pass ({mode} mode): {names}; {total:,} parameters")
     for row in rows:
-        times = followed.calls[row.name]
-        if times > 1 and row.call == 1 and row.parameters:
-            notes.append(
-                f"{row.name} is called {times} times: its parameters count once, its MACs each time"
-            )
-    first: dict[int, str] = {}
+        if (times := followed.calls[row.name]) > 1 and row.call == 1 and row.parameters:
+            once = "its parameters count once, its MACs each time"
+            notes.append(f"{row.name} is called {times} times: {once}")
     for path, parameter in model.named_parameters(remove_duplicate=False):
-        if first.setdefault(id(parameter), path) != path:
-            notes.append(f"{path} is the same tensor as {first[id(parameter)]}: counted once")
+        if (first := followed.names.setdefault(id(parameter), path)) != path:
+            notes.append(f"{path} is the same tensor as {first}: counted once")
     return [*notes, *followed.notes]

@@ -203,11 +203,10 @@ def _reduce(x, dim=None, keepdim=False, **_) -> Outcome:
     if not x.is_floating_point():
         return None
     gone = {d % x.dim() for d in dim or range(x.dim())}
-    left, fields = [axis for axis in range(x.dim()) if axis not in gone], through(x, gone)
-    if keepdim:
-        return [1 if axis in gone else n for axis, n in enumerate(x.shape)], fields
+    sizes, fields = [1 if axis in gone else n for axis, n in enumerate(x.shape)], through(x, gone)
+    left = range(x.dim()) if keepdim else [axis for axis in range(x.dim()) if axis not in gone]
     moved = (f if f.axis is None else f.on(left.index(f.axis)) for f in fields or ())
-    return [x.shape[axis] for axis in left], _known(fields, moved)
+    return [sizes[axis] for axis in left], _known(fields, moved)
 
 
 def _cat(parts, dim=0) -> Outcome:
@@ -256,10 +255,10 @@ RULES = {
     "index": _index,
     "dropout": lambda x, p, train: (x.shape, x.fields) if train else None,
 }
-COMPARISONS = re.compile("eq|ne|[gl][te]|is.*|logical.*|bitwise.*|signbit")  # put out no numbers
+COMPARISONS = "eq|ne|[gl][te]|is.*|logical.*|bitwise.*|signbit"  # put out no numbers
 
 
 def rule_for(func, name: str) -> Callable[..., Outcome] | None:
     """The closed form of an aten operation."""
-    pointwise = torch.Tag.pointwise in func.tags and not COMPARISONS.fullmatch(name)
+    pointwise = torch.Tag.pointwise in func.tags and not re.fullmatch(COMPARISONS, name)
     return RULES.get(name, _elementwise if pointwise else None)
