@@ -214,25 +214,21 @@ class ForwardPass(NamedTuple):
 
 def forward_pass(model: nn.Module, images: Tensor) -> ForwardPass:
     """Run a model on images (N, C, H, W), on its device, in eval mode and without gradients."""
+    # A GPU works on after the call has returned.
+    finish = torch.accelerator.synchronize if images.device.type != "cpu" else lambda: None
     own = {tensor.untyped_storage() for tensor in (*model.parameters(), *model.buffers())}
     with modes_kept(model), torch.no_grad():
         model.eval()
         with _LiveTensors(images, own) as live:
             model(images)
-        _finish(images)
+        finish()
         start = time.perf_counter()
         output = model(images)
-        _finish(images)
+        finish()
         seconds = time.perf_counter() - start
     weights = sum(storage.nbytes() for storage in own)
     first = output[0] if isinstance(output, tuple) else output
     return ForwardPass(first, seconds, weights, live.peak, live.total)
-
-
-def _finish(images: Tensor) -> None:
-    """Wait for a GPU, which works on after the call has returned."""
-    if images.device.type != "cpu":
-        torch.accelerator.synchronize()
 
 
 class _LiveTensors(TorchDispatchMode):

@@ -202,7 +202,7 @@ class Follower(TorchDispatchMode):
             self.note("no receptive field from {} on: what its units see is not followed")
         if name in FORMULAS:
             kind = "linear" if any(t.weights for t in twins[-2:]) else "product of activations"
-            kind = "convolution" if name == "convolution" else kind
+            kind = name if name == "convolution" else kind
             self.open.macs[kind] += FORMULAS[name](*args, **kwargs, out_val=out) // 2
         elif not (rule or view) and _may_multiply(func, name, given):
             self.note(f"aten.{func._opname} (in {{}}): its multiply-adds are not counted")
