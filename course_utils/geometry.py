@@ -1,14 +1,8 @@
 """Shape arithmetic of convolution and pooling, in plain integers.
 
 Everything here is about *which* units are connected, never about their values. One dimension is
-enough: a square layer does the same along its height and along its width. Output units and input
-units are numbered from 0.
-
-    output_size, edges, edge_count          one layer
-    receptive_fields, receptive_field       a stack of layers, no borders
-    layer_sizes, cone                       a stack of layers on n inputs, borders included
-
-A number out of range, and a kernel that does not fit, is a ValueError that names it.
+enough: a square layer does the same along its height and along its width. Units are numbered from
+0. A number out of range, and a kernel that does not fit, is a ValueError that names it.
 
 Sources: V. Dumoulin and F. Visin, "A guide to convolution arithmetic for deep learning", 2016,
 relationship 6 (output size; dilation as in section 5.1). A. Araujo, W. Norris and J. Sim,
@@ -32,11 +26,8 @@ class Layer(NamedTuple):
 class ReceptiveField(NamedTuple):
     """What a unit sees of the input, when the input has no borders.
 
-    size:  inputs from the first to the last one that reach a unit (gaps of a dilation included).
-    jump:  distance between the fields of two neighbouring units (the product of the strides).
-    start: first input seen by unit 0; negative when padding lets it reach over the border.
-
-    Unit u sees the inputs from ``start + u * jump`` to ``start + u * jump + size - 1``.
+    Unit u sees `size` inputs (gaps of a dilation included) from ``start + u * jump`` on. `jump` is
+    the product of the strides; `start` is negative when padding lets unit 0 reach over the border.
     """
 
     size: int
@@ -44,21 +35,15 @@ class ReceptiveField(NamedTuple):
     start: int
 
 
-def _layer(name, kernel, stride, padding, dilation):
-    return Layer(
-        whole(f"{name}kernel", kernel, 1),
-        whole(f"{name}stride", stride, 1),
-        whole(f"{name}padding", padding, 0),
-        whole(f"{name}dilation", dilation, 1),
-    )
+def _layer(name, *sizes):
+    named = zip(Layer._fields, sizes, (1, 1, 0, 1), strict=True)
+    return Layer(*(whole(f"{name}{field}", size, least) for field, size, least in named))
 
 
 def output_size(n, kernel, stride=1, padding=0, dilation=1):
-    """Number of outputs of a convolution or pooling layer on `n` inputs.
+    """Number of outputs of a convolution or pooling layer on `n` inputs, `padding` at *each* end.
 
     floor((n + 2 * padding - dilation * (kernel - 1) - 1) / stride) + 1
-
-    `padding` zeros are added at *each* end.
     """
     n = whole("n", n, 1)
     kernel, stride, padding, dilation = _layer("", kernel, stride, padding, dilation)
@@ -92,26 +77,22 @@ def edge_count(n, kernel, stride=1, padding=0, dilation=1):
     Tap t reads a real input when 0 <= o * stride + t * dilation - padding <= n - 1, which bounds
     the output o on both sides.
     """
-    outputs = output_size(n, kernel, stride, padding, dilation)
-    count = 0
-    for tap in range(kernel):
-        shift = tap * dilation - padding
+    count, outputs = 0, output_size(n, kernel, stride, padding, dilation)
+    for shift in (tap * dilation - padding for tap in range(kernel)):
         first = max(0, -(shift // stride))  # -(a // b) is ceil(-a / b)
         last = min(outputs - 1, (n - 1 - shift) // stride)
         count += max(0, last - first + 1)
     return count
 
 
-_FORMS = {
-    2: "(kernel, stride)",
-    3: "(kernel, stride, dilation)",
-    4: "(kernel, stride, padding, dilation)",
-}
-
-
 def _stack(layers, lengths=(2, 3, 4)):
     """Layers as checked Layer tuples. A row of three has no padding, as receptive fields need."""
-    form = " or ".join(_FORMS[length] for length in lengths)
+    forms = [
+        "(kernel, stride)",
+        "(kernel, stride, dilation)",
+        "(kernel, stride, padding, dilation)",
+    ]
+    form = " or ".join(forms[length - 2] for length in lengths)
     try:
         rows = [tuple(layer) for layer in layers]
     except TypeError:
@@ -130,15 +111,10 @@ def receptive_fields(layers):
     layers: (kernel, stride), (kernel, stride, dilation) or (kernel, stride, padding, dilation)
     each, from the input upwards. Padding moves `start` only.
 
-    Forward recurrence (Araujo, Norris and Sim 2019), from size = jump = 1 and start = 0:
-        size  += dilation * (kernel - 1) * jump
-        start -= padding * jump
-        jump  *= stride
-    A layer's own stride enters after its own size: it enlarges the fields of the layers above it
-    only.
+    The forward recurrence of Araujo, Norris and Sim (2019). A layer's own stride enters after its
+    own size: it enlarges the fields of the layers above it only.
     """
-    size, jump, start = 1, 1, 0
-    fields = []
+    size, jump, start, fields = 1, 1, 0, []
     for layer in _stack(layers):
         size += layer.dilation * (layer.kernel - 1) * jump
         start -= layer.padding * jump
@@ -149,15 +125,13 @@ def receptive_fields(layers):
 
 def receptive_field(layers):
     """Size of the receptive field at the last layer of a stack; 1 for an empty stack."""
-    fields = receptive_fields(layers)
-    return fields[-1].size if fields else 1
+    return [1, *(field.size for field in receptive_fields(layers))][-1]
 
 
 def layer_sizes(n, layers):
     """Units on each level of a stack: ``[n, after the first layer, ...]``, so one more than layers.
 
-    layers: Layer or (kernel, stride, padding, dilation) each, from the input upwards. The error
-    for a kernel that no longer fits names its layer.
+    layers: Layer or (kernel, stride, padding, dilation) each, from the input upwards.
     """
     sizes = [whole("n", n, 1)]
     for index, layer in enumerate(_stack(layers, (4,))):

@@ -1,12 +1,10 @@
 """Reference operations of a ConvNet, written to be read: loops that show the arithmetic.
 
-They are slow on purpose and equal to PyTorch's operations, which the tests hold. As in PyTorch,
-"convolution" is cross-correlation: the kernel is not flipped (Goodfellow, Bengio and Courville,
-"Deep Learning", 2016, section 9.1).
+They are slow on purpose and equal to PyTorch's. As there, "convolution" is cross-correlation: the
+kernel is not flipped (Goodfellow, Bengio and Courville, "Deep Learning", 2016, section 9.1).
 
 Arrays have no batch axis: a signal is (n,), an image or a stack of feature maps is (C, H, W).
 Integers are computed as int64, so that 8-bit images cannot overflow; floats keep their type.
-A wrong shape, a number out of range and a kernel that does not fit are ValueErrors that say so.
 """
 
 import numpy as np
@@ -54,9 +52,9 @@ def conv1d(x, w, *, stride=1, padding=0, dilation=1):
 def conv2d(x, w, *, stride=1, padding=0, dilation=1):
     """Convolve an image with M filters; each filter sees all channels and gives one matrix.
 
-    x (C, H, W), w (M, C, kh, kw) -> (M, Ho, Wo); `stride`, `padding` and `dilation` hold for both
-    axes. Each output is the sum of one patch times one filter, entry by entry, over channels,
-    rows and columns. Equals torch.nn.functional.conv2d without a bias.
+    x (C, H, W), w (M, C, kh, kw) -> (M, Ho, Wo); stride, padding and dilation hold for both axes.
+    Each output is the sum of one patch times one filter, entry by entry, over channels, rows and
+    columns. Equals torch.nn.functional.conv2d without a bias.
     """
     x = _numbers("x", x, "C", "H", "W")
     w = _filters(w, x.shape[0])
@@ -64,24 +62,20 @@ def conv2d(x, w, *, stride=1, padding=0, dilation=1):
     rows = output_size(x.shape[1], kh, stride, padding, dilation)
     columns = output_size(x.shape[2], kw, stride, padding, dilation)
     padded = np.pad(x, ((0, 0), (padding, padding), (padding, padding)))
-
     y = np.zeros((filters, rows, columns), np.result_type(x, w))
     for m, i, j in np.ndindex(y.shape):
-        top, left = i * stride, j * stride
-        bottom = top + dilation * (kh - 1) + 1
-        right = left + dilation * (kw - 1) + 1
-        patch = padded[:, top:bottom:dilation, left:right:dilation]  # (C, kh, kw)
-        y[m, i, j] = np.sum(patch * w[m])
+        patch = padded[:, i * stride :: dilation, j * stride :: dilation][:, :kh, :kw]
+        y[m, i, j] = np.sum(patch * w[m])  # (C, kh, kw) each
     return y
 
 
-def _pooled(x, kernel, stride, padding, pool, dtype):
+def _pooled(x, kernel, stride, padding, pool):
+    x = _numbers("x", x, "C", "H", "W")
     kernel = whole("kernel", kernel, 1)
     stride = kernel if stride is None else stride
     padding = whole("padding", padding, 0, kernel // 2)
-    rows = output_size(x.shape[1], kernel, stride, padding)
-    columns = output_size(x.shape[2], kernel, stride, padding)
-    y = np.empty((x.shape[0], rows, columns), dtype)
+    sizes = (output_size(n, kernel, stride, padding) for n in x.shape[1:])
+    y = np.empty((len(x), *sizes), pool(x[:, :1, :1]).dtype)
     for c, i, j in np.ndindex(y.shape):
         top, left = i * stride - padding, j * stride - padding
         y[c, i, j] = pool(x[c, max(top, 0) : top + kernel, max(left, 0) : left + kernel])
@@ -95,8 +89,7 @@ def max_pool2d(x, kernel, *, stride=None, padding=0):
     padding: at most kernel // 2. Padding never wins: a window that reaches over the border takes
     the largest of the values that exist. Equals torch.nn.functional.max_pool2d.
     """
-    x = _numbers("x", x, "C", "H", "W")
-    return _pooled(x, kernel, stride, padding, np.max, x.dtype)
+    return _pooled(x, kernel, stride, padding, np.max)
 
 
 def avg_pool2d(x, kernel, *, stride=None, padding=0):
@@ -105,9 +98,7 @@ def avg_pool2d(x, kernel, *, stride=None, padding=0):
     Arguments as for `max_pool2d`. Padded zeros count as values: each sum is divided by
     kernel * kernel. Equals torch.nn.functional.avg_pool2d with its default settings.
     """
-    x = _numbers("x", x, "C", "H", "W")
-    dtype = x.dtype if x.dtype.kind == "f" else np.float64
-    return _pooled(x, kernel, stride, padding, lambda window: window.sum() / kernel**2, dtype)
+    return _pooled(x, kernel, stride, padding, lambda window: window.sum() / kernel**2)
 
 
 def toeplitz(w, input_shape, *, stride=1, padding=0, dilation=1):
@@ -117,9 +108,8 @@ def toeplitz(w, input_shape, *, stride=1, padding=0, dilation=1):
     w (M, C, kh, kw), input_shape (C, H, W)  -> (M*Ho*Wo, C*H*W), doubly blocked: a matrix of
         Toeplitz blocks, itself laid out as a Toeplitz matrix, for each filter and channel
 
-    For stride 1 the entries are constant along every diagonal, which is what "Toeplitz" means
-    (Goodfellow, Bengio and Courville 2016, section 9.1). Padding adds no columns: its zeros would
-    add nothing.
+    For stride 1 the entries are constant along every diagonal, which is what "Toeplitz" means.
+    Padding adds no columns: its zeros would add nothing.
     """
     shape = (input_shape,) if np.ndim(input_shape) == 0 else tuple(input_shape)
     if np.ndim(w) == 1 and len(shape) == 1:

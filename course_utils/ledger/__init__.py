@@ -5,26 +5,23 @@
 What is counted (`CONVENTION` stands beside every table):
 
 - MACs: one multiply-add of a convolution or linear weight, as torch's FlopCounterMode counts them
-  (its total is twice this). Biases, normalisation, pooling, activations and sums are not counted.
-  Products of two activations (attention) are, and a note says so.
+  (its total is twice this). Products of two activations (attention) are counted with a note.
 - Parameters: every number in an `nn.Parameter`, once, trainable or not; buffers are not.
 - Activations: the numbers in a layer's output, for one image; none for a layer that hands on its
   input, reshapes it or writes into it.
-- Receptive field: the inputs from the first to the last that a unit sees, borders ignored, so it
-  may exceed the image. Where paths meet: from the first to the last that any of them sees. A dense
-  layer after a flatten is a kernel over all that it sees. The statistics of normalisation are no
-  path. Not given behind what resamples or rearranges maps, and a note says so.
-- Stride: how far, in inputs, the fields of neighbouring units lie apart: the product of strides.
+- Receptive field: the inputs from the first to the last that a unit sees on any path, borders
+  ignored, so it may exceed the image. A dense layer after a flatten is a kernel over all that it
+  sees. The statistics of normalisation are no path. Not given behind what resamples or rearranges
+  maps, and a note says so. Stride: the product of strides, the distance of neighbouring fields.
 
 The model runs its own forward pass, in the mode it is in, on tensors of torch's meta device, which
-have a shape and no memory (`forward.py`): branches, shared modules and functional calls are met as
-they happen. Usual operations have closed forms (`operations.py`), torch's meta kernels do the rest;
-multiply-adds are those of `torch.utils.flop_counter`. Auxiliary heads count in training mode only.
+have a shape and no memory (`forward.py`). Usual operations have closed forms (`operations.py`),
+torch's meta kernels do the rest; multiply-adds are those of `torch.utils.flop_counter`.
 """
 
 from __future__ import annotations
 
-from collections import Counter
+import html
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -34,34 +31,35 @@ from operator import index
 from torch import Tensor, nn
 from torch.nn.modules.lazy import LazyModuleMixin
 
-from course_utils.ledger.forward import Follower, Row, follow, hooks_of
-from course_utils.ledger.table import CONVENTION, as_html, as_text
+from course_utils.drawing.svg import share
+from course_utils.ledger.forward import Follower, Row, Step, follow, hooks_of
 
 __all__ = ["CONVENTION", "Ledger", "Row", "describe_unowned", "hooks_of", "ledger"]
 
+CONVENTION = (
+    "MAC = one multiply-add of a convolution or linear weight; biases, normalisation, pooling and "
+    "activations are not counted"
+)
 HOW_TO_OWN = (
     "Keep layers in attributes of the model, nn.Sequential, nn.ModuleList or nn.ModuleDict, and "
     "single weights in nn.Parameter or nn.ParameterList."
 )
-GROUPS = ("convolution", "linear", "normalisation", "other")  # where parameters and MACs sit
 COSTS = ("parameters", "macs", "activations")
+FOLD_ROWS = 48  # a longer table is folded behind the table by block
+GROUPS = ("convolution", "linear", "normalisation", "other")  # where parameters and MACs sit
 
 
 class Ledger:
-    """The table of one network: `rows`, totals, `blocks()`, and `notes` on what to be careful of.
-
-    The last expression of a cell shows it as an HTML table; `print` shows text. `unowned` says
-    which weights are used and not the model's own; it becomes a note, too.
-    """
+    """The table of one network: `rows`, totals, `blocks()`, and `notes` on what to be careful of,
+    such as `unowned`: which weights are used and not the model's own. `print` shows it as text."""
 
     def __init__(self, name: str, input_shape: tuple, rows: Sequence[Row], notes=(), unowned=""):
         self.name, self.input_shape, self.rows = name, input_shape, tuple(rows)
         self.unowned = unowned
         self.notes = (*([f"{unowned}. {HOW_TO_OWN}"] if unowned else []), *notes)
-        self.parameters = sum(row.parameters for row in rows)  # each counted once
-        self.macs = sum(row.macs for row in rows)  # for one image
-        # A layer, its normalisation and its ReLU each count theirs: training keeps them all.
-        self.activations = sum(row.activations for row in rows)
+        # Parameters once, MACs for one image. A layer, its normalisation and its ReLU each count
+        # their activations: training keeps them all.
+        self.parameters, self.macs, self.activations = _sums(self.rows)
 
     @property
     def units(self) -> int:
@@ -70,10 +68,13 @@ class Ledger:
 
     def blocks(self) -> tuple[Row, ...]:
         """Return the sums by block, in the order of the forward pass."""
-        rows: dict[str, list[Row]] = {}
-        for row in self.rows:
-            rows.setdefault(row.block, []).append(row)
-        return tuple(_block(name, part) for name, part in rows.items())
+        blocks = []
+        for name in dict.fromkeys(row.block for row in self.rows):
+            rows = [row for row in self.rows if row.block == name]
+            last = ([row for row in rows if row.output_shape is not None] or rows)[-1]
+            said = {"name": name, "kind": f"{len(rows)}", "call": 1, "layers": len(rows)}
+            blocks.append(replace(last, **said, **dict(zip(COSTS, _sums(rows), strict=True))))
+        return tuple(blocks)
 
     def groups(self) -> dict[str, dict[str, int]]:
         """Return parameters and macs of each of `GROUPS`; the sums are the totals."""
@@ -88,10 +89,91 @@ class Ledger:
         return len(self.rows)
 
     def __repr__(self) -> str:
-        return as_text(self)
+        heads = ["layer", "kind", "output", "parameters", "MACs", "activations", "field", "stride"]
+        rows = [heads, *map(_cells, self.rows), ["total", "", "", *_costs(self), "", ""]]
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        form = "  ".join(f"{{:{'<>'[i > 1]}{width}}}" for i, width in enumerate(widths))
+        heads, *lines = (form.format(*row).rstrip() for row in rows)
+        title = f"{self.name} on {_shape(self.input_shape)} ({CONVENTION})"
+        rule = "-" * max(map(len, [heads, *lines]))
+        return "\n".join([title, heads, rule, *lines, *(f"note: {note}" for note in self.notes)])
 
     def _repr_html_(self) -> str:
-        return as_html(self)
+        blocks = self.blocks()
+        bodies = [_body(self, [r for r in self.rows if r.block == one.name], one) for one in blocks]
+        shown = _table(self, "Layer", "Kind", bodies)
+        if len(self) > FOLD_ROWS:
+            short = _table(self, "Block", "Layers", [_body(self, blocks)])
+            shown = f"{short}<details><summary>All {len(self)} layers</summary>{shown}</details>"
+        notes = "".join(f"<li>{html.escape(note)}</li>" for note in self.notes)
+        return f"<div>{shown}{f'<ul>{notes}</ul>' if notes else ''}</div>"
+
+
+# Tables, with headings for screen readers; a bar is a number's share.
+
+
+def _sums(rows: Iterable[Row]) -> list[int]:
+    return [sum(getattr(row, cost) for row in rows) for cost in COSTS]
+
+
+def _costs(one: Row | Ledger) -> list[str]:
+    return [f"{getattr(one, cost):,}" for cost in COSTS]
+
+
+def _shape(shape: tuple[int, ...] | None) -> str:
+    return "not used" if shape is None else "×".join(map(str, shape)) or "1"
+
+
+def _extent(value: int | tuple[int, ...] | None) -> str:
+    values = value if isinstance(value, tuple) else (value,)
+    return "–" if value is None else "×".join(f"{n:,}" for n in values)
+
+
+def _cells(row: Row) -> list[str]:
+    extents = _extent(row.receptive_field), _extent(row.stride)
+    return [row.label, row.kind, _shape(row.output_shape), *_costs(row), *extents]
+
+
+def _cell(text: str, align: str, scope: str = "", more: str = "", span: str = "") -> str:
+    tag, of = ("th", f' scope="{scope}"{span}') if scope else ("td", "")
+    style = f"padding:.15em .6em;white-space:nowrap;text-align:{align}{more}"
+    return f'<{tag}{of} style="{style}">{html.escape(text)}</{tag}>'
+
+
+def _tr(cells: Sequence[str], shares: Sequence[float] = (0, 0), kind: str = "left") -> str:
+    """A row of a table; `shares` of parameters and MACs from 0 to 1 draw a bar under the number."""
+    data = [_cell(cells[0], "left", "row")]
+    aligned = [kind] + ["right"] * 6
+    for cell, part, align in zip(cells[1:], (0, 0, *shares, 0, 0, 0), aligned, strict=True):
+        width = max(1, round(100 * part))  # in whole percent: equal on every machine
+        bar = f";background:linear-gradient(to left,#56B4E955 {width}%,transparent {width}%)"
+        data.append(_cell(cell, align, more=bar if part else ""))
+    return f"<tr>{''.join(data)}</tr>"
+
+
+def _body(one: Ledger, rows: Sequence[Row], block: Row | None = None) -> str:
+    """Rows of a table, with the shares of their block as a heading if it has more than one."""
+    heading, parameters, macs = "", one.parameters, one.macs
+    if block and block.layers > 1:
+        of = f"{share(block.parameters, parameters)} of the parameters"
+        sums = f"{block.name}: {of}, {share(block.macs, macs)} of the MACs"
+        cell = _cell(sums, "left", "rowgroup", span=' colspan="8"')
+        heading = f'<tr style="border-top:1px solid #C9CED6">{cell}</tr>'
+    shares = ((row.parameters / (parameters or 1), row.macs / (macs or 1)) for row in rows)
+    return f"<tbody>{heading}{''.join(map(_tr, map(_cells, rows), shares))}</tbody>"
+
+
+def _table(one: Ledger, first: str, second: str, bodies: list[str]) -> str:
+    more = ["Output (C×H×W)", "Parameters", "MACs", "Activations", "Receptive field", "Stride"]
+    heads = [_cell(head, "left", "col") for head in (first, second)]
+    heads += [_cell(head, "right", "col") for head in more]
+    foot = _tr(["Total", "", "", *_costs(one), "", ""], kind="right")
+    caption = f"<b>{html.escape(one.name)}</b> on {_shape(one.input_shape)}. {CONVENTION}."
+    return (
+        '<table style="border-collapse:collapse;font-variant-numeric:tabular-nums">'
+        f'<caption style="text-align:left">{caption}</caption>'
+        f"<thead><tr>{''.join(heads)}</tr></thead>{''.join(bodies)}<tfoot>{foot}</tfoot></table>"
+    )
 
 
 def ledger(
@@ -110,8 +192,7 @@ def ledger(
     a note that names the layer.
     """
     _check_model(model)
-    shape = _checked_shape(input_shape)
-    followed = follow(model, shape)
+    followed = follow(model, shape := _checked_shape(input_shape))
     rows = _rows(model, followed)
     unowned = describe_unowned(followed.unowned.values()) if followed.unowned else ""
     notes = _notes(model, followed, rows)
@@ -135,17 +216,15 @@ def _check_model(model: nn.Module) -> None:
     for path, module in model.named_modules():
         kind = type(module)
         if isinstance(module, LazyModuleMixin) and module.has_uninitialized_params():
-            wrong = "a lazy layer", "run the model once, or give the layer its sizes"
+            wrong, hint = "a lazy layer", "run the model once, or give the layer its sizes"
         elif kind.__module__.startswith("torch.jit"):
-            wrong = "a TorchScript module", "pass the model that was compiled"
+            wrong, hint = "a TorchScript module", "pass the model that was compiled"
         elif ".quantized." in kind.__module__:
-            wrong = "a quantised layer", "pass the model as it was before"
+            wrong, hint = "a quantised layer", "pass the model as it was before"
         else:
             continue
-        raise ValueError(
-            f"model must be Python code with weights in parameters, got {wrong[0]} at {path!r} "
-            f"({kind.__name__}): {wrong[1]}"
-        )
+        wanted = "model must be Python code with weights in parameters"
+        raise ValueError(f"{wanted}, got {wrong} at {path!r} ({kind.__name__}): {hint}")
 
 
 def _checked_shape(input_shape: Sequence[int]) -> tuple[int, ...]:
@@ -165,26 +244,23 @@ def _rows(model: nn.Module, followed: Follower) -> list[Row]:
     A parameter is counted in the first call of the leaf module that has it; else in the first
     operation that used it; else its module is listed as unused.
     """
-    owners = {step.path: step.row for step in reversed(followed.steps) if step.leaf}
-    users = {name: step.row for step in reversed(followed.steps) for name in step.weights}
-    found, counts, unused = [(step.row, step.path) for step in followed.steps], Counter(), Counter()
+    owners = {step.path: step for step in reversed(followed.steps) if step.leaf}
+    users = {name: step for step in reversed(followed.steps) for name in step.weights}
+    unused: dict[str, Step] = {}
     for path, parameter in model.named_parameters():
         owner = path.rpartition(".")[0].partition(".parametrizations")[0]
-        if row := owners.get(owner) or users.get(path):
-            counts[id(row)] += parameter.numel()
-        else:
-            unused[owner] += parameter.numel()
-    for path, number in unused.items():
-        kind = type(model.get_submodule(path)).__name__
-        named = {"Conv": "convolution", "Norm": "normalisation", "Linear": "linear"}
-        category = next((what for part, what in named.items() if part in kind), "other")
-        found.append((row := Row(path, kind, category=category), path))
-        counts[id(row)] = number
-    rows = []
-    for row, path in found:
-        block = _block_of(row, path, model, rows[-1] if rows else None)
-        name = row.name or type(model).__name__
-        rows.append(replace(row, name=name, parameters=counts[id(row)], block=block or name))
+        if not (step := owners.get(owner) or users.get(path)):
+            kind = type(model.get_submodule(owner)).__name__
+            named = {"Conv": "convolution", "Norm": "normalisation", "Linear": "linear"}
+            category = next((what for part, what in named.items() if part in kind), "other")
+            step = unused.setdefault(owner, Step(Row(owner, kind, category=category), owner))
+        step.row.parameters += parameter.numel()
+    row, rows = None, []
+    for step in [*followed.steps, *unused.values()]:
+        before, row = row, step.row
+        row.name = row.name or type(model).__name__
+        row.block = _block_of(row, step.path, model, before) or row.name
+        rows.append(row)
     return rows
 
 
@@ -199,22 +275,16 @@ def _block_of(row: Row, path: str, model: nn.Module, before: Row | None) -> str:
         same = before.output_shape and prod(row.output_shape) == prod(before.output_shape)
         if row.category in ("activation", "normalisation") or (row.category == "other" and same):
             return before.block
-    depth, parts = 1, path.split(".")
-    while depth < len(parts) and _nests(model.get_submodule(".".join(parts[:depth]))):
-        depth += 1
-    return ".".join(parts[:depth]) or (before.block if before else "")
+    block, _, rest = path.partition(".")
+    while rest and _nests(model.get_submodule(block)):
+        child, _, rest = rest.partition(".")
+        block = f"{block}.{child}"
+    return block or (before.block if before else "")
 
 
 def _nests(module: nn.Module) -> bool:
     containers = (nn.Sequential, nn.ModuleList, nn.ModuleDict)
-    inside = [*module.children()] if isinstance(module, containers) else []
-    return bool(inside) and all(isinstance(child, containers) for child in inside)
-
-
-def _block(name: str, rows: list[Row]) -> Row:
-    last = ([row for row in rows if row.output_shape is not None] or rows)[-1]
-    costs = {cost: sum(getattr(row, cost) for row in rows) for cost in COSTS}
-    return replace(last, name=name, kind=f"{len(rows)}", call=1, layers=len(rows), **costs)
+    return all(isinstance(part, containers) for part in (module, *module.children()))
 
 
 def _notes(model: nn.Module, followed: Follower, rows: list[Row]) -> list[str]:
@@ -223,19 +293,15 @@ def _notes(model: nn.Module, followed: Follower, rows: list[Row]) -> list[str]:
     if products := sum(step.macs["product of activations"] for step in followed.steps):
         notes.append(f"{products:,} of the MACs are products of two activations, not of a weight")
     if unused := [row for row in rows if row.output_shape is None]:
-        mode = "training" if model.training else "evaluation"
+        mode, total = "training" if model.training else "evaluation", _sums(unused)[0]
         names = ", ".join(row.name for row in unused[:4])
         names += f" and {len(unused) - 4} more" if len(unused) > 4 else ""
-        total = sum(row.parameters for row in unused)
         notes.append(f"not used in this forward pass ({mode} mode): {names}; {total:,} parameters")
     for row in rows:
-        times = followed.calls[row.name]
-        if times > 1 and row.call == 1 and row.parameters:
-            notes.append(
-                f"{row.name} is called {times} times: its parameters count once, its MACs each time"
-            )
-    first: dict[int, str] = {}
+        if (times := followed.calls[row.name]) > 1 and row.call == 1 and row.parameters:
+            once = "its parameters count once, its MACs each time"
+            notes.append(f"{row.name} is called {times} times: {once}")
     for path, parameter in model.named_parameters(remove_duplicate=False):
-        if first.setdefault(id(parameter), path) != path:
-            notes.append(f"{path} is the same tensor as {first[id(parameter)]}: counted once")
+        if (first := followed.names.setdefault(id(parameter), path)) != path:
+            notes.append(f"{path} is the same tensor as {first}: counted once")
     return [*notes, *followed.notes]

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from functools import partial
 
 import torch
@@ -24,18 +23,18 @@ from course_utils.ledger.operations import Field, Fields, joined, rule_for, tens
 
 FORMULAS = {operation.__name__.strip("_"): flops for operation, flops in flop_registry.items()}
 CATEGORIES = {  # by the names of operations
-    "normalisation": re.compile("norm"),
-    "pooling": re.compile("pool|mean"),
-    "activation": re.compile("relu|elu$|sigmoid|tanh|silu|mish|softplus|softsign|swish|softmax"),
+    "normalisation": "norm",
+    "pooling": "pool|mean",
+    "activation": "relu|elu$|sigmoid|tanh|silu|mish|softplus|softsign|swish|softmax",
 }
 # Hands on, rearranges or only takes the shape: no row of its own outside of leaf modules.
-QUIET = re.compile("to_copy|clone|index|lift.*|.*_like|new_.*|unsafe_view")
+QUIET = "to_copy|clone|index|lift.*|.*_like|new_.*|unsafe_view"
 # Of two tensors, and no products: their numbers are put side by side, written, chosen or scaled.
-NO_PRODUCTS = re.compile("copy|stack|cat|index|scatter|masked|norm|relu|dropout")
+NO_PRODUCTS = "copy|stack|cat|index|scatter|masked|norm|relu|dropout"
 COMPOSITE = DispatchKey.CompositeImplicitAutograd
 
 
-@dataclass(frozen=True)
+@dataclass
 class Row:
     """A layer: a call of a module without children, or an operation in a module's own forward. Or
     the sum over the `layers` of a block, with the output of the last of them.
@@ -74,7 +73,7 @@ class Step:
 
     row: Row
     path: str
-    leaf: bool
+    leaf: bool = False
     counts: bool = False  # whether there was something to count
     said: list[str] = field(default_factory=list)
     macs: Counter[str] = field(default_factory=Counter)  # by category
@@ -111,60 +110,59 @@ class Follower(TorchDispatchMode):
 
     def call(self, path: str, module: nn.Module, forward: Callable, /, *args, **kwargs):
         """Run the forward of one module, as a row if it is a leaf."""
-        step = Step(Row(path, type(module).__name__), path, _is_leaf(module))
-        outer = self.open
-        self.open = outer or (step if step.leaf else None)
+        # A leaf has no children, or none whose forward is called (torch's parametrisations, and the
+        # projection in its attention).
+        inside = {name for name, _ in module.named_children()} - {"parametrizations"}
+        leaf = not inside or isinstance(module, nn.MultiheadAttention)
+        step = Step(Row(path, type(module).__name__), path, leaf, counts=leaf)
         self.modules.append(path)
         try:
-            out = forward(*args, **kwargs)
+            return self.row(step if leaf else None, forward, args, kwargs)
         except Exception as error:
             _explain(error, step.row, args)
             raise
         finally:
             self.modules.pop()
-            self.open = outer
-        if step.leaf and not outer:
-            self.close(step, out, (args, kwargs))
-        return out
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         """Run one operation, as a row if it is outside of leaf modules and does something."""
-        name, module, outer = func._opname.strip("_"), self.modules[-1], self.open
-        row = Row(f"{module}.{name}".lstrip("."), name)
-        step = self.open = outer or Step(row, module, leaf=False)
+        name, module = func._opname.strip("_"), self.modules[-1]
+        step = self.open or Step(Row(f"{module}.{name}".lstrip("."), name), module)
         step.said.append(name)
+        return self.row(step, lambda *a, **k: self.answer(func, name, a, k), args, kwargs or {})
+
+    def row(self, step: Step | None, function: Callable, args: tuple, kwargs: dict):
+        """Run what counts for the open step, or else for this one, which then is a row."""
+        outer, self.open = self.open, self.open or step
         try:
-            out = self.answer(func, name, args, kwargs or {})
+            out = function(*args, **kwargs)
         finally:
             self.open = outer
-        if step.counts and not outer:
+        if step and step.counts and not outer:
             self.close(step, out, (args, kwargs))
         return out
 
     def close(self, step: Step, out, inputs) -> None:
         """Fill in a row. A view of an input, or the input itself, is nothing new in memory."""
-        row, old, results = step.row, {_memory(t) for t in tensors(inputs)}, list(tensors(out))
+        row, old, results = step.row, {_memory(t) for t in tensors(inputs)}, tensors(out)
         self.calls[row.name] += 1
-        fields = self.twin(results[0]).fields or () if results else ()
+        row.call, row.macs = self.calls[row.name], step.macs.total()
+        row.activations = sum(t.numel() for t in results if _memory(t) not in old)
+        if results:
+            row.output_shape = tuple(results[0].shape[1:])
+            fields = self.twin(results[0]).fields or ()
+            row.receptive_field = _one_or_all([field.size for field in fields])
+            row.stride = _one_or_all([field.stride for field in fields])
         # Where the multiply-adds are, else what its first operation with a category is; torch has
         # none for local response normalisation.
         said = ["norm"] * ("Norm" in row.kind) + step.said
-        found = (what for name in said for what, of in CATEGORIES.items() if of.search(name))
-        step.row = replace(
-            row,
-            call=self.calls[row.name],
-            output_shape=tuple(results[0].shape[1:]) if results else None,
-            activations=sum(t.numel() for t in results if _memory(t) not in old),
-            macs=step.macs.total(),
-            category=max(step.macs, key=step.macs.get, default=None) or next(found, "other"),
-            receptive_field=_one_or_all([field.size for field in fields]),
-            stride=_one_or_all([field.stride for field in fields]),
-        )
+        found = [what for name in said for what, of in CATEGORIES.items() if re.search(of, name)]
+        row.category = max(step.macs, key=step.macs.get, default=[*found, "other"][0])
         self.steps.append(step)
 
     def answer(self, func, name: str, args: tuple, kwargs: dict):
         """The result of an operation without numbers, with what it sees and its multiply-adds."""
-        given = list(tensors((args, kwargs)))
+        given = tensors((args, kwargs))
         twins = [self.twin(t) for t in given]
         tracked = any(t.fields is not None or self.lost for t in twins)
         weights = frozenset().union(*(t.weights for t in twins))
@@ -182,7 +180,11 @@ class Follower(TorchDispatchMode):
             out, found = tuple(_meta(outcome[0], dtype) for dtype in dtypes), [outcome[1]]
             out = out if len(out) > 1 else out[0]
         elif view:
-            out, found = _view(func, name, args, kwargs)
+            x, shape = args[0], args[0].shape
+            like = x.fields and name != "as_strided"  # the same view of a contiguous tensor
+            plain = tensors(func(_meta(shape, x.dtype), *args[1:], **kwargs)) if like else []
+            out, x.shared = func(*args, **kwargs), True
+            found = [viewed(x.fields, shape, one) for one in plain] or [x.fields and ()]
         elif _dispatch_has_kernel_for_dispatch_key(func.name(), COMPOSITE):
             with self:
                 return func._op_dk(COMPOSITE, *args, **kwargs)
@@ -190,8 +192,6 @@ class Follower(TorchDispatchMode):
             found = [() if tracked else None]
         else:
             out, found = func(*args, **kwargs), [_behind(func, name, twins, tracked)]
-        if view:
-            args[0].shared = True
         if writes:
             out = args[0]
             self.lost |= out.shared and found[0] != out.fields  # views of it see something else now
@@ -202,11 +202,11 @@ class Follower(TorchDispatchMode):
             self.note("no receptive field from {} on: what its units see is not followed")
         if name in FORMULAS:
             kind = "linear" if any(t.weights for t in twins[-2:]) else "product of activations"
-            kind = "convolution" if name == "convolution" else kind
+            kind = name if name == "convolution" else kind
             self.open.macs[kind] += FORMULAS[name](*args, **kwargs, out_val=out) // 2
         elif not (rule or view) and _may_multiply(func, name, given):
             self.note(f"aten.{func._opname} (in {{}}): its multiply-adds are not counted")
-        if name in FORMULAS or (tracked and not view and not QUIET.fullmatch(name)):
+        if name in FORMULAS or (tracked and not view and not re.fullmatch(QUIET, name)):
             self.open.counts = True
             self.open.weights |= weights
         return out
@@ -244,16 +244,6 @@ def _meta(shape: Iterable[int], dtype: torch.dtype | None) -> Tensor:
     return torch.empty(tuple(shape), dtype=dtype, device="meta")
 
 
-def _view(func, name: str, args: tuple, kwargs: dict) -> tuple:
-    """A view, and its fields: those of the same view of a contiguous tensor."""
-    x, shape = args[0], args[0].shape
-    plain = func(_meta(shape, x.dtype), *args[1:], **kwargs) if x.fields else ()
-    out = func(*args, **kwargs)
-    if not x.fields or name == "as_strided":
-        return out, [x.fields and ()]
-    return out, [viewed(x.fields, shape, view) for view in tensors(plain)]
-
-
 def _behind(func, name: str, operands: list[Tensor], tracked: bool) -> Fields:
     """Fields behind an operation without a closed form."""
     if not tracked or name.endswith("_like") or name.startswith("new_"):
@@ -268,15 +258,8 @@ def _behind(func, name: str, operands: list[Tensor], tracked: bool) -> Fields:
 
 def _may_multiply(func, name: str, operands: list[Tensor]) -> bool:
     """Whether an operation without a formula might do multiply-adds: it needs two tensors."""
-    harmless = torch.Tag.pointwise in func.tags or NO_PRODUCTS.search(name)
+    harmless = torch.Tag.pointwise in func.tags or re.search(NO_PRODUCTS, name)
     return not harmless and sum(t.dim() > 0 and t.is_floating_point() for t in operands) > 1
-
-
-def _is_leaf(module: nn.Module) -> bool:
-    """Whether a module is one row: no children, or none whose forward is called (torch's
-    parametrisations, and the projection in its attention)."""
-    inside = {name for name, _ in module.named_children()} - {"parametrizations"}
-    return not inside or isinstance(module, nn.MultiheadAttention)
 
 
 def _explain(error: Exception, row: Row, args: tuple) -> None:
@@ -302,46 +285,39 @@ def hooks_of(module: nn.Module) -> list[Callable]:
 
 
 def follow(model: nn.Module, shape: tuple[int, ...]) -> Follower:
-    """Run the forward pass on one image without numbers, a batch of 1."""
-    follower = Follower(model)
-    dtypes = [p.dtype for p in model.parameters() if p.is_floating_point()]
-    random = torch.random.fork_rng(devices=[])
-    with random, torch.inference_mode(), _watched(model, follower), follower:
-        image = _meta((1, *shape), dtypes[0] if dtypes else None)
-        fields = (Field(axis, n) for axis, n in enumerate(image.shape) if axis >= 2)
-        follower.own(image, tuple(fields), frozenset(), shared=True)
-        model(image)
-    return follower
+    """Run the forward pass on one image without numbers, a batch of 1.
 
-
-@contextmanager
-def _watched(model: nn.Module, follower: Follower) -> Iterator[None]:
-    """Hand the calls of a model's modules to the follower, and put all back as it was at the end:
-    attributes, and what lists and dictionaries among them hold. Weights are not read or copied.
-
-    Hooks of others than torch are not run: they would keep tensors without numbers.
+    At the end all is put back as it was: attributes, and what lists and dictionaries among them
+    hold. Weights are not read or copied. Hooks of others than torch are not run: they would keep
+    tensors without numbers.
     """
-    modules = dict(model.named_modules())
+    follower, modules, hooks = Follower(model), dict(model.named_modules()), 0
     stores = [vars(module) for module in modules.values()]
     stores += [part for s in stores for part in s.values() if isinstance(part, (dict, list))]
-    before, hooks = [(store, store.copy()) for store in stores], 0
-    try:
-        for path, module in modules.items():
-            yours = hooks_of(module)
-            hooks += len(yours)
-            for kind in ("_forward_hooks", "_forward_pre_hooks") if yours else ():
-                kept = {key: h for key, h in vars(module)[kind].items() if h not in yours}
-                vars(module)[kind] = kept
-            vars(module)["forward"] = partial(follower.call, path, module, module.forward)
-        if hooks:
-            follower.notes[
-                f"{hooks} forward hook{'s' * (hooks > 1)} of yours did not run: what a hook keeps "
-                "stays as it was, and what it computes is not counted"
-            ] = None
-        yield
-    finally:
-        for tensor, value in follower.written.values():
-            tensor.copy_(value)
-        for store, content in before:
-            store.clear()
-            store.extend(content) if isinstance(store, list) else store.update(content)
+    before = [(store, store.copy()) for store in stores]
+    dtype = next((p.dtype for p in model.parameters() if p.is_floating_point()), None)
+    with torch.random.fork_rng(devices=[]), torch.inference_mode():
+        try:
+            for path, module in modules.items():
+                hooks += len(yours := hooks_of(module))
+                for kept in (module._forward_hooks, module._forward_pre_hooks):
+                    for key in [key for key, hook in kept.items() if hook in yours]:
+                        del kept[key]
+                vars(module)["forward"] = partial(follower.call, path, module, module.forward)
+            if hooks:
+                follower.notes[
+                    f"{hooks} forward hook{'s' * (hooks > 1)} of yours did not run: what a hook "
+                    "keeps stays as it was, and what it computes is not counted"
+                ] = None
+            with follower:
+                image = _meta((1, *shape), dtype)
+                fields = (Field(axis, n) for axis, n in enumerate(image.shape) if axis >= 2)
+                follower.own(image, tuple(fields), frozenset(), shared=True)
+                model(image)
+        finally:
+            for tensor, value in follower.written.values():
+                tensor.copy_(value)
+            for store, content in before:
+                store.clear()
+                store.extend(content) if isinstance(store, list) else store.update(content)
+    return follower

@@ -7,7 +7,7 @@ has no closed form here, and refuse what does not fit.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import reduce
 from math import prod
 from typing import NamedTuple
@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from torch import Tensor
+from torch.utils._pytree import tree_leaves
 
 
 class Field(NamedTuple):
@@ -37,13 +38,9 @@ class Field(NamedTuple):
 
     def window(self, kernel: int, stride: int, padding: int, dilation: int, units: int) -> Field:
         """The field behind a layer that looks at `kernel` units, `dilation` apart."""
-        return self._replace(
-            units=units,
-            start=self.start - padding * self.pace,
-            size=self.size + dilation * (kernel - 1) * self.pace,
-            pace=self.pace * stride,
-            stride=self.stride * stride,
-        )
+        start = self.start - padding * self.pace
+        size = self.size + dilation * (kernel - 1) * self.pace
+        return Field(self.axis, units, 1, start, size, self.pace * stride, self.stride * stride)
 
     def everywhere(self) -> Field:
         """Every unit sees what any of them does."""
@@ -67,31 +64,32 @@ class Field(NamedTuple):
 
 # One for each spatial axis of the input. None: not computed from the input. (): not known.
 Fields = tuple[Field, ...] | None
+# Closed forms: shape and fields of what comes out, or None where there is none, or it does not fit.
+Outcome = tuple[Sequence[int], Fields] | None
 
 
-def tensors(value) -> Iterator[Tensor]:
+def tensors(value) -> list[Tensor]:
     """All tensors in nested arguments or outputs."""
-    if isinstance(value, Tensor):
-        yield value
-    elif isinstance(value, (tuple, list, dict)):
-        for part in value.values() if isinstance(value, dict) else value:
-            yield from tensors(part)
+    return [leaf for leaf in tree_leaves(value) if isinstance(leaf, Tensor)]
+
+
+def _known(fields: Fields, seen: Iterable[Field | None]) -> Fields:
+    """What is seen instead of these fields; () if one of them is None."""
+    return fields and (() if None in (seen := tuple(seen)) else seen)
 
 
 def through(x: Tensor, mixed: Iterable[int] = (), windows: dict | None = None) -> Fields:
     """Fields behind a layer that looks at everything along `mixed` axes and along others through
     `windows`: {axis: arguments of Field.window, or None for what they do not describe}."""
-    mixed, windows, seen = {axis % x.dim() for axis in mixed}, windows or {}, []
-    for field in x.fields or ():
-        if field.axis in mixed:
-            field = field.on(None)
-        elif field.axis in windows:
-            window = windows[field.axis]
-            if window is None or (field.step, field.units) != (1, x.shape[field.axis]):
-                return ()
-            field = field.window(*window)
-        seen.append(field)
-    return x.fields and tuple(seen)
+    mixed = {axis % x.dim() for axis in mixed}
+
+    def behind(field: Field) -> Field | None:
+        if field.axis in mixed or field.axis not in (windows or {}):
+            return field.on(None) if field.axis in mixed else field
+        whole = (field.step, field.units) == (1, x.shape[field.axis])
+        return field.window(*windows[field.axis]) if whole and windows[field.axis] else None
+
+    return _known(x.fields, map(behind, x.fields or ()))
 
 
 def joined(shape: Sequence[int], operands: Iterable[tuple[Tensor, Fields]], own: int = 0) -> Fields:
@@ -109,11 +107,10 @@ def joined(shape: Sequence[int], operands: Iterable[tuple[Tensor, Fields]], own:
 
 def viewed(fields: Fields, shape: Sequence[int], view: Tensor) -> Fields:
     """Fields of a view of a contiguous tensor of `shape`, from the strides of the view in it."""
-    seen = []
-    for field in fields or ():
+
+    def behind(field: Field) -> Field | None:
         if field.axis is None:
-            seen.append(field)
-            continue
+            return field
         period = prod(shape[field.axis + 1 :]) * field.step  # numbers in memory to the next unit
         first, within = divmod(view.storage_offset(), period)
         first, along = first % field.units, []
@@ -124,19 +121,13 @@ def viewed(fields: Fields, shape: Sequence[int], view: Tensor) -> Fields:
                 within += (n - 1) * step
         axis, n, step = along[0] if along else (None, 1, period)
         if len(along) > 1 or within >= min(step, period):
-            return ()  # cut into several axes, or across units
+            return None  # cut into several axes, or across units
         if not step % period and first + (n - 1) * (step // period) < field.units:
-            field = field.window(1, step // period, -first, 1, n)._replace(axis=axis, step=1)
-        elif not first and not period % step and n * step >= period * field.units:
-            field = field._replace(axis=axis, step=period // step)
-        else:  # a part of a merged axis
-            return ()
-        seen.append(field)
-    return fields and tuple(seen)
+            return field._replace(axis=axis).window(1, step // period, -first, 1, n)
+        merged = not first and not period % step and n * step >= period * field.units
+        return field._replace(axis=axis, step=period // step) if merged else None
 
-
-# Closed forms: shape and fields of what comes out, or None where there is none, or it does not fit.
-Outcome = tuple[Sequence[int], Fields] | None
+    return _known(fields, map(behind, fields))
 
 
 def _windows(x: Tensor, kernel, stride, padding, dilation, mixed=(), ceil=False) -> Outcome:
@@ -199,13 +190,12 @@ def _pad(x, pad, *_, **__) -> Outcome:
 
 
 def _batch_norm(x, *args, **_) -> Outcome:
-    fits = {t.numel() for t in args if isinstance(t, Tensor)} <= {x.shape[1]}
-    return (x.shape, x.fields) if fits else None
+    return (x.shape, x.fields) if {t.numel() for t in tensors(args)} <= {x.shape[1]} else None
 
 
 def _softmax(x, dim, *_) -> Outcome:
     fields = (f.everywhere() if f.axis == dim % x.dim() else f for f in x.fields or ())
-    return x.shape, x.fields and tuple(fields)
+    return x.shape, _known(x.fields, fields)
 
 
 def _reduce(x, dim=None, keepdim=False, **_) -> Outcome:
@@ -213,11 +203,10 @@ def _reduce(x, dim=None, keepdim=False, **_) -> Outcome:
     if not x.is_floating_point():
         return None
     gone = {d % x.dim() for d in dim or range(x.dim())}
-    left, fields = [axis for axis in range(x.dim()) if axis not in gone], through(x, gone)
-    if keepdim:
-        return [1 if axis in gone else n for axis, n in enumerate(x.shape)], fields
+    sizes, fields = [1 if axis in gone else n for axis, n in enumerate(x.shape)], through(x, gone)
+    left = range(x.dim()) if keepdim else [axis for axis in range(x.dim()) if axis not in gone]
     moved = (f if f.axis is None else f.on(left.index(f.axis)) for f in fields or ())
-    return [x.shape[axis] for axis in left], fields and tuple(moved)
+    return [sizes[axis] for axis in left], _known(fields, moved)
 
 
 def _cat(parts, dim=0) -> Outcome:
@@ -239,7 +228,7 @@ def _index(x, indices) -> Outcome:
 
 def _elementwise(*args, **kwargs) -> Outcome:
     """One value for each place, of the same type."""
-    operands = list(tensors((args, kwargs)))
+    operands = tensors((args, kwargs))
     if len({t.dtype for t in operands}) > 1 or not operands[0].is_floating_point():
         return None
     try:
@@ -255,7 +244,7 @@ RULES = {
     **dict.fromkeys(["mm", "bmm"], _product),
     **dict.fromkeys(["addmm", "baddbmm"], lambda bias, a, b, **_: _product(a, b)),
     **{f"max_pool{n}d{more}": _max_pool for n in (1, 2, 3) for more in ("", "_with_indices")},
-    **{f"avg_pool{n}d": _avg_pool for n in (1, 2, 3)},
+    **dict.fromkeys(["avg_pool1d", "avg_pool2d", "avg_pool3d"], _avg_pool),
     **{f"adaptive_{kind}_pool{n}d": _adaptive_pool for n in (2, 3) for kind in ("avg", "max")},
     **dict.fromkeys(["batch_norm", "instance_norm"], _batch_norm),
     **dict.fromkeys(["softmax", "log_softmax", "safe_softmax"], _softmax),
@@ -266,10 +255,10 @@ RULES = {
     "index": _index,
     "dropout": lambda x, p, train: (x.shape, x.fields) if train else None,
 }
-COMPARISONS = re.compile("eq|ne|[gl][te]|is.*|logical.*|bitwise.*|signbit")  # put out no numbers
+COMPARISONS = "eq|ne|[gl][te]|is.*|logical.*|bitwise.*|signbit"  # put out no numbers
 
 
 def rule_for(func, name: str) -> Callable[..., Outcome] | None:
     """The closed form of an aten operation."""
-    pointwise = torch.Tag.pointwise in func.tags and not COMPARISONS.fullmatch(name)
+    pointwise = torch.Tag.pointwise in func.tags and not re.fullmatch(COMPARISONS, name)
     return RULES.get(name, _elementwise if pointwise else None)
