@@ -26,18 +26,21 @@ SLUG = "05_convolutional_layer"
 
 
 def test_the_quick_cells_say_what_the_prose_says(capsys):
-    run_cells(SLUG, ["setup", "opening-picture", "one-unit-see", "tensor-see", "dense-see"])
+    cells = ["setup", "opening-picture", "one-unit-see", "photo-filters", "photo-see"]
+    run_cells(SLUG, [*cells, "stage-helper", "dense-see", "dense-conv-see"])
     said = capsys.readouterr().out
     assert "convolution: -7  detector: 0" in said
-    assert "16 filters (16, 3, 3, 3)  output (1, 16, 30, 30)" in said
+    assert "filters (5, 3, 3, 3)  output (1, 5, 138, 158)" in said
     assert "one output by hand: agrees" in said
+    assert "the scores are equal" in said and "scores (1, 10, 5, 5)" in said
     assert "(1x4096 and 1024x10)" in said
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(5))
 def test_a_pooled_network_runs_at_any_size_and_knows_those_of_its_training(seed):
-    cells = ["setup", "dense-see", "pooled-see", "train", "test", "mixed"]
+    cells = ["setup", "stage-helper", "dense-see", "pooled-see", "train", "accuracy"]
+    cells += ["test", "mixed"]
     result = run_cells(SLUG, cells, seed=("SEED = 0", f"SEED = {seed}"))
     one = dict(zip(result["sizes"], result["one_size"], strict=True))
     many = dict(zip(result["sizes"], result["many_sizes"], strict=True))
@@ -199,9 +202,9 @@ def test_the_sketches_say_what_the_layers_do():
     words = " ".join(written(ET.fromstring(figures.two_vocabularies().svg)))
     for step, module in (("Convolution", "Conv2d"), ("Detector", "ReLU"), ("Pooling", "MaxPool2d")):
         assert f"{step} stage" in words and f"{step} layer" in words and f"nn.{module}" in words
-    assert figures.filter_diagram(32, channels=4, filters=2).alt == (
-        "2 filters of 3 × 3 × 4 on an input of 32 × 32 × 4: each filter gives one matrix of "
-        "30 × 30, so the output has 2 channels."
+    assert figures.filter_diagram(32, channels=4, filters=5).alt == (
+        "5 filters of 3 × 3 × 4 on an input of 32 × 32 × 4: each filter gives one matrix of "
+        "30 × 30, so the output has 5 channels."
     )
 
 

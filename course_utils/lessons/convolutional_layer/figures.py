@@ -5,7 +5,7 @@ In `layer_diagram` pointing at a unit writes out its sum, by style rules alone: 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from itertools import product
 
@@ -290,18 +290,19 @@ def two_vocabularies() -> Diagram:
 def filter_diagram(side: int, channels: int, filters: int) -> Diagram:
     """Draw `filters` filters of 3 x 3 x C that slide over C channels: as many matrices.
 
-    side: of the input; the output is 2 smaller. There is room for 4 channels and 3 filters.
+    side: of the input; the output is 2 smaller. There is room for 4 channels and 5 filters.
     """
     out, middle, muted = side - 2, 136, {"anchor": "middle", "fill": MUTED}
     parts = [_sheets(40, middle, 118, channels, INPUT, step=14)]
+    gap = min(78, 270 / filters)
     for k in range(filters):
-        y = middle + (k - (filters - 1) / 2) * 78
+        y = middle + (k - (filters - 1) / 2) * gap
         parts += [
-            _sheets(400, y, 32, channels, WEIGHT, step=20 / 3),
-            _sheets(740, y, 45.26, 1, OUTPUT, step=0),
+            _sheets(400, y, 0.41 * gap, channels, WEIGHT, step=gap / 12),
+            _sheets(740, y, 0.58 * gap, 1, OUTPUT, step=0),
             path(arrow(300, middle, 372, y, 8), stroke=MUTED, stroke_width=2),
             path(arrow(520, y, 706, y, 8), stroke=MUTED, stroke_width=2),
-            text(613, y - 10, "sum", 14, **muted),
+            text(613, y - 6, "sum", 15, **muted),
         ]
     size, whole = f"3 {TIMES} 3 {TIMES} {channels}", f"{side} {TIMES} {side} {TIMES} {channels}"
     for x, first, second in (
@@ -316,6 +317,22 @@ def filter_diagram(side: int, channels: int, filters: int) -> Diagram:
         f"{out} {TIMES} {out}, so the output has {filters} channels."
     )
     return frame("".join(parts), height=312, alt=alt, kind="cnn-filters")
+
+
+def photo_maps(photo, maps: Mapping) -> Diagram:
+    """Draw a colour photograph (H, W, 3) beside the maps (H', W') that filters make of it."""
+    from matplotlib import pyplot
+
+    from course_utils.drawing.plots import draw_image, show
+
+    figure, axes = pyplot.subplots(2, 3, figsize=(9.6, 5.8), layout="constrained")
+    axes.flat[0].imshow(photo)
+    axes.flat[0].set(title="the photograph", xticks=[], yticks=[])
+    for ax, (name, values) in zip(axes.flat[1:], maps.items(), strict=True):
+        draw_image(values, ax=ax, title=name)
+    rows, columns = next(iter(maps.values())).shape
+    alt = f"A photograph and its maps of {rows} {TIMES} {columns} by the filters {', '.join(maps)}."
+    return show(figure, alt=alt)
 
 
 def _sheets(x, y, side, count, colour, step) -> str:
