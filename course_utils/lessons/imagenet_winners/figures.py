@@ -256,15 +256,15 @@ def title(entry: Entry, x: str, y: str) -> str:
     return entry.name if "error" in (x, y) or not entry.model else entry.model
 
 
-_LEFT, _TOP, _RIGHT, _BOTTOM = 76, 44, 984, 406  # of the plot
+_LEFT, _TOP, _RIGHT, _BOTTOM = 76, 44, 984, 380  # of the plot
 _LETTER = 20 * 0.58  # mean width of a letter
 _RADIUS = {"winner": 8, "second": 13}  # of the point
 
 Box = tuple[float, float, float, float]  # left, top, right, bottom
 
 
-def winners_chart(teams, people, unknown, chosen, x: str, y: str, logarithmic) -> Diagram:
-    """Draw entries as points over two quantities, `x` and `y` of `AXES`, some `logarithmic`.
+def winners_chart(teams, people, unknown, chosen, x: str, y: str, logarithmic: bool) -> Diagram:
+    """Draw entries as points over two quantities, `x` and `y` of `AXES`; years are never log.
 
     Winners are filled, second places wider rings (so that a winner inside one is seen), people
     dashed lines where an error is an axis. The second error of an entry is a small ring.
@@ -272,9 +272,10 @@ def winners_chart(teams, people, unknown, chosen, x: str, y: str, logarithmic) -
     teams: entries with both numbers. unknown: what the others are called. chosen: is marked.
     """
     people = people if "error" in (x, y) else ()
-    across, columns = _scale(x, x in logarithmic, _LEFT, _RIGHT, [*teams, *people])
-    up, rows = _scale(y, y in logarithmic, _BOTTOM, _TOP, [*teams, *people])
-    labels = [AXES[key].label + " (log)" * (key in logarithmic) for key in (x, y)]
+    log = {key: logarithmic and key != "year" for key in (x, y)}
+    across, columns = _scale(x, log[x], _LEFT, _RIGHT, [*teams, *people])
+    up, rows = _scale(y, log[y], _BOTTOM, _TOP, [*teams, *people])
+    labels = [AXES[key].label + " (log)" * log[key] for key in (x, y)]
     parts, taken, spots = _axes(columns, rows, *labels), [], {}
     for entry in teams:
         spots[entry] = [(across(a), up(b)) for a in numbers(entry, x) for b in numbers(entry, y)]
@@ -293,7 +294,7 @@ def winners_chart(teams, people, unknown, chosen, x: str, y: str, logarithmic) -
     points = [f"{title(e, x, y)}: {written(e, x)}, {written(e, y)}" for e in teams]
     alt = f"{AXES[y].label} against {AXES[x].label}. {'; '.join(points)}."
     alt += f" Not known, so not drawn: {', '.join(unknown)}." if unknown else ""
-    return frame("".join(parts), height=480, alt=alt, kind="cnn-winners-chart")
+    return frame("".join(parts), height=_BOTTOM + 70, alt=alt, kind="cnn-winners-chart")
 
 
 def _scale(key: str, log: bool, start: float, end: float, entries: Sequence[Entry]):
@@ -355,24 +356,14 @@ def _point(entry: Entry, ends: list[tuple[float, float]], chosen: bool) -> list[
 
 
 def _name(name: str, x: float, y: float, taken: list[Box], chosen: bool) -> str:
-    """Write the name beside its point where it covers least of what is there already."""
+    """Write the name beside its point: right, left, below or above, where it is free first."""
     gap, width = 17 + 5 * chosen, len(name) * _LETTER
-    spots = [(gap, 6), (-gap, 6), (0, -gap - 4), (0, gap + 15)]
-    spots += [(side, dy) for side in (gap, -gap) for dy in (-gap - 2, gap + 12)]
-
-    def covers(spot: tuple[float, float]) -> Box:
-        left = x + spot[0] - width * (0.5 if not spot[0] else spot[0] < 0)
-        return left, y + spot[1] - 20, left + width, y + spot[1] + 4
-
-    def cost(spot: tuple[float, float]) -> float:
-        left, top, right, bottom = covers(spot)
-        outside = (_LEFT - left, _TOP - top, right - _RIGHT, bottom - _BOTTOM)
-        found = 40 * sum(max(0, by) for by in outside)
-        for x1, y1, x2, y2 in taken:
-            found += max(min(right, x2) - max(left, x1), 0) * max(min(bottom, y2) - max(top, y1), 0)
-        return round(found, 6)
-
-    dx, dy = best = min(spots, key=cost)
-    taken.append(covers(best))
-    anchor = "start" if dx > 0 else "end" if dx < 0 else "middle"
+    sides = ("start", gap, 6), ("end", -gap, 6), ("middle", 0, gap + 15), ("middle", 0, -gap - 4)
+    for anchor, dx, dy in sides:
+        left = x + dx - width * ("start", "middle", "end").index(anchor) / 2
+        right, top, bottom = left + width, y + dy - 18, y + dy + 3
+        free = all(x2 < left or x1 > right or y2 < top or y1 > bottom for x1, y1, x2, y2 in taken)
+        if free and left > _LEFT and right < _RIGHT:
+            break
+    taken.append((left, top, right, bottom))
     return text(x + dx, y + dy, escape(name), 20, anchor=anchor, bold=chosen)
