@@ -104,7 +104,6 @@ def check_design(model: nn.Module | None, name: str = "my design") -> Design:
     put out `(N, 10)` finite scores; what is over budget; scores of an image that depend on the
     other images or on chance; weights that no gradient reaches; and products with weights that
     the ledger cannot count, such as a dense layer written as `(x * w).sum(1)`.
-    A learned scale or position code is charged with one multiply-add per output of its layer.
     Refused or interrupted, the board stays as it was.
     """
     label = " ".join(name.split()) if isinstance(name, str) else ""
@@ -114,7 +113,7 @@ def check_design(model: nn.Module | None, name: str = "my design") -> Design:
     if model is None or model is Ellipsis:
         return Design(label, "not attempted", "Build your network, then run this cell again.")
     try:
-        return _ranked(*measure(model, label))
+        return _ranked(measure(model, label))
     except Refused as refused:
         return Design(label, "refused", str(refused), refused.advice, **refused.counts)
     except KeyboardInterrupt:
@@ -122,7 +121,7 @@ def check_design(model: nn.Module | None, name: str = "my design") -> Design:
         return Design(label, "interrupted", said)
 
 
-def _ranked(entry: Entry, notes: list[str]) -> Design:
+def _ranked(entry: Entry) -> Design:
     """Put an entry on the board; report its place."""
     earlier: list[Entry] = []
 
@@ -135,11 +134,11 @@ def _ranked(entry: Entry, notes: list[str]) -> Design:
         return content | {"designs": [*others, best]}
 
     content, notice = BoardFile().change(put)
-    rank = places = None
+    rank, places, notes = None, None, []
     if content is not None:
         names = [one.name for one in Board(content["designs"]).entries]
         rank, places = 1 + names.index(entry.name), len(names)
-        notes = [*notes, *(_against(old, entry) for old in earlier)]
+        notes = [_against(old, entry) for old in earlier]
     notes = [*notes, "Copies were trained; your network is as it was.", *filter(None, [notice])]
     trainings, steps = len(design_check.BUDGET.seeds), design_check.BUDGET.steps
     message = (

@@ -115,8 +115,8 @@ def one_thread() -> Iterator[None]:
         torch.set_num_threads(threads)
 
 
-def measure(model: object, name: str) -> tuple[Entry, list[str]]:
-    """Check a design and train copies of it: the entry for the board, and notes; or `Refused`."""
+def measure(model: object, name: str) -> Entry:
+    """Check a design and train copies of it: the entry for the board, or `Refused`."""
     train, test = digits(BUDGET.input_shape[-1])
     advice = (
         "Begin each __init__ with super().__init__(); give methods of your own names that "
@@ -126,7 +126,7 @@ def measure(model: object, name: str) -> tuple[Entry, list[str]]:
     with one_thread(), _refusing("The check does not get through this network: {error}", advice):
         own = _copied(model)
         _check_forward(own, train[0][:8])
-        counts, notes = _count(own)
+        counts = _count(own)
         try:
             _check_gradient(copy.deepcopy(own), train[0][:64], train[1][:64])
             right = _train(own, train, test)
@@ -134,7 +134,7 @@ def measure(model: object, name: str) -> tuple[Entry, list[str]]:
             refused.counts = counts
             raise
     asked = len(test[1]) * len(BUDGET.seeds)
-    return Entry(name, **counts, right=right, asked=asked, recipe=BUDGET.recipe), notes
+    return Entry(name, **counts, right=right, asked=asked, recipe=BUDGET.recipe)
 
 
 def _copied(model: object) -> nn.Module:
@@ -229,31 +229,27 @@ def _place(own: nn.Module, error: BaseException) -> str:
     return f"{where}, which was given {shapes or 'no tensor'}"
 
 
-def _count(own: nn.Module) -> tuple[dict[str, int], list[str]]:
-    """Return parameters and the multiply-adds that are charged, and notes."""
+def _count(own: nn.Module) -> dict[str, int]:
+    """Return parameters and multiply-adds, within the budget."""
     advice = "Let the path through the network depend on shapes only, not on the numbers (.item(), "
     advice += "an if on a tensor, NumPy), and use no compiled modules."
     with _refusing("Its multiply-adds cannot be counted: {error}", advice):
         book = ledger(own, BUDGET.input_shape)
     if book.unowned:
         raise Refused(f"The network does not own all its weights: {book.unowned}.", HOW_TO_OWN)
-    used = [row for row in book.rows if row.parameters and row.output_shape is not None]
-    free = ("normalisation", "activation")
-    scaled = [row for row in used if not row.macs and row.category not in free]
-    for row in scaled:  # it has weights, and no products that the ledger counts
-        if row.parameters > row.activations:
+    for row in book.rows:  # weights that are used in products that the ledger does not see
+        free = row.macs or row.category in ("normalisation", "activation") or not row.output_shape
+        if row.parameters > row.activations and not free:
             why = f"Layer {row.label} ({row.kind}) uses {row.parameters:,} weights for "
             why += f"{row.activations:,} outputs, and the ledger cannot count its multiply-adds: "
             advice = "Use convolutions and dense layers, or torch.matmul."
             raise Refused(f"{why}it could not be compared.", advice, parameters=book.parameters)
-    charged = sum(row.activations for row in scaled)
-    counts = {"parameters": book.parameters, "macs": book.macs + charged}
+    counts = {"parameters": book.parameters, "macs": book.macs}
     for what, total in counts.items():
         if total > getattr(BUDGET, what):
             sizes = {f"layer {row.label} ({row.kind})": getattr(row, what) for row in book.rows}
             raise _over(what, total, sizes, **counts)
-    said = f"{charged:,} of the multiply-adds are charged for elementwise operations with weights: "
-    return counts, [f"{said}{_some_of([row.label for row in scaled])}."] if charged else []
+    return counts
 
 
 def _check_gradient(own: nn.Module, images: Tensor, labels: Tensor) -> None:

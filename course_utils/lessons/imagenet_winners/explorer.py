@@ -18,11 +18,13 @@ class WinnersChart(Explorer):
 
     def __init__(self, entries: Iterable[Entry], **first: object) -> None:
         self.entries = tuple(entries)
-        axes = {axis.name: key for key, axis in AXES.items()}
+        errors = "error", "single"
+        across = {axis.name: key for key, axis in AXES.items() if key not in errors}
+        up = {axis.name: key for key, axis in AXES.items() if key != "year"}
         listed = {f"{e.year} " * (e.place != "human") + e.name: e.id for e in self.entries}
         self.controls = (
-            Choice("x", "Across", axes, start="year"),
-            Choice("y", "Up", axes, start="error"),
+            Choice("x", "Across", across, start="year"),
+            Choice("y", "Up", up, start="error"),
             Choice("logarithmic", "Scales", {"linear": False, "logarithmic": True}, start=False),
             Choice("entry", "Facts of", listed, start="alexnet-2012"),
         )
@@ -38,7 +40,7 @@ class WinnersChart(Explorer):
         known = [e for e in teams if numbers(e, x) and numbers(e, y)]
         if not known:
             raise ValueError(f"entries must hold one with {x} and {y}, got none")
-        unknown = [title(e, x, y) for e in teams if e not in known]
+        unknown = [title(e, y) for e in teams if e not in known]
         chosen = next(e for e in self.entries if e.id == entry)
         diagram = figures.winners_chart(known, people, unknown, chosen, x, y, logarithmic)
         html = f'{_FACTS_STYLE}<div class="cnn-facts-beside">{diagram.svg}{_facts(chosen)}</div>'
@@ -50,10 +52,9 @@ class WinnersChart(Explorer):
 def _says_of_entry(entry: Entry, x: str, y: str) -> str:
     if entry.place == "human":
         return f"{entry.name}: {written(entry, 'error')} errors."
-    said = f"{title(entry, x, y)}: {written(entry, x)}, {written(entry, y)}."
-    of_one = [AXES[key].name for key in (x, y) if key not in ("year", "error", "single")]
-    if "error" in (x, y) and of_one:
-        said += f" The error is that of the whole entry, {of_one[0]} of one network in it."
+    said = f"{title(entry, y)}: {written(entry, x)}, {written(entry, y)}."
+    if y == "error" and x != "year":
+        said += f" The error is that of the whole entry, {AXES[x].name} of one network in it."
     return said
 
 
