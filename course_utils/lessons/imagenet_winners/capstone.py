@@ -4,12 +4,8 @@
     board()                             the designs so far
 
 The recipe is the same for all (`BUDGET`), so what differs is the architecture and its start
-weights. On one machine equal start weights give equal scores; between processors a few answers may
-differ, so a lesson that compares its outputs says what is stable and not the score.
-
-A name has one place on the board, which survives restarts and is shared by several kernels
-(`course_utils.state`). The order: more right answers, then fewer multiply-adds, then fewer
-parameters. Only designs of the present recipe can be compared and have places.
+weights. On one machine equal start weights give equal scores. A name has one place on the board,
+which survives restarts and is shared by several kernels (`course_utils.state`).
 """
 
 from __future__ import annotations
@@ -96,15 +92,10 @@ def check_design(model: nn.Module | None, name: str = "my design") -> Design:
 
     model: takes images `(N, 1, 16, 16)` float32 in [0, 1], any N, and returns scores `(N, 10)`. It
         is left as it was. None and `...`, the result of an untouched stub, are "not attempted yet".
-    name: what the board calls it, 1 to 40 characters. When it comes again, the better of the two
-        designs stays (the older one if they are equal). A design of another recipe, or of another
-        version of torch, is not compared: the new one replaces it.
+    name: 1 to 40 characters. When it comes again, the better of the two designs stays (the older
+        one if they are equal); a design of another recipe or version of torch is replaced.
 
-    No error of the model is raised. Refused are: what is no network, does not run or does not
-    put out `(N, 10)` finite scores; what is over budget; scores of an image that depend on the
-    other images or on chance; weights that no gradient reaches; and products with weights that
-    the ledger cannot count, such as a dense layer written as `(x * w).sum(1)`.
-    Refused or interrupted, the board stays as it was.
+    No error of the model is raised: the report says what is refused, and the board stays as it was.
     """
     label = " ".join(name.split()) if isinstance(name, str) else ""
     if not (0 < len(label) <= LONGEST_NAME and label.isprintable()):
@@ -215,9 +206,9 @@ class Board:
         notice = f'<p role="status">{escape(self.notice)}</p>' if self.notice else ""
         return (
             '<div class="cnn-board"><table style="border-collapse:collapse;font-size:1em;'
-            f'background:{PAPER}"><caption style="text-align:left;color:{INK}">{self.caption} '
-            f"{design_check.BUDGET.sentence}</caption><thead>{row('th', _HEADS)}</thead>"
-            f"<tbody>{rows}</tbody></table>{notice}</div>"
+            f'background:{PAPER}"><caption style="text-align:left;color:{INK}">{self.caption}'
+            f"</caption><thead>{row('th', _HEADS)}</thead><tbody>{rows}</tbody></table>"
+            f"{notice}</div>"
         )
 
 

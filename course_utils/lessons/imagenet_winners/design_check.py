@@ -38,14 +38,6 @@ class Budget(NamedTuple):
     seeds: tuple[int, ...] = (0, 1)  # a training for each: order of the scans, dropout
 
     @property
-    def sentence(self) -> str:
-        training = f"{len(self.seeds)} times for {self.steps} steps of {self.batch_size} scans"
-        return (
-            f"Every design is trained {training} (Adam, lr {self.lr:g}), each time from its own "
-            "start weights; the score is the share of right answers on the test part."
-        )
-
-    @property
     def recipe(self) -> str:
         """What scores depend on besides the design: the budget with its training, and torch."""
         return f"{tuple(self)} torch {torch.__version__}"

@@ -9,7 +9,7 @@ from course_utils.drawing.svg import TIMES, share
 from course_utils.explorer import Choice, Explorer, Slider, View
 from course_utils.lessons.imagenet_winners import figures
 from course_utils.lessons.imagenet_winners.competition import Entry, facts, heading
-from course_utils.lessons.imagenet_winners.figures import AXES, numbers, title, written
+from course_utils.lessons.imagenet_winners.figures import AXES, number, title, written
 from course_utils.lessons.imagenet_winners.network_chart import COSTS, NetworkChart, Station
 
 
@@ -37,7 +37,7 @@ class WinnersChart(Explorer):
             raise ValueError(f"Both axes show the {what}. Choose two different quantities.")
         people = [e for e in self.entries if e.place == "human"]
         teams = [e for e in self.entries if e.place != "human"]
-        known = [e for e in teams if numbers(e, x) and numbers(e, y)]
+        known = [e for e in teams if number(e, x) and number(e, y)]
         if not known:
             raise ValueError(f"entries must hold one with {x} and {y}, got none")
         unknown = [title(e, y) for e in teams if e not in known]

@@ -14,11 +14,10 @@ from typing import TYPE_CHECKING, NamedTuple
 from course_utils.drawing import style, svg
 from course_utils.drawing.style import tint
 from course_utils.drawing.svg import WIDTH, Diagram, circle, frame, line, path, rect, text
-from course_utils.lessons.imagenet_winners.competition import Entry, hover
+from course_utils.lessons.imagenet_winners.competition import Entry, Quantity, hover
 from course_utils.lessons.imagenet_winners.exercises import pareto_front
 
 if TYPE_CHECKING:
-    import numpy as np
     from matplotlib.figure import Figure
 
 _DASHED = {"stroke": style.HIGHLIGHT, "stroke_width": 2, "stroke_dasharray": "7 5"}  # people
@@ -27,9 +26,8 @@ _DASHED = {"stroke": style.HIGHLIGHT, "stroke_width": 2, "stroke_dasharray": "7 
 def errors_by_year(entries: Iterable[Entry]) -> Diagram:
     """Draw the winner of each year as a bar, and what two people reached as dashed lines.
 
-    A winner with two values (with and without extra training images) has a hollow part on top; one
-    that is no neural network is pale. Below each bar: the name, and where a paper gives them the
-    layers and how many networks were averaged.
+    Two values, with and without extra training images, give a hollow part on top; what is no
+    network is pale. Below: layers and networks averaged, where a paper gives them.
     """
     entries, base, left = list(entries), 314, 70
     won = [entry for entry in entries if entry.place == "winner"]
@@ -181,16 +179,6 @@ def cost_bars(runs: Mapping[str, object], ledgers: Mapping[str, object]) -> Diag
     return frame("".join(parts), height=height, alt=f"Costs side by side. {alt}.", kind="cnn-costs")
 
 
-def draw_photograph(pixels: np.ndarray) -> Figure:
-    """Draw a colour image of shape (H, W, 3) with values from 0 to 1, small and without axes."""
-    from matplotlib import pyplot
-
-    figure, ax = pyplot.subplots(figsize=(1.8, 1.8))
-    ax.imshow(pixels)
-    ax.set_axis_off()
-    return figure
-
-
 def front(costs: Mapping[str, float], errors: Mapping[str, float]) -> list[str]:
     """Return the names that no other beats in both cost and error, the cheapest first."""
     names = sorted(costs, key=costs.__getitem__)
@@ -251,18 +239,17 @@ AXES = {
 """Field of an entry -> what it shows. Sizes are of one network, the error of the whole entry."""
 
 
-def numbers(entry: Entry, key: str) -> list[float]:
-    """Return what an axis shows of an entry, in its unit: some have two errors; [] if unknown."""
-    if key == "error":
-        return [error.value for error in entry.errors]
-    found = entry.year if key == "year" else getattr(entry, key).value
-    return [] if found is None else [found / AXES[key].unit]
+def number(entry: Entry, key: str) -> float | None:
+    """Return what an axis shows of an entry, in its unit; None if nobody knows it."""
+    found = getattr(entry, key)
+    value = found.value if isinstance(found, Quantity) else found
+    return value and value / AXES[key].unit
 
 
 def written(entry: Entry, key: str) -> str:
-    """Return the (first) number of an entry as it is said, or that it is unknown."""
-    values = numbers(entry, key)
-    return AXES[key].written.format(values[0]) if values else f"{AXES[key].name} unknown"
+    """Return the number of an entry as it is said, or that it is unknown."""
+    axis, value = AXES[key], number(entry, key)
+    return axis.written.format(value) if value else f"{axis.name} unknown"
 
 
 def title(entry: Entry, y: str) -> str:
@@ -281,7 +268,7 @@ def winners_chart(teams, people, unknown, chosen, x: str, y: str, logarithmic: b
     """Draw entries as points over two quantities, `x` and `y` of `AXES`; years are never log.
 
     Winners are filled, second places wider rings (so that a winner inside one is seen), people
-    dashed lines where an error is an axis. The second error of an entry is a small ring.
+    dashed lines where an error is an axis.
 
     teams: entries with both numbers. unknown: what the others are called. chosen: is marked.
     """
@@ -290,19 +277,24 @@ def winners_chart(teams, people, unknown, chosen, x: str, y: str, logarithmic: b
     across, columns = _scale(x, log[x], _LEFT, _RIGHT, [*teams, *people])
     up, rows = _scale(y, log[y], _BOTTOM, _TOP, [*teams, *people])
     labels = [AXES[key].label + " (log)" * log[key] for key in (x, y)]
-    parts, taken, spots = _axes(columns, rows, *labels), [], {}
-    for entry in teams:
-        spots[entry] = [(across(numbers(entry, x)[0]), up(b)) for b in numbers(entry, y)]
-        (xs, ys), room = zip(*spots[entry], strict=True), _RADIUS[entry.place] + 2
-        taken.append((min(xs) - room, min(ys) - room, max(xs) + room, max(ys) + room))
+    parts, taken = _axes(columns, rows, *labels), []
+    spots = {entry: (across(number(entry, x)), up(number(entry, y))) for entry in teams}
+    for entry, (left, top) in spots.items():
+        room = _RADIUS[entry.place] + 2
+        taken.append((left - room, top - room, left + room, top + room))
     for person in people:
         drawn, boxes = _person(person, up(person.error))
         parts.append(drawn)
         taken += boxes
     for entry in sorted(teams, key=lambda entry: entry.place == "winner"):
-        parts += _point(entry, spots[entry], entry is chosen)
-    for entry in teams:
-        parts.append(_name(title(entry, y), *spots[entry][0], taken, entry is chosen))
+        look = {"stroke": style.INPUT, "stroke_width": 3, "hover": hover(entry)}
+        fill = style.INPUT if entry.place == "winner" else style.PAPER
+        if entry is chosen:
+            ring = {"stroke": style.HIGHLIGHT, "stroke_width": 4}
+            parts.append(circle(*spots[entry], 16, fill="none", **ring))
+        parts.append(circle(*spots[entry], _RADIUS[entry.place], fill=fill, **look))
+    for entry, spot in spots.items():
+        parts.append(_name(title(entry, y), *spot, taken, entry is chosen))
 
     points = [f"{title(e, y)}: {written(e, x)}, {written(e, y)}" for e in teams]
     alt = f"{AXES[y].label} against {AXES[x].label}. {'; '.join(points)}."
@@ -312,12 +304,12 @@ def winners_chart(teams, people, unknown, chosen, x: str, y: str, logarithmic: b
 
 def _scale(key: str, log: bool, start: float, end: float, entries: Sequence[Entry]):
     """Return where a value lies between start and end of an axis, and mark -> place."""
-    values = [value for entry in entries for value in numbers(entry, key)]
+    values = [value for entry in entries if (value := number(entry, key))]
     low, high, bent = min(values), max(values), log10 if log else float
     if log:
         low, high = low / 1.35, high * 1.35
     else:
-        low, high = (low - 0.6, high + 0.6) if key == "year" else (0.0, high * 1.08)
+        low, high = (low - 0.6, high + 0.9) if key == "year" else (0.0, high * 1.08)
     step = next(step for step in (50, 20, 10, 5, 2, 1) if (high - low) / step >= 4 or step == 1)
     marks = (1, 2, 5, 10, 20, 50, 100, 200) if log else range(0, ceil(high), step)
 
@@ -350,18 +342,6 @@ def _person(entry: Entry, at: float) -> tuple[str, list[Box]]:
         (left, at - 26, left + len(words) * _LETTER, at),
         (_LEFT, at - 3, _RIGHT, at + 3),
     ]
-
-
-def _point(entry: Entry, ends: list[tuple[float, float]], chosen: bool) -> list[str]:
-    (x, y), *others = ends
-    look, parts = {"stroke": style.INPUT, "hover": hover(entry)}, []
-    for other in others:
-        parts.append(line(x, y, *other, stroke=style.INPUT, stroke_width=2))
-        parts.append(circle(*other, 6, fill=style.PAPER, stroke_width=2, **look))
-    if chosen:
-        parts.append(circle(x, y, 16, fill="none", stroke=style.HIGHLIGHT, stroke_width=4))
-    fill = style.INPUT if entry.place == "winner" else style.PAPER
-    return [*parts, circle(x, y, _RADIUS[entry.place], fill=fill, stroke_width=3, **look)]
 
 
 def _name(name: str, x: float, y: float, taken: list[Box], chosen: bool) -> str:

@@ -70,43 +70,49 @@ class NetworkChart:
         self.stations = stations(ledger)
         self.totals = {cost: getattr(ledger, cost) for cost in COSTS}
         self._most = {cost: max(getattr(one, cost) for one in self.stations) for cost in COSTS}
-        self._unit = _SIDE / self.side
         self._edges = _slab_edges(self.stations, self.channels)
-        # The strip of a deep network is long; only what follows the choice is drawn anew.
-        self._strips = {cost: "".join(self._strip(cost)) for cost in COSTS}
 
     def draw(self, number: int = 1, measure: str = "macs") -> Diagram:
         """Draw it with layer `number`, from 1, chosen, and bars of `measure`, a key of `COSTS`."""
         one, costs = self.stations[number - 1], COSTS[measure]
-        body = self._strips[measure] + self._choice(number, measure) + self._field(one)
+        head = f"{self.name}, layer {number} of {len(self.stations)}: {one.name}"
+        bars = f"Bars: {costs}, up to {svg.large_number(self._most[measure], 3)}"
+        parts = [
+            text(_LEFT, 22, escape(head), 17, bold=True),
+            text(_RIGHT, 43, bars, 13, anchor="end", fill=MUTED),
+            line(_LEFT, _LOW, _RIGHT, _LOW, stroke=MUTED),
+        ]
+        parts += [*self._strip(number, measure), *self._legend(), *self._names(), self._field(one)]
         alt = (
             f"{self.name} as a strip of {len(self.stations)} layers, heights and widths to scale, "
             f"bars for {costs}. Chosen: {one.name}, {one.shape}, {getattr(one, measure):,} {costs}."
+            f" A unit sees {one.field:,}{TIMES}{one.field:,} inputs."
         )
-        alt += f" A unit sees {one.field:,}{TIMES}{one.field:,} inputs."
-        return svg.frame(body, height=280, alt=alt, kind="cnn-network")
+        return svg.frame("".join(parts), height=280, alt=alt, kind="cnn-network")
 
-    def _heights(self, one: Station, measure: str) -> tuple[float, float]:
-        """The heights of the slab of a layer, and of its bar."""
-        cost = getattr(one, measure)
-        bar = max(cost / self._most[measure] * _BARS, 0.8) if cost else 0
-        return max(one.side * self._unit, 3), bar
-
-    def _strip(self, measure: str) -> list[str]:
+    def _strip(self, chosen: int, measure: str) -> list[str]:
         left, width = self._edges[0]
         slab = _rect(left, _MIDDLE, width, _SIDE, fill=tint(style.INPUT, 0.75))
         note = f"input: {self.channels}{TIMES}{self.side}{TIMES}{self.side}"
-        parts = [group(slab, hover=note)]
-        for one, (left, width) in zip(self.stations, self._edges[1:], strict=True):
-            height, bar = self._heights(one, measure)
-            look = {"stroke": INK, "stroke_width": 0.6} if width > 3 else {}
-            look = {"fill": tint(_COLOURS[one.look], 0.75), **look}
+        parts, last = [group(slab, hover=note)], ""
+        for number, (one, (left, width)) in enumerate(
+            zip(self.stations, self._edges[1:], strict=True), 1
+        ):
+            cost, height = getattr(one, measure), max(one.side * _SIDE / self.side, 3)
+            look = {"fill": tint(_COLOURS[one.look], 0.75)}
+            look |= {"stroke": INK, "stroke_width": 0.6} if width > 3 else {}
+            if number == chosen:
+                look, left, width = {"fill": HIGHLIGHT}, left + min(width - 4, 0) / 2, max(width, 4)
+                tip = f"M{left + width / 2 - 6:.1f} {_MIDDLE + height / 2 + 12:.1f}h12l-6 -10z"
+                last = svg.path(tip, fill=HIGHLIGHT)
             rects = _rect(left, _MIDDLE, width, height, **look)
-            rects += _rect(left, _LOW - bar / 2, width, bar, **look) if bar else ""
-            note = f"{one.name}: {one.shape}, {getattr(one, measure):,} {COSTS[measure]}"
-            parts.append(group(rects, hover=note))
-        parts.append(line(_LEFT, _LOW, _RIGHT, _LOW, stroke=MUTED))
-        return parts + self._legend() + self._names()
+            if cost:
+                bar = max(cost / self._most[measure] * _BARS, 0.8)
+                rects += _rect(left, _LOW - bar / 2, width, bar, **look)
+            parts.append(group(rects, hover=f"{one.name}: {one.shape}, {cost:,} {COSTS[measure]}"))
+            if number == chosen:
+                last = parts.pop() + last  # on top of its neighbours
+        return [*parts, last]
 
     def _legend(self) -> list[str]:
         """What the colours are, of those that occur, and how the slabs are to be read."""
@@ -153,28 +159,20 @@ class NetworkChart:
         )
 
     def _field(self, one: Station) -> str:
-        """What a unit of the layer sees of the image, and how far on its neighbour looks."""
-        step = one.step if one.side > 1 else 0
-        unit = 134 / (max(self.side, one.field) + step)
-
-        def area(side: int, fill: str = "none", right: float = 0, **look) -> str:
-            x, size = 102 + (right - step / 2) * unit, side * unit
-            return _rect(x - size / 2, 106, size, size, fill=fill, **look)
-
-        larger_first = sorted([(self.side, style.INPUT), (one.field, HIGHLIGHT)], reverse=True)
-        areas = [area(side, tint(colour, 0.25)) for side, colour in larger_first]
-        dashed = {"stroke": MUTED, "stroke_width": 1.5, "stroke_dasharray": "4 3"}
-        areas.append(area(one.field, right=step, **dashed) if step else "")
-        areas.append(area(self.side, stroke=style.INPUT, stroke_width=1.5))
-        areas.append(area(one.field, stroke=HIGHLIGHT, stroke_width=2.5))
-        near = f"the next unit: {step} further" if step else "there is no unit beside it"
-        lines = {
-            f"{one.field:,} {TIMES} {one.field:,} pixels": HIGHLIGHT,
-            f"image: {self.side} {TIMES} {self.side}": style.INPUT,
-            near: MUTED,
-        }
-        said = [text(14, 196 + 17 * i, *(one, 13), fill=lines[one]) for i, one in enumerate(lines)]
-        return "".join([text(14, 22, "What one unit sees", 15, bold=True), *areas, *said])
+        """What a unit of the layer sees of the image."""
+        unit = 134 / max(self.side, one.field)
+        squares = {style.INPUT: self.side, HIGHLIGHT: one.field}
+        parts = [text(14, 22, "What one unit sees", 15, bold=True)]
+        for share in (0.25, 0):  # the smaller one lies on top, and both have their outline
+            for colour in sorted(squares, key=squares.get, reverse=True):
+                size, look = squares[colour] * unit, {"stroke": colour, "stroke_width": 2}
+                look["fill"] = tint(colour, share) if share else "none"
+                parts.append(_rect(102 - size / 2, 106, size, size, **look))
+        for y, (colour, side) in zip((196, 214), squares.items(), strict=True):
+            words = "image" if colour == style.INPUT else "field"
+            words = f"{words}: {side:,} {TIMES} {side:,} pixels"
+            parts.append(text(14, y, words, 13, fill=colour))
+        return "".join(parts)
 
 
 def _rect(left: float, middle: float, width: float, height: float, **look: object) -> str:
