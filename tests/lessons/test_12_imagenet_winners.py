@@ -54,10 +54,6 @@ def own_board(tmp_path, monkeypatch):
     monkeypatch.setenv("CNN_COURSE_STATE", str(tmp_path))
 
 
-# ---------------------------------------------------------------------------------------------
-# The file
-
-
 def is_source(text):
     """Authors or a page, a year, and the place in it."""
     return re.search(r"\b(19|20)\d\d\b.*\b(results page|tables?|sections?)\b", text)
@@ -134,10 +130,6 @@ def test_facts_give_a_number_and_its_source_or_a_reason(entries):
     assert (alexnet["one network alone"], alexnet["parameters"]) == ("18.2 %", "60,965,224")
 
 
-# ---------------------------------------------------------------------------------------------
-# The pictures
-
-
 def texts(diagram):
     return {one.text for one in ET.fromstring(diagram.svg).iter(f"{SVG}text")}
 
@@ -206,10 +198,6 @@ def test_what_is_said_of_the_front_and_what_is_filled_in_the_picture(counted):
     assert errors["ResNet-50"] - errors["ResNet-152"] == pytest.approx(1.0)
 
 
-# ---------------------------------------------------------------------------------------------
-# The winners' chart
-
-
 def drawn(panel):
     """(first line of the hover text, element) of all that tells something, in drawing order."""
     root = ET.fromstring(re.search(r"<svg.*</svg>", panel.picture, re.DOTALL)[0])
@@ -217,10 +205,10 @@ def drawn(panel):
     return [(one[0].text.splitlines()[0], one) for one in noted]
 
 
-PAIRS = [(x, y) for x, y in itertools.permutations(AXES, 2) if x[-5:] not in ("error", "ingle")]
+PAIRS = itertools.product(("year", "depth", "parameters", "macs"), set(AXES) - {"year"})
 
 
-@pytest.mark.parametrize(("x", "y"), [(x, y) for x, y in PAIRS if y != "year"])
+@pytest.mark.parametrize(("x", "y"), sorted((x, y) for x, y in PAIRS if x != y))
 def test_every_pair_of_axes_on_every_scale(entries, x, y):
     teams = [e for e in entries if e.place != "human"]
     there = [e for e in teams if number(e, x) and number(e, y)]
@@ -287,10 +275,6 @@ def test_every_entry_shows_its_facts_with_their_sources_without_a_mouse(entries)
     assert panel.says.endswith("Trimps-Soushen: multiply-adds unknown, layers unknown.")
 
 
-# ---------------------------------------------------------------------------------------------
-# The architecture browser
-
-
 @pytest.fixture
 def panel(books):
     return ArchitectureBrowser(books.values())
@@ -316,23 +300,10 @@ def test_the_sentence_of_every_layer_is_that_of_the_ledger(panel, books, network
         assert ("more than the image" in panel.says) == (field > side)
         assert ("the whole image" in panel.says) == (field == side)
         assert ("along the longest path" in panel.says) == station.name.endswith((".add", ".cat"))
-        assert ("the next unit looks" in panel.says) == (station.side > 1)
+        near = f"; the next unit looks {row.stride} further."
+        assert (near in panel.says) == (station.side > 1)
         assert f"Chosen: {station.name}, " in panel.alt
         assert len(panel.picture) < 64_000  # sent while a slider moves
-
-
-@pytest.mark.parametrize(
-    ("network", "layer", "sees"),
-    [
-        ("AlexNet", 7, "conv5.*A unit sees 163×163 of the image's 227×227; the next unit looks 16"),
-        ("GoogLeNet", 79, r"715×715, more than the image of 224×224 \(the rest is"),
-        ("LeNet-5", 5, "c5.*A unit sees 32×32: the whole image."),
-    ],
-)
-def test_what_a_unit_sees(panel, network, layer, sees):
-    panel.move(network=network)
-    panel.move(layer=layer)
-    assert re.search(sees, panel.says)
 
 
 def test_a_station_is_a_layer_with_what_follows_it(panel):
@@ -372,10 +343,6 @@ def test_the_strip_is_to_scale(panel, network):
     assert end < 988.5 and max(scales) - min(scales) < 0.005 * max(scales) + 5e-4
 
 
-# ---------------------------------------------------------------------------------------------
-# The exercises
-
-
 @pytest.mark.parametrize("k", [1, 2, 5])
 def test_top_k_error_is_torchs(k):
     generator = torch.Generator().manual_seed(k)
@@ -391,10 +358,6 @@ def test_pareto_front_is_what_the_definition_says_of_matrices():
     better = (costs[:, None] < costs) | (errors[:, None] < errors)
     on = ~(no_worse & better).any(dim=0)
     assert exercises.pareto_front(costs.tolist(), errors.tolist()) == on.tolist()
-
-
-# ---------------------------------------------------------------------------------------------
-# What the notebook counts and measures
 
 
 def test_counts_and_depths_are_those_of_the_papers(counted, books):
@@ -428,24 +391,19 @@ def test_counts_and_depths_are_those_of_the_papers(counted, books):
         assert exercises.count_layers(layers) == (depth, depth - 1)
 
 
-def test_what_the_table_of_ideas_says_is_counted(books):
-    shares = {}
+def test_what_the_table_of_ideas_and_the_question_on_fields_say_is_counted(books):
+    shares, fields = {}, {}
     for name, book in books.items():
         dense = book.groups()["linear"]["parameters"]
         shares[name] = round(100 * (book.parameters - dense) / book.parameters)
+        rows = (row for row in book.rows if row.category == "convolution")
+        fields[name] = max(row.receptive_field for row in rows)
     said = {"LeNet-5": 82, "AlexNet": 4, "VGG-16": 11, "GoogLeNet": 85, "ResNet-34": 98}
     assert {name: shares[name] for name in said} == said
-
-
-def test_fields_named_in_the_question(books):
-    fields = {
-        name: max(row.receptive_field for row in book.rows if row.category == "convolution")
-        for name, book in books.items()
-    }
-    smaller = {name for name, size in fields.items() if size < books[name].input_shape[-1]}
-    assert smaller == {"AlexNet", "VGG-16"}
     said = {"LeNet-5": 32, "AlexNet": 163, "VGG-16": 196, "GoogLeNet": 715, "ResNet-34": 899}
     assert {name: fields[name] for name in said} == said
+    smaller = {name for name, size in fields.items() if size < books[name].input_shape[-1]}
+    assert smaller == {"AlexNet", "VGG-16"}
 
 
 def test_the_lectures_references_in_its_order_with_the_sections_it_names():

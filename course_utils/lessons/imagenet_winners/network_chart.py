@@ -121,10 +121,8 @@ class NetworkChart:
             parts.append(rect(x, 32, 11, 11, fill=tint(_COLOURS[name], 0.75)))
             parts.append(text(x + 15, 43, name, 13, fill=MUTED))
             x += 28 + 13 * 0.58 * len(name)
-        # The maps become small, so the upper right is free; where they do not, a halo helps.
         rule = "Height: side of the maps. Width: their number."
-        halo = {"style": "paint-order:stroke", "stroke": style.PAPER, "stroke_width": 4}
-        return [*parts, group(text(_RIGHT, 66, rule, 13, anchor="end", fill=MUTED), **halo)]
+        return [*parts, text(_RIGHT, 66, rule, 13, anchor="end", fill=MUTED)]
 
     def _names(self) -> list[str]:
         """Sides of the maps, and blocks, below the first slab of each, where there is room."""
