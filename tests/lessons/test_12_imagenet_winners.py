@@ -106,7 +106,7 @@ def test_winners_are_those_of_the_results_pages():
 def test_single_networks_share_one_protocol_and_are_those_of_the_papers():
     singles = single_models()
     assert all(is_source(one.source) for one in singles.values())
-    assert {name: one.error for name, one in singles.items()} == {
+    assert {name: one.value for name, one in singles.items()} == {
         "AlexNet": 18.2,
         "VGG-16": 9.33,
         "GoogLeNet": 9.15,
@@ -116,7 +116,7 @@ def test_single_networks_share_one_protocol_and_are_those_of_the_papers():
         "ResNet-101": 6.05,
         "ResNet-152": 5.71,
     }
-    assert all(e.single.value == singles[e.model].error for e in winners() if e.model)
+    assert all(e.single == singles[e.model] for e in winners() if e.model)
 
 
 def test_facts_give_a_number_and_its_source_or_a_reason(entries):
