@@ -283,9 +283,11 @@ def winners_chart(teams, people, unknown, chosen, x: str, y: str, logarithmic: b
         room = _RADIUS[entry.place] + 2
         taken.append((left - room, top - room, left + room, top + room))
     for person in people:
-        drawn, boxes = _person(person, up(person.error))
-        parts.append(drawn)
-        taken += boxes
+        words, at = f"{person.name}: {person.error:g} %", up(person.error)
+        parts.append(line(_LEFT, at, _RIGHT, at, hover=hover(person), **_DASHED))
+        parts.append(text(_LEFT + 8, at - 6, escape(words), 21, fill=style.HIGHLIGHT))
+        taken.append((_LEFT + 8, at - 26, _LEFT + 8 + len(words) * _LETTER, at))
+        taken.append((_LEFT, at - 3, _RIGHT, at + 3))
     for entry in sorted(teams, key=lambda entry: entry.place == "winner"):
         look = {"stroke": style.INPUT, "stroke_width": 3, "hover": hover(entry)}
         fill = style.INPUT if entry.place == "winner" else style.PAPER
@@ -331,17 +333,6 @@ def _axes(columns: dict[int, float], rows: dict[int, float], below: str, above: 
     parts.append(path(f"M{_LEFT} {_TOP}V{_BOTTOM}H{_RIGHT}", stroke=style.MUTED))
     parts.append(text(middle, _BOTTOM + 58, below, 21, anchor="middle", bold=True))
     return [*parts, text(14, 26, above, 21, bold=True)]  # not upright: easier to read
-
-
-def _person(entry: Entry, at: float) -> tuple[str, list[Box]]:
-    """A dashed line with its words, and the room that these two take."""
-    words, left = f"{entry.name}: {entry.error:g} %", _LEFT + 8
-    drawn = line(_LEFT, at, _RIGHT, at, hover=hover(entry), **_DASHED)
-    drawn += text(left, at - 6, escape(words), 21, fill=style.HIGHLIGHT)
-    return drawn, [
-        (left, at - 26, left + len(words) * _LETTER, at),
-        (_LEFT, at - 3, _RIGHT, at + 3),
-    ]
 
 
 def _name(name: str, x: float, y: float, taken: list[Box], chosen: bool) -> str:
