@@ -1,56 +1,30 @@
 """Design a network under a budget: it is checked, trained on digits and ranked on a local board.
 
     check_design(model, name="Ada")     check, train, rank; returns the report
-    board()                             the designs so far, beside networks of the course
+    board()                             the designs so far
 
 The recipe is the same for all (`BUDGET`), so what differs is the architecture and its start
-weights. On one machine equal start weights give equal scores; between processors a few answers may
-differ, so a lesson that compares its outputs says what is stable and not the score.
-
-A name has one place on the board, which survives restarts and is shared by several kernels
-(`course_utils.state`). The order: more right answers, then fewer multiply-adds, then fewer
-parameters. Only designs of the present recipe can be compared and have places.
+weights. On one machine equal start weights give equal scores. A name has one place on the board,
+which survives restarts and is shared by several kernels (`course_utils.state`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from html import escape
 
 from torch import nn
 
-from course_utils.drawing.style import BAD, FAINT, GOOD, INK, MUTED, PAPER, tint
+from course_utils.drawing.style import BAD, FAINT, GOOD, INK, MUTED, PAPER
 from course_utils.drawing.svg import plural
 from course_utils.exercises.report import card
 from course_utils.lessons.imagenet_winners import design_check
 from course_utils.lessons.imagenet_winners.design_check import Entry, Refused, measure
-from course_utils.models import CifarResNet
 from course_utils.state import StateFile
 
 LONGEST_NAME = 40  # characters
-
-
-def _lenet(activation: Callable[[], nn.Module]) -> nn.Module:
-    return nn.Sequential(
-        *(nn.Conv2d(1, 6, 5, padding=2), activation(), nn.MaxPool2d(2)),  # (N, 6, 8, 8)
-        *(nn.Conv2d(6, 16, 5), activation(), nn.MaxPool2d(2)),  # (N, 16, 2, 2)
-        *(nn.Flatten(), nn.Linear(64, 120), activation()),
-        *(nn.Linear(120, 84), activation(), nn.Linear(84, 10)),
-    )
-
-
-REFERENCES: dict[str, Callable[[], nn.Module]] = {
-    "one dense layer": lambda: nn.Sequential(nn.Flatten(), nn.Linear(256, 10)),
-    "two dense layers": lambda: nn.Sequential(
-        nn.Flatten(), nn.Linear(256, 90), nn.ReLU(), nn.Linear(90, 10)
-    ),
-    "LeNet-5 for 16×16, tanh": lambda: _lenet(nn.Tanh),
-    "LeNet-5 for 16×16, ReLU": lambda: _lenet(nn.ReLU),
-    "ResNet-8": lambda: CifarResNet(8, in_channels=1, widths=(8, 16, 32)),
-}
-"""Name -> function that builds it. `board` trains them once, by the same recipe, from seed 0."""
 
 _HEADLINES = {  # state -> (symbol, words, colour of the bar)
     "trained": ("✓", "", GOOD),
@@ -118,16 +92,10 @@ def check_design(model: nn.Module | None, name: str = "my design") -> Design:
 
     model: takes images `(N, 1, 16, 16)` float32 in [0, 1], any N, and returns scores `(N, 10)`. It
         is left as it was. None and `...`, the result of an untouched stub, are "not attempted yet".
-    name: what the board calls it, 1 to 40 characters. When it comes again, the better of the two
-        designs stays (the older one if they are equal). A design of another recipe, or of another
-        version of torch, is not compared: the new one replaces it.
+    name: 1 to 40 characters. When it comes again, the better of the two designs stays (the older
+        one if they are equal); a design of another recipe or version of torch is replaced.
 
-    No error of the model is raised. Refused are: what is no network, does not run or does not
-    put out `(N, 10)` finite scores; what is over budget; scores of an image that depend on the
-    other images, on chance or on stored numbers; weights that no gradient reaches; and products
-    with weights that the ledger cannot count, such as a dense layer written as `(x * w).sum(1)`.
-    A learned scale or position code is charged with one multiply-add per output of its layer.
-    Refused or interrupted, the board stays as it was.
+    No error of the model is raised: the report says what is refused, and the board stays as it was.
     """
     label = " ".join(name.split()) if isinstance(name, str) else ""
     if not (0 < len(label) <= LONGEST_NAME and label.isprintable()):
@@ -136,7 +104,7 @@ def check_design(model: nn.Module | None, name: str = "my design") -> Design:
     if model is None or model is Ellipsis:
         return Design(label, "not attempted", "Build your network, then run this cell again.")
     try:
-        return _ranked(*measure(model, label))
+        return _ranked(measure(model, label))
     except Refused as refused:
         return Design(label, "refused", str(refused), refused.advice, **refused.counts)
     except KeyboardInterrupt:
@@ -144,7 +112,7 @@ def check_design(model: nn.Module | None, name: str = "my design") -> Design:
         return Design(label, "interrupted", said)
 
 
-def _ranked(entry: Entry, notes: list[str]) -> Design:
+def _ranked(entry: Entry) -> Design:
     """Put an entry on the board; report its place."""
     earlier: list[Entry] = []
 
@@ -157,11 +125,11 @@ def _ranked(entry: Entry, notes: list[str]) -> Design:
         return content | {"designs": [*others, best]}
 
     content, notice = BoardFile().change(put)
-    rank = places = None
+    rank, places, notes = None, None, []
     if content is not None:
         names = [one.name for one in Board(content["designs"]).entries]
         rank, places = 1 + names.index(entry.name), len(names)
-        notes = [*notes, *(_against(old, entry) for old in earlier)]
+        notes = [_against(old, entry) for old in earlier]
     notes = [*notes, "Copies were trained; your network is as it was.", *filter(None, [notice])]
     trainings, steps = len(design_check.BUDGET.seeds), design_check.BUDGET.steps
     message = (
@@ -184,100 +152,68 @@ def _against(old: Entry, new: Entry) -> str:
     return f"Your earlier {new.name} is better ({what}) and keeps the place."
 
 
-def board(*, references: bool = True) -> Board:
-    """Return the board: the designs of `check_design`, and networks of the course beside them.
-
-    The networks (`REFERENCES`) are trained here the first time, which takes some seconds, and kept
-    in the file of the board. An interrupt meanwhile gives the board without them, with a notice.
-    """
-    file = BoardFile()
-    content, notice = file.read()
-    found = content["references"] if references else []
-    wanted = {(name, design_check.BUDGET.recipe) for name in REFERENCES}
-    if references and {(one.name, one.recipe) for one in found} != wanted:
-        try:
-            found = []
-            for name, build in REFERENCES.items():
-                with design_check.one_thread():  # the start weights are drawn in it
-                    found.append(measure(build(), name)[0])
-            problem = file.change(lambda stored: stored | {"references": found})[1]
-        except KeyboardInterrupt:
-            found, problem = [], "The networks of the course were not trained to the end."
-        notice = f"{notice} {problem}".strip()
-    return Board(content["designs"], found, notice)
+def board() -> Board:
+    """Return the board: the designs of `check_design` so far."""
+    content, notice = BoardFile().read()
+    return Board(content["designs"], notice)
 
 
-_OTHER = "other recipe"
 _HEADS = ("Place", "Design", "Right", "Multiply-adds", "Parameters")
 
 
 class Board:
-    """The designs so far, the best first. As the last expression of a cell it is shown as a table.
+    """The designs of the present recipe, the best first, as a table. notice: about the file."""
 
-    entries: the designs of the present recipe, in their order; `len` counts these. others: those
-    of another recipe, by name, without a place. notice: what to say about the file.
-    """
-
-    def __init__(
-        self, designs: Sequence[Entry], references: Sequence[Entry] = (), notice: str = ""
-    ) -> None:
+    def __init__(self, designs: Sequence[Entry], notice: str = "") -> None:
         recipe = design_check.BUDGET.recipe
-        by_name = sorted(designs, key=lambda one: one.name)
-        present = [one for one in by_name if one.recipe == recipe]
-        self.entries = sorted(present, key=lambda one: one.key)
-        self.others = [one for one in by_name if one.recipe != recipe]
-        self.references, self.notice = references, notice
+        present = [one for one in designs if one.recipe == recipe]
+        self.entries = sorted(present, key=lambda one: (one.key, one.name))
+        self.notice, others = notice, len(designs) - len(present)
+        count = plural(len(present), "design") if present else "No design yet"
+        self.caption = (
+            f"{count}. Ranked by right answers, then by fewer multiply-adds, then parameters."
+        )
+        if others:
+            self.caption += f" Trained by another recipe or torch, so not shown: {others}."
 
     def __len__(self) -> int:
         return len(self.entries)
 
     def _rows(self) -> list[tuple[str, ...]]:
-        """The texts of each row: designs and references in one order, then the other recipes."""
-        lines = [(f"{place}", one) for place, one in enumerate(self.entries, 1)]
-        lines += [("course", one) for one in self.references]
-        lines.sort(key=lambda line: line[1].key)
-        lines += [(_OTHER, one) for one in self.others]
-        return [(p, e.name, _percent(e), f"{e.macs:,}", f"{e.parameters:,}") for p, e in lines]
-
-    def _caption(self) -> str:
-        count = plural(len(self), "design") if len(self) else "No design yet"
-        ranked = f"{count}. Ranked by right answers, then by fewer multiply-adds, then parameters."
-        more = f"{len(self.others)} more {'was' if len(self.others) == 1 else 'were'} trained by"
-        rest = f" {more} another recipe: not comparable, so without a place."
-        return ranked + rest if self.others else ranked
+        return [
+            (f"{place}", one.name, _percent(one), f"{one.macs:,}", f"{one.parameters:,}")
+            for place, one in enumerate(self.entries, 1)
+        ]
 
     def __repr__(self) -> str:
         rows = [_HEADS, *self._rows()]
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         form = "  ".join(f"{{:{'<>'[i > 1]}{width}}}" for i, width in enumerate(widths))
         lines = [form.format(*row).rstrip() for row in rows] if rows[1:] else []
-        return "\n".join([self._caption(), *lines, *filter(None, [self.notice])])
+        return "\n".join([self.caption, *lines, *filter(None, [self.notice])])
 
     def _repr_html_(self) -> str:
-        cell = f"padding:.15em .8em;color:{INK};border-bottom:1px solid {FAINT};text-align:"
-        heads = "".join(
-            f'<th scope="col" style="{cell}{"left" if i < 2 else "right"}">{head}</th>'
-            for i, head in enumerate(_HEADS)
-        )
-        rows = ""
-        for row in self._rows():
-            place, name, *numbers = map(escape, row)
-            ground = "none" if place in ("course", _OTHER) else tint(GOOD, 0.1)
-            rows += f'<tr style="background:{ground}"><td style="{cell}left">{place}</td>'
-            rows += f'<th scope="row" style="{cell}left">{name}</th>'
-            look = f"{cell}right;font-variant-numeric:tabular-nums"
-            rows += "".join(f'<td style="{look}">{n}</td>' for n in numbers) + "</tr>"
+        look = f"padding:.15em .8em;color:{INK};border-bottom:1px solid {FAINT};text-align:"
+
+        def row(tag: str, texts: Sequence[str]) -> str:
+            cells = (
+                f'<{tag} style="{look}{"left" if i < 2 else "right"}">{escape(one)}</{tag}>'
+                for i, one in enumerate(texts)
+            )
+            return f"<tr>{''.join(cells)}</tr>"
+
+        rows = "".join(row("td", texts) for texts in self._rows())
         notice = f'<p role="status">{escape(self.notice)}</p>' if self.notice else ""
         return (
             '<div class="cnn-board"><table style="border-collapse:collapse;font-size:1em;'
-            f'background:{PAPER}"><caption style="text-align:left;color:{INK}">{self._caption()} '
-            f"{design_check.BUDGET.sentence}</caption><thead><tr>{heads}</tr></thead>"
-            f"<tbody>{rows}</tbody></table>{notice}</div>"
+            f'background:{PAPER}"><caption style="text-align:left;color:{INK}">{self.caption}'
+            f"</caption><thead>{row('th', _HEADS)}</thead><tbody>{rows}</tbody></table>"
+            f"{notice}</div>"
         )
 
 
 class BoardFile(StateFile):
-    """The file of the board: its designs, each name once, and networks of the course."""
+    """The file of the board: its designs, each name once."""
 
     CANNOT_READ = "The board cannot be read: {reason}"
     DAMAGED = "The board could not be read ({reason}). It is kept as {kept}."
@@ -287,20 +223,19 @@ class BoardFile(StateFile):
         super().__init__("capstone", "board.json")
 
     def empty(self) -> dict[str, list[Entry]]:
-        return {"designs": [], "references": []}
+        return {"designs": []}
 
     def decode(self, data: object) -> dict[str, list[Entry]]:
         if not isinstance(data, dict) or data.get("version") != 2:
             raise ValueError("it is no board of version 2")
         with suppress(KeyError, TypeError):
-            content = {key: [Entry(**one) for one in data[key]] for key in self.empty()}
-            if all(map(_is_whole, sum(content.values(), []))):
-                return content
+            designs = [Entry(**one) for one in data["designs"]]
+            if all(map(_is_whole, designs)):
+                return {"designs": designs}
         raise ValueError("a design is damaged")
 
     def encode(self, content: dict[str, list[Entry]]) -> dict:
-        lists = {key: [one._asdict() for one in entries] for key, entries in content.items()}
-        return {"version": 2, **lists}
+        return {"version": 2, "designs": [one._asdict() for one in content["designs"]]}
 
 
 def _is_whole(one: Entry) -> bool:

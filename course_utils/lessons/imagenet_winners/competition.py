@@ -1,7 +1,7 @@
 """The ImageNet competition, from `data/papers/winners.toml`: no number without a source.
 
 The tables of that file have the fields of the tuples below: `[[entry]]` those of `Entry`, with
-its errors as `[[entry.error]]`, and `[[single]]` those of `Single`. A quantity is
+its errors as `[[entry.error]]`; `[[single]]` is for `single_models`. A quantity is
 `{ value = 8, source = "..." }`, `{ unknown = "why" }`, or `{ counted = true }`: `with_counts` fills
 that in. The tests of lesson 12 check the file; here it is trusted.
 """
@@ -49,7 +49,7 @@ class Entry(NamedTuple):
     depth: Quantity  # layers with weights, as its paper counts them
     parameters: Quantity  # of one network, as the multiply-adds
     macs: Quantity  # on one image
-    single: Quantity  # what `Single` says of one of its networks
+    single: Quantity  # the error of one of its networks, see `single_models`
     model: str = ""  # its key in `single_models` and in the ledgers; "" if not built here
     network: bool = True  # and neither features made by hand nor a person
 
@@ -59,31 +59,23 @@ class Entry(NamedTuple):
         return self.errors[0].value
 
 
-class Single(NamedTuple):
-    """One network, tested on ten crops of each validation image of 2012."""
-
-    model: str
-    error: float  # top-5, percent
-    source: str
-
-
 def winners() -> tuple[Entry, ...]:
     """Return the entries of 2010 to 2017 by year, and after them the people."""
     singles, entries = single_models(), []
     nothing = Quantity(unknown="no error of one of its networks under this protocol")
     for table in read_tables("winners")["entry"]:
         errors = tuple(ErrorRate(**error) for error in table.pop("error"))
-        alone = singles.get(table.get("model"))
-        single = Quantity(alone.error, alone.source) if alone else nothing
+        single = singles.get(table.get("model"), nothing)
         for name in ("depth", "parameters", "macs"):
             table[name] = NOT_YET if "counted" in table[name] else Quantity(**table[name])
         entries.append(Entry(**table, errors=errors, single=single))
     return tuple(entries)
 
 
-def single_models() -> dict[str, Single]:
-    """Return what one network alone reaches, by model, in the file's order."""
-    return {table["model"]: Single(**table) for table in read_tables("winners")["single"]}
+def single_models() -> dict[str, Quantity]:
+    """Return the top-5 error, %, of one network on ten crops of each validation image of 2012."""
+    tables = read_tables("winners")["single"]
+    return {table["model"]: Quantity(table["error"], table["source"]) for table in tables}
 
 
 def with_counts(entries: Iterable[Entry], ledgers: Mapping[str, object]) -> tuple[Entry, ...]:

@@ -57,8 +57,6 @@ TOP_K_ERROR = Exercise(
         "Your network has one guess more than allowed. Try k = 1 by hand.": lambda s, y, k: (
             top_k_error(s, y, k + 1)
         ),
-        "You count guesses, and all but one of them must be wrong. Count images: one is right if "
-        "any of its guesses is.": lambda s, y, k: 100 - (100 - top_k_error(s, y, k)) / k,
     },
 )
 
@@ -174,10 +172,6 @@ PARETO_FRONT = Exercise(
         "beats?": lambda c, e: [x == min(c) or y == min(e) for x, y in _pairs(c, e)],
         "You go through the list and keep each new lowest error. That is right only if the costs "
         "rise along the list.": lambda c, e: [y < min(e[:i], default=9e9) for i, y in enumerate(e)],
-        "You compare with a mean. On the front, networks are compared with each "
-        "other.": lambda c, e: [
-            x <= sum(c) / len(c) or y <= sum(e) / len(e) for x, y in _pairs(c, e)
-        ],
         "Your answer is turned round: `True` is for the networks that lie *on* the "
         "front.": lambda c, e: [not on for on in pareto_front(c, e)],
         "You treat a larger second number as better. It is an error.": lambda c, e: pareto_front(

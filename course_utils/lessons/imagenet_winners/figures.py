@@ -14,11 +14,10 @@ from typing import TYPE_CHECKING, NamedTuple
 from course_utils.drawing import style, svg
 from course_utils.drawing.style import tint
 from course_utils.drawing.svg import WIDTH, Diagram, circle, frame, line, path, rect, text
-from course_utils.lessons.imagenet_winners.competition import Entry, hover
+from course_utils.lessons.imagenet_winners.competition import Entry, Quantity, hover
 from course_utils.lessons.imagenet_winners.exercises import pareto_front
 
 if TYPE_CHECKING:
-    import numpy as np
     from matplotlib.figure import Figure
 
 _DASHED = {"stroke": style.HIGHLIGHT, "stroke_width": 2, "stroke_dasharray": "7 5"}  # people
@@ -27,9 +26,8 @@ _DASHED = {"stroke": style.HIGHLIGHT, "stroke_width": 2, "stroke_dasharray": "7 
 def errors_by_year(entries: Iterable[Entry]) -> Diagram:
     """Draw the winner of each year as a bar, and what two people reached as dashed lines.
 
-    A winner with two values (with and without extra training images) has a hollow part on top; one
-    that is no neural network is pale. Below each bar: the name, and where a paper gives them the
-    layers and how many networks were averaged.
+    Two values, with and without extra training images, give a hollow part on top; what is no
+    network is pale. Below: layers and networks averaged, where a paper gives them.
     """
     entries, base, left = list(entries), 314, 70
     won = [entry for entry in entries if entry.place == "winner"]
@@ -74,6 +72,15 @@ def _year_bar(entry: Entry, inside: list[str], middle, width, base, unit) -> lis
     ]
 
 
+def layer_kinds(ledger) -> list[str]:
+    """Return the kinds of the layers with weights on the longest path, `"conv"` or `"fc"`."""
+    words = {"convolution": "conv", "linear": "fc"}
+    rows = [row for row in ledger.rows if row.category in words and "shortcut" not in row.name]
+    # Of the branches of an Inception module, one of the two longest.
+    path = [row for row in rows if "3x3" in row.name or not row.name.startswith("inception")]
+    return [words[row.category] for row in path]
+
+
 def layer_strips(networks: Mapping[str, Sequence[str]]) -> Diagram:
     """Draw every network as a strip with a cell for each layer that has weights.
 
@@ -114,21 +121,21 @@ def cost_profile(ledgers: Sequence) -> Diagram:
     Layers run from the image (left) to the scores. Each network has its own scale in each
     direction: its costliest layer has the longest bar. The totals stand beside it.
     """
-    left, pitch, kinds = 190, 98, ("convolution", "linear")
+    left, pitch, kinds = 190, 82, ("convolution", "linear")
     weighted = [[row for row in one.rows if row.category in kinds] for one in ledgers]
     width = (WIDTH - left - 14) / max(map(len, weighted))
     colours = {"convolution": tint(style.WEIGHT, 0.8), "linear": style.ACCENT}
     rule = "up: multiply-adds, down: parameters; each network on its own scale"
     key = {"convolution": colours["convolution"], "dense": style.ACCENT}
     parts, said = [_key(left, 22, key), text(left + 290, 22, rule, 15, fill=style.MUTED)], []
-    for base, one, rows in zip(count(88, pitch), ledgers, weighted, strict=False):
+    for base, one, rows in zip(count(78, pitch), ledgers, weighted, strict=False):
         macs, parameters = svg.large_number(one.macs), svg.large_number(one.parameters)
         parts.append(text(14, base - 12, escape(one.name), 18, bold=True))
         parts.append(text(14, base + 9, f"{macs} MACs", 15))
         parts.append(text(14, base + 29, f"{parameters} param.", 15))
         most, heaviest = max(row.macs for row in rows), max(row.parameters for row in rows)
         for i, row in enumerate(rows):
-            up, down = row.macs / most * 44, row.parameters / heaviest * 40
+            up, down = row.macs / most * 38, row.parameters / heaviest * 34
             note = f"{row.label}: {row.macs:,} multiply-adds, {row.parameters:,} parameters"
             bar = (left + i * width, base - up, max(width - 1.5, 1), up + down)
             parts.append(rect(*bar, fill=colours[row.category], hover=note))
@@ -143,38 +150,33 @@ def cost_profile(ledgers: Sequence) -> Diagram:
     return frame("".join(parts), height=height, alt=alt, kind="cnn-cost-profile")
 
 
-def cost_bars(costs: Mapping[str, Mapping[str, float]], units: Mapping[str, str]) -> Diagram:
-    """Draw several costs of several networks as bars, a column for each cost, each on its scale.
+def cost_bars(runs: Mapping[str, object], ledgers: Mapping[str, object]) -> Diagram:
+    """Draw what each network computes, stores and holds at once, a column for each, to scale.
 
-    costs: network -> {cost: value}. units: cost -> its format, `"{:.1f} MB"`, a column for each.
+    runs: network -> the `ForwardPass` of one image.
     """
-    left, pitch, top = 140, 46, 52
-    column, colours = (WIDTH - left) / len(units), (style.INPUT, style.OUTPUT, style.WEIGHT)
-    most = [max(values[name] for values in costs.values()) for name in units]
-    parts, said = [], []
-    for j, name in enumerate(units):
-        parts.append(text(left + j * column, 26, escape(name), 16, bold=True))
-    for y, (network, values) in zip(count(top, pitch), costs.items(), strict=False):
-        written = []
-        parts.append(text(14, y + 21, escape(network), 17, bold=True))
-        for j, (name, unit) in enumerate(units.items()):
-            x, length = left + j * column, values[name] / most[j] * (column - 118)
-            parts.append(rect(x, y, max(length, 1), 30, fill=tint(colours[j], 0.7)))
-            parts.append(text(x + length + 8, y + 21, unit.format(values[name]), 15))
-            written.append(f"{name} {unit.format(values[name])}")
-        said.append(f"{network}: {', '.join(written)}")
-    alt = f"Costs side by side. {'; '.join(said)}."
-    return frame("".join(parts), height=top + pitch * len(costs), alt=alt, kind="cnn-cost-bars")
-
-
-def draw_photograph(pixels: np.ndarray) -> Figure:
-    """Draw a colour image of shape (H, W, 3) with values from 0 to 1, small and without axes."""
-    from matplotlib import pyplot
-
-    figure, ax = pyplot.subplots(figsize=(2.2, 2.2))
-    ax.imshow(pixels)
-    ax.set_axis_off()
-    return figure
+    columns = {
+        "multiply-adds": ({name: ledgers[name].macs / 1e9 for name in runs}, "{:.2f} billion"),
+        "weights": ({name: run.weight_bytes / 1e6 for name, run in runs.items()}, "{:.0f} MB"),
+        "maps at once": ({name: run.peak_bytes / 1e6 for name, run in runs.items()}, "{:.1f} MB"),
+    }
+    left, pitch, top, said = 140, 46, 52, {name: [] for name in runs}
+    parts, width = [], (WIDTH - left) / len(columns)
+    for y, name in zip(count(top, pitch), runs, strict=False):
+        parts.append(text(14, y + 21, escape(name), 17, bold=True))
+    colours = (style.INPUT, style.OUTPUT, style.WEIGHT)
+    for x, fill, (what, (values, form)) in zip(
+        count(left, width), colours, columns.items(), strict=False
+    ):
+        parts.append(text(x, 26, what, 16, bold=True))
+        for y, (name, value) in zip(count(top, pitch), values.items(), strict=False):
+            length = value / max(values.values()) * (width - 118)
+            parts.append(rect(x, y, max(length, 1), 30, fill=tint(fill, 0.7)))
+            parts.append(text(x + length + 8, y + 21, form.format(value), 15))
+            said[name].append(f"{what} {form.format(value)}")
+    alt = "; ".join(f"{name}: {', '.join(words)}" for name, words in said.items())
+    height = top + pitch * len(runs)
+    return frame("".join(parts), height=height, alt=f"Costs side by side. {alt}.", kind="cnn-costs")
 
 
 def front(costs: Mapping[str, float], errors: Mapping[str, float]) -> list[str]:
@@ -195,7 +197,7 @@ def draw_fronts(errors: Mapping[str, float], costs: Mapping[str, Mapping[str, fl
     low, high = min(errors.values()), max(errors.values())
     room = 0.105 * (high - low)  # for the names above and below the points
     wide, tall = pyplot.rcParams["figure.figsize"]
-    figure, axes = pyplot.subplots(1, len(costs), sharey=True, figsize=(wide * 1.35, tall * 1.15))
+    figure, axes = pyplot.subplots(1, len(costs), sharey=True, figsize=(wide * 1.35, tall))
     for ax, (label, cost) in zip(axes, costs.items(), strict=True):
         best = front(cost, errors)
         steps = [cost[name] for name in best], [errors[name] for name in best]
@@ -237,73 +239,79 @@ AXES = {
 """Field of an entry -> what it shows. Sizes are of one network, the error of the whole entry."""
 
 
-def numbers(entry: Entry, key: str) -> list[float]:
-    """Return what an axis shows of an entry, in its unit: some have two errors; [] if unknown."""
-    if key == "error":
-        return [error.value for error in entry.errors]
-    found = entry.year if key == "year" else getattr(entry, key).value
-    return [] if found is None else [found / AXES[key].unit]
+def number(entry: Entry, key: str) -> float | None:
+    """Return what an axis shows of an entry, in its unit; None if nobody knows it."""
+    found = getattr(entry, key)
+    value = found.value if isinstance(found, Quantity) else found
+    return value and value / AXES[key].unit
 
 
 def written(entry: Entry, key: str) -> str:
-    """Return the (first) number of an entry as it is said, or that it is unknown."""
-    values = numbers(entry, key)
-    return AXES[key].written.format(values[0]) if values else f"{AXES[key].name} unknown"
+    """Return the number of an entry as it is said, or that it is unknown."""
+    axis, value = AXES[key], number(entry, key)
+    return axis.written.format(value) if value else f"{axis.name} unknown"
 
 
-def title(entry: Entry, x: str, y: str) -> str:
+def title(entry: Entry, y: str) -> str:
     """Return what to call an entry: the network, or the entry where an axis has its error."""
-    return entry.name if "error" in (x, y) or not entry.model else entry.model
+    return entry.name if y == "error" or not entry.model else entry.model
 
 
-_LEFT, _TOP, _RIGHT, _BOTTOM = 76, 44, 984, 406  # of the plot
-_LETTER = 20 * 0.58  # mean width of a letter
+_LEFT, _TOP, _RIGHT, _BOTTOM = 76, 44, 984, 380  # of the plot
+_LETTER = 21 * 0.58  # mean width of a letter
 _RADIUS = {"winner": 8, "second": 13}  # of the point
 
 Box = tuple[float, float, float, float]  # left, top, right, bottom
 
 
-def winners_chart(teams, people, unknown, chosen, x: str, y: str, logarithmic) -> Diagram:
-    """Draw entries as points over two quantities, `x` and `y` of `AXES`, some `logarithmic`.
+def winners_chart(teams, people, unknown, chosen, x: str, y: str, logarithmic: bool) -> Diagram:
+    """Draw entries as points over two quantities, `x` and `y` of `AXES`; years are never log.
 
     Winners are filled, second places wider rings (so that a winner inside one is seen), people
-    dashed lines where an error is an axis. The second error of an entry is a small ring.
+    dashed lines where an error is an axis.
 
     teams: entries with both numbers. unknown: what the others are called. chosen: is marked.
     """
-    people = people if "error" in (x, y) else ()
-    across, columns = _scale(x, x in logarithmic, _LEFT, _RIGHT, [*teams, *people])
-    up, rows = _scale(y, y in logarithmic, _BOTTOM, _TOP, [*teams, *people])
-    labels = [AXES[key].label + " (log)" * (key in logarithmic) for key in (x, y)]
-    parts, taken, spots = _axes(columns, rows, *labels), [], {}
-    for entry in teams:
-        spots[entry] = [(across(a), up(b)) for a in numbers(entry, x) for b in numbers(entry, y)]
-        (xs, ys), room = zip(*spots[entry], strict=True), _RADIUS[entry.place] + 2
-        taken.append((min(xs) - room, min(ys) - room, max(xs) + room, max(ys) + room))
-    for place, person in enumerate(people):
-        at = across(person.error) if x == "error" else up(person.error)
-        drawn, boxes = _person(person, at, x == "error", place)
-        parts.append(drawn)
-        taken += boxes
+    people = people if y == "error" else ()
+    log = {key: logarithmic and key != "year" for key in (x, y)}
+    across, columns = _scale(x, log[x], _LEFT, _RIGHT, [*teams, *people])
+    up, rows = _scale(y, log[y], _BOTTOM, _TOP, [*teams, *people])
+    labels = [AXES[key].label + " (log)" * log[key] for key in (x, y)]
+    parts, taken = _axes(columns, rows, *labels), []
+    spots = {entry: (across(number(entry, x)), up(number(entry, y))) for entry in teams}
+    for entry, (left, top) in spots.items():
+        room = _RADIUS[entry.place] + 2
+        taken.append((left - room, top - room, left + room, top + room))
+    for person in people:
+        words, at = f"{person.name}: {person.error:g} %", up(person.error)
+        parts.append(line(_LEFT, at, _RIGHT, at, hover=hover(person), **_DASHED))
+        parts.append(text(_LEFT + 8, at - 6, escape(words), 21, fill=style.HIGHLIGHT))
+        taken.append((_LEFT + 8, at - 26, _LEFT + 8 + len(words) * _LETTER, at))
+        taken.append((_LEFT, at - 3, _RIGHT, at + 3))
     for entry in sorted(teams, key=lambda entry: entry.place == "winner"):
-        parts += _point(entry, spots[entry], entry is chosen)
-    for entry in teams:
-        parts.append(_name(title(entry, x, y), *spots[entry][0], taken, entry is chosen))
+        look = {"stroke": style.INPUT, "stroke_width": 3, "hover": hover(entry)}
+        fill = style.INPUT if entry.place == "winner" else style.PAPER
+        if entry is chosen:
+            ring = {"stroke": style.HIGHLIGHT, "stroke_width": 4}
+            parts.append(circle(*spots[entry], 16, fill="none", **ring))
+        parts.append(circle(*spots[entry], _RADIUS[entry.place], fill=fill, **look))
+    for entry, spot in spots.items():
+        parts.append(_name(title(entry, y), *spot, taken, entry is chosen))
 
-    points = [f"{title(e, x, y)}: {written(e, x)}, {written(e, y)}" for e in teams]
+    points = [f"{title(e, y)}: {written(e, x)}, {written(e, y)}" for e in teams]
     alt = f"{AXES[y].label} against {AXES[x].label}. {'; '.join(points)}."
     alt += f" Not known, so not drawn: {', '.join(unknown)}." if unknown else ""
-    return frame("".join(parts), height=480, alt=alt, kind="cnn-winners-chart")
+    return frame("".join(parts), height=_BOTTOM + 70, alt=alt, kind="cnn-winners-chart")
 
 
 def _scale(key: str, log: bool, start: float, end: float, entries: Sequence[Entry]):
     """Return where a value lies between start and end of an axis, and mark -> place."""
-    values = [value for entry in entries for value in numbers(entry, key)]
+    values = [value for entry in entries if (value := number(entry, key))]
     low, high, bent = min(values), max(values), log10 if log else float
     if log:
         low, high = low / 1.35, high * 1.35
     else:
-        low, high = (low - 0.6, high + 0.6) if key == "year" else (0.0, high * 1.08)
+        low, high = (low - 0.6, high + 0.9) if key == "year" else (0.0, high * 1.08)
     step = next(step for step in (50, 20, 10, 5, 2, 1) if (high - low) / step >= 4 or step == 1)
     marks = (1, 2, 5, 10, 20, 50, 100, 200) if log else range(0, ceil(high), step)
 
@@ -327,52 +335,20 @@ def _axes(columns: dict[int, float], rows: dict[int, float], below: str, above: 
     return [*parts, text(14, 26, above, 21, bold=True)]  # not upright: easier to read
 
 
-def _person(entry: Entry, at: float, upright: bool, place: int) -> tuple[str, list[Box]]:
-    """A dashed line with its words, and the room that these two take."""
-    words, high = f"{entry.name}: {entry.error:g} %", 26
-    width, left, low, end = len(words) * _LETTER, _LEFT + 8, at, False
-    ends, room = (_LEFT, at, _RIGHT, at), (_LEFT, at - 3, _RIGHT, at + 3)
-    if upright:  # one line of text for each person, on the left where the right has no room
-        ends, room = (at, _TOP, at, _BOTTOM), (at - 3, _TOP, at + 3, _BOTTOM)
-        low, end = _TOP + (place + 1) * high, at + 8 + width >= _RIGHT
-        left = at - 8 - width if end else at + 8
-    look = {"anchor": "end" if end else "start", "fill": style.HIGHLIGHT}
-    drawn = line(*ends, hover=hover(entry), **_DASHED)
-    drawn += text(left + width * end, low - 6, escape(words), 20, **look)
-    return drawn, [(left, low - high, left + width, low), room]
-
-
-def _point(entry: Entry, ends: list[tuple[float, float]], chosen: bool) -> list[str]:
-    (x, y), *others = ends
-    look, parts = {"stroke": style.INPUT, "hover": hover(entry)}, []
-    for other in others:
-        parts.append(line(x, y, *other, stroke=style.INPUT, stroke_width=2))
-        parts.append(circle(*other, 6, fill=style.PAPER, stroke_width=2, **look))
-    if chosen:
-        parts.append(circle(x, y, 16, fill="none", stroke=style.HIGHLIGHT, stroke_width=4))
-    fill = style.INPUT if entry.place == "winner" else style.PAPER
-    return [*parts, circle(x, y, _RADIUS[entry.place], fill=fill, stroke_width=3, **look)]
-
-
 def _name(name: str, x: float, y: float, taken: list[Box], chosen: bool) -> str:
-    """Write the name beside its point where it covers least of what is there already."""
+    """Write the name beside its point: right, left, below or above, where there is room."""
     gap, width = 17 + 5 * chosen, len(name) * _LETTER
-    spots = [(gap, 6), (-gap, 6), (0, -gap - 4), (0, gap + 15)]
-    spots += [(side, dy) for side in (gap, -gap) for dy in (-gap - 2, gap + 12)]
+    sides = ("start", gap, 6), ("end", -gap, 6), ("middle", 0, gap + 19), ("middle", 0, -gap - 5)
 
-    def covers(spot: tuple[float, float]) -> Box:
-        left = x + spot[0] - width * (0.5 if not spot[0] else spot[0] < 0)
-        return left, y + spot[1] - 20, left + width, y + spot[1] + 4
+    def box(anchor: str, dx: float, dy: float) -> Box:
+        left = x + dx - width * ("start", "middle", "end").index(anchor) / 2
+        return left, y + dy - 18, left + width, y + dy + 3
 
-    def cost(spot: tuple[float, float]) -> float:
-        left, top, right, bottom = covers(spot)
-        outside = (_LEFT - left, _TOP - top, right - _RIGHT, bottom - _BOTTOM)
-        found = 40 * sum(max(0, by) for by in outside)
-        for x1, y1, x2, y2 in taken:
-            found += max(min(right, x2) - max(left, x1), 0) * max(min(bottom, y2) - max(top, y1), 0)
-        return round(found, 6)
+    def free(side: tuple[str, float, float]) -> bool:
+        left, top, right, bottom = box(*side)
+        apart = (x2 < left or x1 > right or y2 < top or y1 > bottom for x1, y1, x2, y2 in taken)
+        return left > _LEFT and right < _RIGHT and all(apart)
 
-    dx, dy = best = min(spots, key=cost)
-    taken.append(covers(best))
-    anchor = "start" if dx > 0 else "end" if dx < 0 else "middle"
-    return text(x + dx, y + dy, escape(name), 20, anchor=anchor, bold=chosen)
+    anchor, dx, dy = best = next(filter(free, sides), sides[0])
+    taken.append(box(*best))
+    return text(x + dx, y + dy, escape(name), 21, anchor=anchor, bold=chosen)

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from html import escape
 from itertools import accumulate, pairwise
-from math import prod
 
 from course_utils.drawing import style, svg
 from course_utils.drawing.style import HIGHLIGHT, INK, MUTED, tint
 from course_utils.drawing.svg import TIMES, Diagram, group, line, rect, text
 
 COSTS = {"macs": "multiply-adds", "parameters": "parameters", "activations": "activations"}
-JOINS = {"add", "cat"}  # operations where paths meet, by the name that the ledger gives them
-HEIGHT = 240  # of the picture, which is 1000 wide
-SLOTS = (50, 236)  # from where to where in it the layers reach
+JOINS = ("add", "cat")  # operations where paths meet, by the name that the ledger gives them
 
 _LEFT, _RIGHT = 216, 988  # the strip of layers stays between
 _MIDDLE = 106  # height on which the maps are centred
@@ -21,73 +18,43 @@ _SIDE = 104  # height of the input map
 _MOST_PER_MAP = 6.0  # widest drawing of one map
 _NO_MAP = 14  # width of a layer that puts out single numbers
 _LINE = 1.4  # width of a join, and the least of a slab
-_BARS, _LOW = 38, 234  # the costs are at most so high, and stand there
+_BARS, _LOW = 74, 274  # the costs are at most so high, and stand there
 _COLOURS = {
     "convolution": style.WEIGHT,
     "pooling": style.OUTPUT,
     "dense": style.ACCENT,
     "paths meet": INK,
-    "shortcut, other": MUTED,
+    "shortcut": MUTED,
 }
 
 
 class Station:
-    """A layer as a reader counts them: what has weights, pools or joins, with what follows it.
-
-    Normalisation, activation, dropout and what only hands on its input are counted with the layer
-    before; a shortcut that only hands on, with the addition after it.
-    """
+    """A layer as a reader counts them: what has weights, pools or joins, with what follows it."""
 
     def __init__(self, rows) -> None:
-        # What counts gives its name: the row with weights, or the one after the rows that hand on.
-        main = max(rows, key=lambda r: (r.parameters > 0, r.activations > 0, -rows.index(r)))
-        last, kinds = rows[-1], [row.kind for row in rows]
-        self.name, self.block = main.label, main.block
+        first = rows[0]
+        self.name, self.block, shape = first.label, first.block, first.output_shape
+        self.kinds = " + ".join(row.kind for row in rows if row.kind not in ("Identity", "Flatten"))
         for cost in COSTS:
             setattr(self, cost, sum(getattr(row, cost) for row in rows))
-        self.joins = not JOINS.isdisjoint(kinds)  # the field is then that of the longest path
-        if not self.joins and set(kinds) != {"Identity"}:  # in a join, it is the shortcut
-            kinds = [kind for kind in kinds if kind != "Identity"]
-        self.kinds = tuple(kinds)
-        self.output_shape = shape = last.output_shape  # None if not used
-        self.shape = TIMES.join(map(str, shape)) if shape else "not used"
-        self.maps = shape[0] if shape else 0
-        self.side = (shape[-2] if len(shape) == 3 else 1) if shape else 0  # 1: single numbers
-        # (rows, columns), None where it has none; and how far to the right the next unit looks.
-        self.field = None if last.receptive_field is None else _pair(last.receptive_field)
-        self.step = _pair(last.stride)[1]
-        look = "dense" if main.category == "linear" else main.category
-        plain = look in _COLOURS and "shortcut" not in self.name
-        self.look = "paths meet" if self.joins else look if plain else "shortcut, other"
-
-
-def _pair(value) -> tuple:
-    return value if isinstance(value, tuple) else (value, value)
+        self.joins = first.kind in JOINS  # the field is then that of the longest path
+        self.shape = TIMES.join(map(str, shape))
+        self.maps, self.side = shape[0], shape[-1] if len(shape) == 3 else 1  # 1: single numbers
+        self.field, self.step = first.receptive_field, first.stride  # the next unit looks so far on
+        look = "dense" if first.category == "linear" else first.category
+        look = "shortcut" if "shortcut" in first.name else look
+        self.look = "paths meet" if self.joins else look
 
 
 def stations(ledger) -> list[Station]:
     """Return the rows of a ledger as `Station`s; their sums are the totals of the ledger."""
-    groups, waiting = [], []  # waiting: shortcuts that only hand on, until the addition
+    groups = []
     for row in ledger.rows:
-        if groups and not waiting and _belongs(row, groups[-1][-1]):
-            groups[-1].append(row)
-            continue
-        waiting.append(row)
-        if row.output_shape is None or row.activations or row.parameters or row.macs:
-            groups.append(waiting)
-            waiting = []
+        begins = row.category in ("convolution", "linear", "pooling") or row.kind in JOINS
+        if begins or not groups:
+            groups.append([])
+        groups[-1].append(row)
     return [Station(rows) for rows in groups]
-
-
-def _belongs(row, before) -> bool:
-    """Whether a row only works on the numbers that the row before put out."""
-    if row.output_shape is None or before.output_shape is None or "shortcut" in row.name:
-        return "shortcut" in row.name and row.category == "normalisation"
-    same = prod(row.output_shape) == prod(before.output_shape)
-    if row.category in ("normalisation", "activation"):
-        return same
-    at_rest = row.category == "other" and not row.parameters and row.kind not in JOINS
-    return at_rest and same and row.receptive_field == before.receptive_field
 
 
 class NetworkChart:
@@ -99,52 +66,53 @@ class NetworkChart:
     """
 
     def __init__(self, ledger) -> None:
-        self.name, self.input_shape = ledger.name, ledger.input_shape
+        self.name, (self.channels, self.side, _) = ledger.name, ledger.input_shape
         self.stations = stations(ledger)
         self.totals = {cost: getattr(ledger, cost) for cost in COSTS}
         self._most = {cost: max(getattr(one, cost) for one in self.stations) for cost in COSTS}
-        self._unit = _SIDE / max(self.input_shape[1:])
-        self._edges = _slab_edges(self.stations, self.input_shape[0])
-        # The strip of a deep network is long; only what follows the choice is drawn anew.
-        self._strips = {cost: "".join(self._strip(cost)) for cost in COSTS}
+        self._edges = _slab_edges(self.stations, self.channels)
 
     def draw(self, number: int = 1, measure: str = "macs") -> Diagram:
         """Draw it with layer `number`, from 1, chosen, and bars of `measure`, a key of `COSTS`."""
         one, costs = self.stations[number - 1], COSTS[measure]
-        body = self._strips[measure] + self._choice(number, measure) + self._field(one)
+        head = f"{self.name}, layer {number} of {len(self.stations)}: {one.name}"
+        bars = f"Bars: {costs}, up to {svg.large_number(self._most[measure], 3)}"
+        parts = [
+            text(_LEFT, 22, escape(head), 17, bold=True),
+            text(_RIGHT, 43, bars, 13, anchor="end", fill=MUTED),
+            line(_LEFT, _LOW, _RIGHT, _LOW, stroke=MUTED),
+        ]
+        parts += [*self._strip(number, measure), *self._legend(), *self._names(), self._field(one)]
         alt = (
             f"{self.name} as a strip of {len(self.stations)} layers, heights and widths to scale, "
             f"bars for {costs}. Chosen: {one.name}, {one.shape}, {getattr(one, measure):,} {costs}."
+            f" A unit sees {one.field:,}{TIMES}{one.field:,} inputs."
         )
-        if one.field:
-            alt += f" A unit sees {one.field[0]:,}{TIMES}{one.field[1]:,} inputs."
-        return svg.frame(body, height=HEIGHT, alt=alt, kind="cnn-network")
+        return svg.frame("".join(parts), height=280, alt=alt, kind="cnn-network")
 
-    def columns(self) -> list[float]:
-        """Widths, in percent of the picture, of the room before the layers and of that of each."""
-        ends = [(left + width + after) / 2 for (left, width), (after, _) in pairwise(self._edges)]
-        return [(b - a) / 10 for a, b in pairwise([0, *ends, sum(self._edges[-1]) + 4])]
-
-    def _heights(self, one: Station, measure: str) -> tuple[float, float]:
-        """The heights of the slab of a layer, and of its bar."""
-        cost = getattr(one, measure)
-        bar = max(cost / self._most[measure] * _BARS, 0.8) if cost else 0
-        return max(one.side * self._unit, 3), bar
-
-    def _strip(self, measure: str) -> list[str]:
-        (left, width), side = self._edges[0], self.input_shape[1] * self._unit
-        slab = _rect(left, _MIDDLE, width, side, fill=tint(style.INPUT, 0.75))
-        parts = [group(slab, hover=f"input: {TIMES.join(map(str, self.input_shape))}")]
-        for one, (left, width) in zip(self.stations, self._edges[1:], strict=True):
-            height, bar = self._heights(one, measure)
-            look = {"stroke": INK, "stroke_width": 0.6} if width > 3 else {}
-            look = {"fill": tint(_COLOURS[one.look], 0.75), **look}
+    def _strip(self, chosen: int, measure: str) -> list[str]:
+        left, width = self._edges[0]
+        slab = _rect(left, _MIDDLE, width, _SIDE, fill=tint(style.INPUT, 0.75))
+        note = f"input: {self.channels}{TIMES}{self.side}{TIMES}{self.side}"
+        parts, last = [group(slab, hover=note)], ""
+        for number, (one, (left, width)) in enumerate(
+            zip(self.stations, self._edges[1:], strict=True), 1
+        ):
+            cost, height = getattr(one, measure), max(one.side * _SIDE / self.side, 3)
+            look = {"fill": tint(_COLOURS[one.look], 0.75)}
+            look |= {"stroke": INK, "stroke_width": 0.6} if width > 3 else {}
+            if number == chosen:
+                look, left, width = {"fill": HIGHLIGHT}, left + min(width - 4, 0) / 2, max(width, 4)
+                tip = f"M{left + width / 2 - 6:.1f} {_MIDDLE + height / 2 + 12:.1f}h12l-6 -10z"
+                last = svg.path(tip, fill=HIGHLIGHT)
             rects = _rect(left, _MIDDLE, width, height, **look)
-            rects += _rect(left, _LOW - bar / 2, width, bar, **look) if bar else ""
-            note = f"{one.name}: {one.shape}, {getattr(one, measure):,} {COSTS[measure]}"
-            parts.append(group(rects, hover=note))
-        parts.append(line(_LEFT, _LOW, _RIGHT, _LOW, stroke=MUTED))
-        return parts + self._legend() + self._names()
+            if cost:
+                bar = max(cost / self._most[measure] * _BARS, 0.8)
+                rects += _rect(left, _LOW - bar / 2, width, bar, **look)
+            parts.append(group(rects, hover=f"{one.name}: {one.shape}, {cost:,} {COSTS[measure]}"))
+            if number == chosen:
+                last = parts.pop() + last  # on top of its neighbours
+        return [*parts, last]
 
     def _legend(self) -> list[str]:
         """What the colours are, of those that occur, and how the slabs are to be read."""
@@ -153,18 +121,17 @@ class NetworkChart:
             parts.append(rect(x, 32, 11, 11, fill=tint(_COLOURS[name], 0.75)))
             parts.append(text(x + 15, 43, name, 13, fill=MUTED))
             x += 28 + 13 * 0.58 * len(name)
-        # The maps become small, so the upper right is free; where they do not, a halo helps.
         rule = "Height: side of the maps. Width: their number."
-        halo = {"style": "paint-order:stroke", "stroke": style.PAPER, "stroke_width": 4}
-        return [*parts, group(text(_RIGHT, 66, rule, 13, anchor="end", fill=MUTED), **halo)]
+        return [*parts, text(_RIGHT, 66, rule, 13, anchor="end", fill=MUTED)]
 
     def _names(self) -> list[str]:
         """Sides of the maps, and blocks, below the first slab of each, where there is room."""
         (start, _), *slabs = self._edges
-        used = [(one, x) for one, (x, _) in zip(self.stations, slabs, strict=True) if one.side]
-        sides = [(f"{self.input_shape[1]}", start), *((f"{one.side}", x) for one, x in used)]
-        parts = []
-        for y, words, fill in (172, sides, INK), (188, [(o.block, x) for o, x in used], MUTED):
+        sides, blocks, parts = [(f"{self.side}", start)], [], []
+        for one, (x, _) in zip(self.stations, slabs, strict=True):
+            sides.append((f"{one.side}", x))
+            blocks.append((one.block, x))
+        for y, words, fill in (172, sides, INK), (188, blocks, MUTED):
             free, last = -1.0, None
             for word, x in words:
                 if word != last and x >= free:
@@ -190,31 +157,20 @@ class NetworkChart:
         )
 
     def _field(self, one: Station) -> str:
-        """What a unit of the layer sees of the image, and how far on its neighbour looks."""
-        head = text(14, 22, "What one unit sees", 15, bold=True)
-        if not one.field:
-            return head + text(14, 106, "nothing that has a place", 13, fill=MUTED)
-        image, seen = self.input_shape[1:], one.field  # rows, columns
-        step = one.step if one.side != 1 else 0
-        unit = 134 / (max(*image, *seen) + step)
-
-        def area(size: tuple, fill: str = "none", right: float = 0, **look) -> str:
-            high, wide = (side * unit for side in size)
-            x = 102 + (right - step / 2) * unit
-            return _rect(x - wide / 2, 106, wide, high, fill=fill, **look)
-
-        areas = [area(image, tint(style.INPUT, 0.25)), area(seen, tint(HIGHLIGHT, 0.25))]
-        if prod(seen) >= prod(image):
-            areas.reverse()  # the smaller one on top
-        dashed = {"stroke": MUTED, "stroke_width": 1.5, "stroke_dasharray": "4 3"}
-        areas.append(area(seen, right=step, **dashed) if step else "")
-        near = f"the next unit: {step:g} further" if step else "there is no unit beside it"
-        areas.append(area(image, stroke=style.INPUT, stroke_width=1.5))
-        areas.append(area(seen, stroke=HIGHLIGHT, stroke_width=2.5))
-        of, sees = f"{image[0]} {TIMES} {image[1]}", f"{seen[0]:,} {TIMES} {seen[1]:,}"
-        areas.append(text(14, 196, f"{sees} pixels", 13, fill=HIGHLIGHT))
-        areas.append(text(14, 213, f"image: {of}", 13, fill=style.INPUT))
-        return "".join([head, *areas, text(14, 230, near, 13, fill=MUTED)])
+        """What a unit of the layer sees of the image."""
+        unit = 134 / max(self.side, one.field)
+        squares = {style.INPUT: self.side, HIGHLIGHT: one.field}
+        parts = [text(14, 22, "What one unit sees", 15, bold=True)]
+        for share in (0.25, 0):  # the smaller one lies on top, and both have their outline
+            for colour in sorted(squares, key=squares.get, reverse=True):
+                size, look = squares[colour] * unit, {"stroke": colour, "stroke_width": 2}
+                look["fill"] = tint(colour, share) if share else "none"
+                parts.append(_rect(102 - size / 2, 106, size, size, **look))
+        for y, (colour, side) in zip((196, 214), squares.items(), strict=True):
+            words = "image" if colour == style.INPUT else "field"
+            words = f"{words}: {side:,} {TIMES} {side:,} pixels"
+            parts.append(text(14, y, words, 13, fill=colour))
+        return "".join(parts)
 
 
 def _rect(left: float, middle: float, width: float, height: float, **look: object) -> str:
@@ -231,7 +187,7 @@ def _slab_edges(layers: list[Station], channels: int) -> list[tuple[float, float
     gaps += [within + 4 * (before.block != one.block) for before, one in pairwise(layers)]
 
     def width(one: Station, scale: float) -> float:
-        if one.look in ("paths meet", "shortcut, other") or not one.side:
+        if one.look in ("paths meet", "shortcut"):
             return _LINE
         return _NO_MAP if one.side == 1 else max(one.maps * scale, _LINE)
 
