@@ -119,8 +119,8 @@ def connection_table(table: Sequence[Sequence[int]]) -> Diagram:
 
     table: for every output map the numbers of the input maps that it reads, from 0.
     """
-    inputs, cell, left, top = 6, min(44.0, 800 / len(table)), 130, 70
-    right, bottom = left + len(table) * cell, top + inputs * cell
+    inputs, cell, left, top, high = 6, min(48.0, 800 / len(table)), 130, 64, 32
+    right, bottom = left + len(table) * cell, top + inputs * high
     body = [
         text(left, 26, "map of C3", 16, bold=True, fill=style.OUTPUT),
         text(12, (top + bottom) / 2, "map of S2", 16, bold=True, fill=style.INPUT),
@@ -131,13 +131,13 @@ def connection_table(table: Sequence[Sequence[int]]) -> Diagram:
         body.append(_centred(x + cell / 2, top - 12, f"{o}", 15))
         body.append(_centred(x + cell / 2, bottom + 24, f"{len(row)}", 15, bold=True))
         for i in range(inputs):
-            y = top + i * cell
+            y = top + i * high
             fill = tint(style.WEIGHT, 0.75) if i in row else style.PAPER
-            body.append(rect(x, y, cell, cell, fill=fill, stroke=style.FAINT, stroke_width=1.2))
+            body.append(rect(x, y, cell, high, fill=fill, stroke=style.FAINT, stroke_width=1.2))
             if i in row:
-                body.append(circle(x + cell / 2, y + cell / 2, 6, fill=style.INK))
+                body.append(circle(x + cell / 2, y + high / 2, 6, fill=style.INK))
     for i in range(inputs):
-        y, read = top + (i + 0.5) * cell + 5, sum(i in row for row in table)
+        y, read = top + (i + 0.5) * high + 5, sum(i in row for row in table)
         body.append(text(left - 12, y, f"{i}", 15, anchor="end"))
         body.append(text(right + 14, y, f"{read}", 15, bold=True))
     pairs = f"{sum(map(len, table))} of {inputs * len(table)} pairs of maps are connected."
@@ -151,11 +151,11 @@ def bitmaps(codes: np.ndarray) -> Diagram:
     body = []
     for digit, code in enumerate(codes):
         middle = 59 + 98 * digit
-        body.append(picture(middle - 38.5, 12, 77, 132, code.reshape(12, 7) < 0))
-        body.append(_centred(middle, 166, f"{digit}", 16))
+        body.append(picture(middle - 31.5, 8, 63, 108, code.reshape(12, 7) < 0))
+        body.append(_centred(middle, 130, f"{digit}", 16))
     ink = ", ".join(f"{(code > 0).sum()}" for code in codes)
     alt = "10 bitmaps, 7 pixels wide and 12 high, one for each digit from 0; pixels of ink: "
-    return frame("".join(body), height=180, alt=f"{alt}{ink}.", kind="cnn-codes")
+    return frame("".join(body), height=140, alt=f"{alt}{ink}.", kind="cnn-codes")
 
 
 # The size of a pixel of each layer's maps, and how many stand side by side where it is not one.
