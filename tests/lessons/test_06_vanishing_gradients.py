@@ -342,7 +342,7 @@ def test_the_backward_pass_in_the_lesson_is_autograds(seed):
         result["layers"],
     )
     for by_hand, expected in zip(result["of_weights"][::-1], gradients, strict=True):
-        torch.testing.assert_close(by_hand, expected, rtol=1e-4, atol=0)
+        assert (by_hand - expected).norm() < 1e-3 * expected.norm()
     assert -13 < result["left"] < -11.8
 
 
