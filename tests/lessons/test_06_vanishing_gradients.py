@@ -3,6 +3,7 @@
 What the notebook says of its experiments has to hold for other seeds as well.
 """
 
+import copy
 import functools
 import itertools
 import math
@@ -249,6 +250,27 @@ def test_the_path_shows_every_factor_and_the_running_product():
     assert diagram.alt.endswith("Their product: minus 1.5 × 10⁻⁵.")
 
 
+def test_the_sigmoid_is_drawn_with_its_tails_and_keeps_its_slope_for_after_the_question():
+    full, curve = figures.sigmoid_picture(), figures.sigmoid_picture(slope=False)
+    tails = [e for e in elements(full, "rect") if e.get("fill") == style.tint(style.BAD, 0.14)]
+    places = [number.get("x") for number in elements(full, "text")]
+    assert len(tails) == 2 and len(places) > 10
+    (x0, w0), (x1, w1) = [(float(e.get("x")), float(e.get("width"))) for e in tails]
+    unit = (x1 + w1 - x0) / 16  # the picture goes from z = -8 to 8
+    assert w0 / unit == w1 / unit == pytest.approx(8 - 4.585, abs=0.01)
+    assert "0.25" in full.svg and "0.25" in full.alt
+    assert "0.25" not in curve.svg + curve.alt and "slope" not in curve.svg + curve.alt
+
+
+def test_sizes_are_drawn_beside_the_rule():
+    ax = figures.draw_sizes({"a": [0.5, 0.26], "b": [1, 1.1]}, {"a": 0.5, "b": 1})
+    rule, points, *_ = ax.get_lines()
+    np.testing.assert_allclose(rule.get_ydata(), [0.5, 0.25])
+    np.testing.assert_allclose(points.get_ydata(), [0.5, 0.26])
+    assert len(ax.get_lines()) == 4 and ax.get_yscale() == "log"
+    pyplot.close(ax.figure)
+
+
 def test_slopes_are_drawn_as_given():
     z = np.linspace(-2, 2, 5)
     ax = figures.draw_slopes(z, {"one": np.ones(5), "half": np.full(5, 0.5)})
@@ -313,6 +335,41 @@ def test_no_weight_makes_a_factor_larger_than_the_bound():
 
 
 @several_seeds
+def test_the_backward_pass_in_the_lesson_is_autograds(seed):
+    result = lesson("setup", "backward-see", "autograd-see", seed=seed)
+    gradients = torch.autograd.grad(
+        functools.reduce(lambda x, w: torch.sigmoid(w @ x), result["layers"], result["x"][0]).sum(),
+        result["layers"],
+    )
+    for by_hand, expected in zip(result["of_weights"][::-1], gradients, strict=True):
+        assert (by_hand - expected).norm() < 1e-3 * expected.norm()
+    assert -13 < result["left"] < -11.8
+
+
+@several_seeds
+def test_the_mean_square_obeys_hes_rule_layer_by_layer(seed):
+    result = lesson("setup", "obeys-see", seed=seed)
+    for name, squares in result["sizes"].items():
+        rule = [result["factors"][name] ** layer for layer in range(1, 31)]
+        np.testing.assert_allclose(np.log10(squares), np.log10(rule), atol=0.7)
+        assert squares[0] == pytest.approx(rule[0], rel=0.05)
+
+
+@several_seeds
+def test_with_batch_norm_a_relu_stack_grows_by_its_rule(seed):
+    grows = backprop(50, "relu", "he", batch_norm=True, seed=seed).gradient[0]
+    assert grows ** (1 / 50) == pytest.approx(math.sqrt(math.pi / (math.pi - 1)), abs=0.03)
+    relus = np.maximum(np.random.RandomState(seed).standard_normal(10**6), 0)
+    assert relus.var() == pytest.approx(0.5 - 0.5 / math.pi, abs=0.002)
+
+
+def test_pytorchs_own_start_has_a_sixth_of_hes_variance():
+    for layer, fan_in in ((nn.Conv2d(64, 64, 3), 576), (nn.Linear(900, 500), 900)):
+        assert float(layer.weight.detach().var()) == pytest.approx(1 / (3 * fan_in), rel=0.03)
+        assert float(layer.weight.detach().abs().max()) <= fan_in**-0.5
+
+
+@several_seeds
 def test_paths_add_up_with_random_signs(seed):
     result = lesson("setup", "path-or-sum", seed=seed)
     assert float(result["one_path"]) == pytest.approx((0.125 * 0.235) ** 10, rel=0.2)
@@ -341,6 +398,30 @@ def test_the_gradient_of_the_convnets(seed):
     for gain, (low, high) in {4: (0.002, 0.03), 10: (0.2, 5), 20: (20, 200)}.items():
         init = functools.partial(nn.init.xavier_normal_, gain=gain)
         assert low < result["arriving"](result["plain"](nn.Sigmoid, init))[0] < high
+
+
+@pytest.mark.slow
+@several_seeds
+def test_which_start_and_which_activation_learn(seed, capsys):
+    """He's start is at nine in ten when PyTorch's own still guesses; tanh and GELU learn, too."""
+    result = lesson(*CONVNETS, seed=seed)
+    plain, he, xavier = (result[name] for name in ("plain", "he", "xavier"))
+    own = plain(nn.ReLU, he)
+    for conv in own[:-2:3]:
+        conv.reset_parameters()
+    slow = copy.deepcopy(own)
+    assert -5.5 < math.log10(result["arriving"](own)[0]) < -3.8
+    own = learns(result, own, epochs=2, lr=2e-3, seed=seed)
+    slow = learns(result, slow, epochs=5, lr=5e-4, seed=seed)
+    hes = learns(result, plain(nn.ReLU, he), epochs=2, lr=2e-3, seed=seed)
+    tanh, gelu = (
+        learns(result, plain(*how), lr=2e-3, seed=seed)
+        for how in ((nn.Tanh, xavier), (nn.GELU, he))
+    )
+    with capsys.disabled():
+        print(f"\n{seed}: own {own:.3f}, slow {slow:.3f}, He {hes:.3f}, {tanh:.3f}, {gelu:.3f}")
+    assert own < 0.15 < 0.3 < slow and hes > 0.8
+    assert min(tanh, gelu) > 0.9
 
 
 @pytest.mark.slow

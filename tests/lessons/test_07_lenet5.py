@@ -16,6 +16,8 @@ import torch
 from cells import run_cells
 from matplotlib import pyplot as plt
 from PIL import Image
+from torch import nn
+from torch.nn import functional as F
 
 from course_utils import datasets
 from course_utils.exercises import check
@@ -74,6 +76,7 @@ def texts(diagram):
 def test_every_map_is_drawn_once_and_to_scale(variant):
     diagram = figures.network_to_scale(ledger(LeNet5(variant), (1, 32, 32)).blocks())
     drawn = elements(diagram, "rect")[1:]  # the first one is the ground
+    assert len(drawn) == 1 + 6 + 6 + 16 + 16 + 3
     sizes = np.array([[float(e.get(side)) for side in ("width", "height")] for e in drawn])
     maps = [32] + [28] * 6 + [14] * 6 + [10] * 16 + [5] * 16
     scale = sizes[0, 0] / 32
@@ -88,7 +91,15 @@ def test_captions_and_alt_text_hold_the_papers_numbers_or_keep_them_for_the_ques
     assert {"C1", "6 @ 28×28", "156", "16 @ 5×5", "48,120", "10,164", "0"} <= set(texts(diagram))
     assert diagram.alt.endswith("60,000 in all.")
     assert "S2 6 @ 14 by 14, 12 trainable parameters" in diagram.alt
-    silent = figures.network_to_scale(blocks, counts=False)
+    words = " ".join(texts(diagram))
+    assert words.count("Convolutions") == words.count("Subsampling") == 2
+    assert "Gaussian connections" in words
+    assert figures.paper_figure() == diagram
+    silent = figures.network_to_scale(blocks, image=np.eye(32), counts=False)
+    np.testing.assert_array_equal(images(silent)[0], np.eye(32))
+    assert "Gaussian" not in "".join(
+        texts(figures.network_to_scale(ledger(LeNet5("modern"), (1, 32, 32)).blocks()))
+    )
     for secret in ("156", "1,516", "60,000", "trained"):
         assert secret not in silent.alt + " ".join(texts(silent))
 
@@ -341,10 +352,32 @@ def test_confusion_matrix_equals_a_histogram():
     assert check(histogram, "07.confusion-matrix").state == "passed"
 
 
+def test_a_network_written_as_a_class_passes_and_what_is_no_network_is_told():
+    class Own(nn.Module):
+        def __init__(self, channels, classes):
+            super().__init__()
+            self.c1, self.c3 = nn.Conv2d(channels, 6, 5, padding=2), nn.Conv2d(6, 16, 5)
+            self.c5, self.f6 = nn.Linear(400, 120), nn.Linear(120, 84)  # C5 as a dense layer
+            self.output = nn.Linear(84, classes)
+
+        def forward(self, x):
+            for layer in (self.c1, self.c3):
+                x = F.max_pool2d(layer(x), 2).relu()
+            return self.output(self.f6(self.c5(x.flatten(1)).relu()).relu())
+
+    assert check(Own, "07.modern-network").state == "passed"
+    small = check(lambda channels, classes: nn.Linear(2, 2), "07.modern-network")
+    assert small.state == "failed" and small.given.startswith("(6, ")
+    assert check(lambda channels, classes: nn.ReLU, "07.modern-network").state == "wrong type"
+    unpadded = exercises._with(lambda nn, layers: [nn.Conv2d(1, 6, 5), *layers[1:]])
+    assert check(unpadded, "07.modern-network").state != "passed"
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(5))
 def test_the_two_networks_are_about_equal_and_read_what_is_drawn(seed, capsys):
-    cells = ["setup", "train-modern", "train-paper"]
+    cells = ["setup", "modern-code", "course-class", "training-recipe"]
+    cells += ["train-modern", "train-paper"]
     lesson = run_cells("07_lenet5", cells, seed=("SEED = 0", f"SEED = {seed}"))
     errors = {name: history[-1] for name, history in lesson["histories"].items()}
     assert abs(errors["modern"] - errors["paper"]) < 0.02, "question 07.who-wins"

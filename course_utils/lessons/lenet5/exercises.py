@@ -1,4 +1,6 @@
-"""The coding exercises of notebook 07: parameters of C3, confusion matrix."""
+"""The coding exercises of notebook 07: parameters of C3, the network, confusion matrix."""
+
+import functools
 
 import numpy as np
 
@@ -59,6 +61,115 @@ C3_PARAMETERS = Exercise(
         "numbers do not matter.": lambda table, k: sum(sum(row) * k * k + 1 for row in table),
         "This is the number of crosses in the table. Behind each cross stands a whole "
         "filter.": lambda table, k: sum(map(len, table)),
+    },
+)
+
+
+def modern_lenet5(channels, classes):
+    """Build the modern LeNet-5 for images of 28 x 28 pixels with that many channels."""
+    from torch import nn
+
+    return nn.Sequential(
+        nn.Conv2d(channels, 6, 5, padding=2),  # (N, 6, 28, 28): a frame of 2 makes 28 into 32
+        nn.ReLU(),
+        nn.MaxPool2d(2),  # (N, 6, 14, 14)
+        nn.Conv2d(6, 16, 5),  # (N, 16, 10, 10)
+        nn.ReLU(),
+        nn.MaxPool2d(2),  # (N, 16, 5, 5)
+        nn.Conv2d(16, 120, 5),  # (N, 120, 1, 1)
+        nn.ReLU(),
+        nn.Flatten(),  # (N, 120)
+        nn.Linear(120, 84),
+        nn.ReLU(),
+        nn.Linear(84, classes),
+    )
+
+
+def _measured(build):
+    """Turn a function that builds a network into one that returns (parameters, scores).
+
+    The scores are those of two images, with the weights of `models.LeNet5("modern")`; none where
+    the numbers of weights, layer by layer, are not the same.
+    """
+
+    @functools.wraps(build)
+    def measure(channels, classes):
+        import torch
+
+        from course_utils.models import LeNet5
+
+        net = build(channels, classes)
+        if not isinstance(net, torch.nn.Module):  # a stub, or a mistake: the check says which
+            return net
+        with torch.random.fork_rng([]), torch.no_grad():
+            torch.manual_seed(10 * classes + channels)
+            model = LeNet5("modern", classes, in_channels=channels)
+            images = torch.rand(2, channels, 28, 28)
+            theirs, own = list(model.parameters()), list(net.parameters())
+            scores = torch.zeros(0)
+            if [p.numel() for p in own] == [p.numel() for p in theirs]:
+                for ours, value in zip(own, theirs, strict=True):
+                    ours.copy_(value.view_as(ours))
+                scores = net.eval()(images)
+        return sum(p.numel() for p in own), scores.numpy()
+
+    return measure
+
+
+def _with(change):
+    """The wrong idea that changes the list of layers of the right network."""
+
+    def build(channels, classes):
+        from torch import nn
+
+        return nn.Sequential(*change(nn, list(modern_lenet5(channels, classes))))
+
+    return _measured(build)
+
+
+def _swapped(kind, other):
+    return _with(
+        lambda nn, layers: [other(nn) if isinstance(a, getattr(nn, kind)) else a for a in layers]
+    )
+
+
+class _Network(Exercise):
+    """An exercise whose function builds a network: what is compared is what the network does."""
+
+    def check(self, student_function, **how):
+        can_build = callable(student_function)
+        return super().check(_measured(student_function) if can_build else student_function, **how)
+
+
+MODERN_NETWORK = _Network(
+    id="07.modern-network",
+    solution=_measured(modern_lenet5),
+    fixed=((1, 10), (3, 10), (1, 26), (4, 5)),
+    random_case=lambda rng: (rng.randint(1, 5), rng.randint(2, 30)),
+    random_count=4,
+    wrong_ideas={
+        "There is no ReLU in your network. Convolutions and dense layers in a row, with nothing "
+        "bent between them, are no more than one of them.": _swapped(
+            "ReLU", lambda nn: nn.Identity()
+        ),
+        "There is a ReLU behind your last layer. A score may be negative: the largest wins, and "
+        "cross-entropy needs them all.": _with(lambda nn, layers: [*layers, nn.ReLU()]),
+        "You turn the scores into probabilities. Cross-entropy does that by itself; twice is once "
+        "too often.": _with(lambda nn, layers: [*layers, nn.Softmax(dim=1)]),
+        "The ReLU behind F6 is missing. What are two dense layers in a row, without one between "
+        "them?": _with(lambda nn, layers: layers[:-2] + layers[-1:]),
+        "You pool by the mean. That is nearer to the paper; today's network keeps the largest of "
+        "the four.": _swapped("MaxPool2d", lambda nn: nn.AvgPool2d(2)),
+        "You squash by sigmoids. Many copies on the web do; here it is the function of lesson 6 "
+        "that lets the gradient pass.": _swapped("ReLU", lambda nn: nn.Sigmoid()),
+        "You squash by tanh, as the paper did (and scaled it). Today's network has the function "
+        "that lesson 6 recommends.": _swapped("ReLU", lambda nn: nn.Tanh()),
+        "Your first convolution reads one channel, whatever `channels` says.": _measured(
+            lambda channels, classes: modern_lenet5(1, classes)
+        ),
+        "Your last layer has ten outputs, whatever `classes` says.": _measured(
+            lambda channels, classes: modern_lenet5(channels, 10)
+        ),
     },
 )
 

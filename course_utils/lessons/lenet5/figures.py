@@ -12,44 +12,83 @@ import numpy as np
 from course_utils.drawing import style
 from course_utils.drawing.plots import new_axes
 from course_utils.drawing.style import tint
-from course_utils.drawing.svg import TIMES, Diagram, circle, frame, picture, rect, text
+from course_utils.drawing.svg import (
+    TIMES,
+    Diagram,
+    circle,
+    frame,
+    line,
+    path,
+    picture,
+    rect,
+    text,
+)
 from course_utils.lessons.lenet5.reading import Look
 
 _centred = partial(text, anchor="middle")
 
 
-def network_to_scale(blocks: Sequence, *, counts: bool = True) -> Diagram:
-    """Draw the layers as stacks of maps, every map to the same scale, as in the paper's Fig. 2.
+_STEPS = {"C": ("Convolutions", 5), "S": ("Subsampling", 2), "F": ("Full connection", 0)}
+
+
+def network_to_scale(blocks: Sequence, *, image: np.ndarray | None = None, counts=True) -> Diagram:
+    """Draw the layers as the paper's Fig. 2 does, here with every map to the same scale.
 
     blocks: objects with `name`, `output_shape` ((maps, height, width) or (units,)) and
         `parameters`, in the order of the forward pass; those of `Ledger.blocks()`.
+    image: (32, 32), 0 paper to 1 ink, shown as the input.
     counts: whether to write how many parameters each layer trains.
 
-    Layers of 1 x 1 maps are bars whose length is their number of units, on a scale of its own.
+    A window on a map leads to the unit that reads it. Layers of 1 x 1 maps are bars whose length
+    is their number of units, on a scale of its own.
     """
     layers = [("INPUT", (1, 32, 32), "trained:")]
     layers += [(b.name.upper(), tuple(b.output_shape), f"{b.parameters:,}") for b in blocks]
     stacks = [_stack(shape) for _, shape, _ in layers]
-    widths = [max(-2 * stack[0][0], 84) for stack in stacks]
-    gap = max((980 - sum(widths)) / (len(layers) - 1), 0)
-    body, said, x = [], [], 10.0
+    widths = [max(-2 * stack[0][0], 90) for stack in stacks]
+    gap = max((984 - sum(widths)) / (len(layers) - 1), 0)
+    body, said, x, fronts = [], [], 8.0, []
     for (name, shape, trained), stack, width in zip(layers, stacks, widths, strict=True):
         colour = style.OUTPUT if body else style.INPUT
         look = {"fill": tint(colour, 0.25), "stroke": colour, "stroke_width": 1.2}
         middle, size = x + width / 2, f"{shape[0]}"
         if len(shape) > 1:
             size += f" @ {shape[1]}{TIMES}{shape[2]}"
-        body += [rect(middle + left, 168 + top, *sides, **look) for left, top, *sides in stack]
-        body += [_centred(middle, 292, name, 17, bold=True), _centred(middle, 316, size, 15)]
+        boxes = [(middle + left, 176 + top, *sides) for left, top, *sides in stack]
+        body += [rect(*box, **look) for box in boxes]
+        fronts.append(boxes[-1])
+        if name == "INPUT" and image is not None:
+            body += [picture(*boxes[0], 1 - image), rect(*boxes[0], fill="none", stroke=colour)]
+        body += [_centred(middle, 26, name, 17, bold=True), _centred(middle, 48, size, 15)]
         said.append(f"{name} {size.replace(TIMES, ' by ')}")
         if counts:
-            body.append(_centred(middle, 340, trained, 15, fill=style.MUTED))
+            body.append(_centred(middle, 70, trained, 15, fill=style.MUTED))
             said[-1] += f", {trained} trainable parameters" if name != "INPUT" else ""
         x += width + gap
+    for i, (name, *_, trained) in enumerate(layers[1:]):
+        fixed = name == "OUTPUT" and trained == "0"
+        words, window = ("Gaussian", 0) if fixed else _STEPS.get(name[0], _STEPS["F"])
+        words = "Full connection" if name == "C5" else words  # so in Fig. 2, if not in the text
+        body += _reads(fronts[i], fronts[i + 1], 3.4 * window)
+        between = (fronts[i][0] + fronts[i][2] + fronts[i + 1][0]) / 2
+        first, _, second = words.partition(" ")
+        second = "connections" if fixed else second
+        body.append(_centred(between, 296, first, 14, fill=style.MUTED))
+        body.append(_centred(between, 314, second, 14, fill=style.MUTED) if second else "")
     alt = f"The network with its maps to scale: {'; '.join(said)}."
     if counts:
         alt += f" {sum(block.parameters for block in blocks):,} in all."
-    return frame("".join(body), height=372 if counts else 348, alt=alt, kind="cnn-lenet5")
+    return frame("".join(body), height=326, alt=alt, kind="cnn-lenet5")
+
+
+def paper_figure(*, image: np.ndarray | None = None, counts=True) -> Diagram:
+    """Draw the paper's network from the model; see `network_to_scale`."""
+    from course_utils.ledger import ledger
+    from course_utils.models import LeNet5
+
+    return network_to_scale(
+        ledger(LeNet5("paper"), (1, 32, 32)).blocks(), image=image, counts=counts
+    )
 
 
 def _stack(shape):
@@ -61,13 +100,27 @@ def _stack(shape):
     return [(shift - width / 2, shift - height / 2, width, height) for shift in shifts]
 
 
+def _reads(below, above, window):
+    """A window on the map below, and lines from it to the unit above; from end to end of bars."""
+    x, y, width, height = below
+    left, top, side = x + 0.55 * (width - window), y + 0.25 * (height - window), window
+    to_x, to_y = above[0] + 0.4 * above[2], above[1] + 0.3 * above[3]
+    look = {"stroke": style.INK, "stroke_width": 1}
+    if not window:  # dense: all with all
+        ends = [(y, above[1]), (y + height, above[1] + above[3])]
+        return [line(x + width, a, above[0], b, **look) for a, b in ends]
+    ends = [(left + side, top), (left + side, top + side)]
+    drawn = [line(*end, to_x, to_y, **look) for end in ends]
+    return [*drawn, path(f"M{left:.1f} {top:.1f}h{side:.1f}v{side:.1f}h-{side:.1f}z", **look)]
+
+
 def connection_table(table: Sequence[Sequence[int]]) -> Diagram:
     """Draw which of the 6 maps of S2 each map of C3 reads: a row per input, a column per output.
 
     table: for every output map the numbers of the input maps that it reads, from 0.
     """
-    inputs, cell, left, top = 6, min(44.0, 800 / len(table)), 130, 70
-    right, bottom = left + len(table) * cell, top + inputs * cell
+    inputs, cell, left, top, high = 6, min(48.0, 800 / len(table)), 130, 64, 32
+    right, bottom = left + len(table) * cell, top + inputs * high
     body = [
         text(left, 26, "map of C3", 16, bold=True, fill=style.OUTPUT),
         text(12, (top + bottom) / 2, "map of S2", 16, bold=True, fill=style.INPUT),
@@ -78,13 +131,13 @@ def connection_table(table: Sequence[Sequence[int]]) -> Diagram:
         body.append(_centred(x + cell / 2, top - 12, f"{o}", 15))
         body.append(_centred(x + cell / 2, bottom + 24, f"{len(row)}", 15, bold=True))
         for i in range(inputs):
-            y = top + i * cell
+            y = top + i * high
             fill = tint(style.WEIGHT, 0.75) if i in row else style.PAPER
-            body.append(rect(x, y, cell, cell, fill=fill, stroke=style.FAINT, stroke_width=1.2))
+            body.append(rect(x, y, cell, high, fill=fill, stroke=style.FAINT, stroke_width=1.2))
             if i in row:
-                body.append(circle(x + cell / 2, y + cell / 2, 6, fill=style.INK))
+                body.append(circle(x + cell / 2, y + high / 2, 6, fill=style.INK))
     for i in range(inputs):
-        y, read = top + (i + 0.5) * cell + 5, sum(i in row for row in table)
+        y, read = top + (i + 0.5) * high + 5, sum(i in row for row in table)
         body.append(text(left - 12, y, f"{i}", 15, anchor="end"))
         body.append(text(right + 14, y, f"{read}", 15, bold=True))
     pairs = f"{sum(map(len, table))} of {inputs * len(table)} pairs of maps are connected."
@@ -98,11 +151,11 @@ def bitmaps(codes: np.ndarray) -> Diagram:
     body = []
     for digit, code in enumerate(codes):
         middle = 59 + 98 * digit
-        body.append(picture(middle - 38.5, 12, 77, 132, code.reshape(12, 7) < 0))
-        body.append(_centred(middle, 166, f"{digit}", 16))
+        body.append(picture(middle - 31.5, 8, 63, 108, code.reshape(12, 7) < 0))
+        body.append(_centred(middle, 130, f"{digit}", 16))
     ink = ", ".join(f"{(code > 0).sum()}" for code in codes)
     alt = "10 bitmaps, 7 pixels wide and 12 high, one for each digit from 0; pixels of ink: "
-    return frame("".join(body), height=180, alt=f"{alt}{ink}.", kind="cnn-codes")
+    return frame("".join(body), height=140, alt=f"{alt}{ink}.", kind="cnn-codes")
 
 
 # The size of a pixel of each layer's maps, and how many stand side by side where it is not one.

@@ -213,6 +213,61 @@ def _signed(value):
     return f"{value:{digits}}".replace("-", MINUS)
 
 
+def sigmoid_picture(*, slope: bool = True) -> Diagram:
+    """Draw the sigmoid; below it, if asked for, its slope, with the two flat tails marked.
+
+    The tails begin where the slope falls below 0.01, at |z| = 4.585.
+    """
+    tail, top, low = 4.585, 40, 170
+
+    def x(z):
+        return 90 + (z + 8) * 110 / 2
+
+    def curve(values, base, height, **look):
+        points = (f"{x(i / 10):.1f} {base - height * v:.1f}" for i, v in values)
+        return svg.path("M" + "L".join(points), stroke_width=4, **look)
+
+    sigmoid = [(i, 1 / (1 + math.exp(-i / 10))) for i in range(-80, 81)]
+    bottom = 362 if slope else 200
+    parts = [svg.text(14, top + 12, "1", 18), svg.text(14, low + 4, "0", 18)]
+    if slope:
+        for left, right in ((-8, -tail), (tail, 8)):
+            place = x(left), 24, x(right) - x(left), bottom - 54
+            parts.append(svg.rect(*place, fill=tint(style.BAD, 0.14)))
+            for y, words in ((low - 60, "flat"), (bottom - 66, "below 0.01")):
+                parts.append(_centred((x(left) + x(right)) / 2, y, words, 18))
+        slopes, base = [(i, s * (1 - s)) for i, s in sigmoid], bottom - 30
+        parts.append(svg.line(x(-8), base, x(8), base, stroke=MUTED))
+        parts.append(curve(slopes, base, 440, stroke=style.WEIGHT))
+        words = f"slope s(1 {MINUS} s)"
+        parts.append(svg.text(x(1.3), base - 88, words, 18, fill=INK, bold=True))
+        parts.append(svg.text(x(-0.18), base - 116, "0.25", 18, anchor="end", bold=True))
+        parts.append(svg.text(14, base + 4, "0", 18))
+    for y in (top + 6, low):
+        parts.append(svg.line(x(-8), y, x(8), y, stroke=style.FAINT))
+    parts.append(curve(sigmoid, low, low - top - 6, stroke=style.INPUT))
+    parts.append(svg.text(x(0.5), low - 36, "sigmoid s(z)", 18, bold=True))
+    for z in range(-8, 9, 2):
+        parts.append(_centred(x(z), bottom - 4, f"{z}".replace("-", MINUS), 16, fill=MUTED))
+    parts.append(_centred(x(-7), bottom - 4, "z", 16, fill=MUTED))
+    alt = "The sigmoid rises from 0 to 1 as z goes from minus 8 to 8; it is 0.5 at z = 0."
+    if slope:
+        alt += " Its slope, drawn below, is 0.25 at z = 0 and under 0.01 beyond 4.6 on both sides."
+    return svg.frame("".join(parts), height=bottom + 8, alt=alt, kind="cnn-sigmoid")
+
+
+def draw_sizes(measured: Mapping[str, Sequence[float]], gains: Mapping[str, float]):
+    """Draw the mean square of the signal behind each layer, and the rule's gain^layer as lines."""
+    ax = new_axes(8.4, 3.6)
+    for index, (name, values) in enumerate(measured.items()):
+        at, look = range(1, len(values) + 1), {"color": CYCLE[index]}
+        ax.plot(at, [gains[name] ** layer for layer in at], "-", alpha=0.6, **look)
+        ax.plot(at, values, "os^"[index], label=name, **look)
+    ax.set(yscale="log", xlabel="layer", ylabel="mean square of its outputs", xlim=(0, None))
+    ax.legend(loc="upper left", bbox_to_anchor=(1, 1), title="variance of the weights")
+    return ax
+
+
 def draw_slopes(z, slopes: Mapping[str, Sequence[float]]):
     """Draw the slopes of up to four activations, name -> (n,), over their input z (n,)."""
     ax = new_axes()
