@@ -277,7 +277,7 @@ def test_what_else_the_loop_learns_is_as_the_lesson_says():
     assert (again - whole["edges"]).abs().max() < 0.05
 
 
-EXPERIMENT = ["setup", "data", "networks", "train", "bars", "dense-head"]
+EXPERIMENT = ["setup", "data", "local-layer", "networks", "train", "bars", "dense-head"]
 
 
 @pytest.mark.slow
@@ -300,8 +300,25 @@ def test_only_shared_weights_read_digits_at_new_places(seed):
     assert shuffled["conv., shuffled"][1] < 30 and shuffled["conv., shuffled"][2] < 12
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(5))
+def test_places_that_are_all_even_leave_a_convnet_with_pooling_uncertain_at_odd_ones(seed):
+    places = "[(r, c) for r in (0, 4, 8) for c in (0, 4, 8)]"
+    cells = run_cells(
+        SLUG,
+        EXPERIMENT[: EXPERIMENT.index("bars")],
+        seed=("SEED = 0", f"SEED = {seed}"),
+        places=("[(1, 1), (1, 6), (6, 1), (6, 6)]", places),
+        quick=('"locally connected": locally_connected, ', ""),
+    )
+    found = {name: experiment.percent(a, eval(places)) for name, a in cells["accuracy"].items()}
+    assert found["dense"][0] > 90 and 20 < found["dense"][1] < 30  # "about a quarter"
+    shown, odd, even = found["convolutional"]
+    assert shown > 95 and 60 < odd < 80 and even > 85  # "about seven in ten", "nine in ten"
+
+
 def test_the_networks_have_the_sizes_that_the_text_gives():
-    cells = run_cells(SLUG, ["setup", "networks"])
+    cells = run_cells(SLUG, ["setup", "local-layer", "networks"])
     nets = [cells[name]() for name in ("dense", "locally_connected", "convolutional")]
     sizes = [sum(p.numel() for p in net.parameters()) for net in [*nets, cells["dense"](20)]]
     assert sizes == [362_062, 362_234, 5_282, 5_350]
@@ -309,7 +326,8 @@ def test_the_networks_have_the_sizes_that_the_text_gives():
 
 
 def test_the_locally_connected_layer_is_a_convolution_once_its_weights_agree():
-    layer, conv = experiment.LocallyConnected(2, 3, 5, 6), nn.Conv2d(2, 3, 5, padding=2)
+    layer = run_cells(SLUG, ["setup", "local-layer"])["LocallyConnected"](2, 3, 5, 6)
+    conv = nn.Conv2d(2, 3, 5, padding=2)
     layer.weight.data = conv.weight.data.view(3, 50).T.expand(36, 50, 3)
     layer.bias.data = conv.bias.data.expand(36, 1, 3)
     x = torch.rand(4, 2, 6, 6, generator=torch.Generator().manual_seed(0))

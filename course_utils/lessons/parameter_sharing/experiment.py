@@ -1,4 +1,4 @@
-"""The experiment of lesson 02: digits on a canvas, a layer that shares nothing, who reads where."""
+"""The experiment of lesson 02: digits at places of a canvas, and who reads them where."""
 
 import numpy as np
 import torch
@@ -20,22 +20,6 @@ def lay_at_random(digits: Tensor, places, seed: int) -> Tensor:
         len(places), (len(digits),), generator=torch.Generator().manual_seed(seed)
     )
     return torch.stack([lay(d, *places[k]) for d, k in zip(digits, which, strict=True)])
-
-
-class LocallyConnected(nn.Module):
-    """A convolution without sharing: a kernel and a bias of its own for every output pixel."""
-
-    def __init__(self, channels: int, maps: int, kernel: int, size: int) -> None:
-        super().__init__()
-        taps, self.kernel = channels * kernel**2, kernel
-        start = torch.empty(size**2, taps, maps).uniform_(-1, 1) / taps**0.5
-        self.weight = nn.Parameter(start)
-        self.bias = nn.Parameter(torch.zeros(size**2, 1, maps))
-
-    def forward(self, x: Tensor) -> Tensor:  # (N, channels, size, size)
-        windows = F.unfold(x, self.kernel, padding=self.kernel // 2).permute(2, 0, 1)
-        y = windows @ self.weight + self.bias  # (places, N, taps) -> (places, N, maps)
-        return y.permute(1, 2, 0).unflatten(2, x.shape[2:])  # (N, maps, size, size)
 
 
 def by_place(net: nn.Module, digits: Tensor, labels: Tensor, arrange=lambda canvases: canvases):
