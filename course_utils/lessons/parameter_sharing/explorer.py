@@ -3,7 +3,7 @@
 from course_utils.explorer import Choice, Explorer, Slider, View
 from course_utils.lessons.parameter_sharing.figures import sharing_diagram, signed
 
-INPUTS = (1, 3, 2, 0, 4, 2, 5, 1, 3)  # the values of x1, x2, …
+INPUTS = (1, 3, 2, 0, 4, 2, 5)  # the values of x1, x2, …
 LAYERS = {"Shared": "shared", "Not shared": "not shared"}
 
 
@@ -21,8 +21,8 @@ class ParameterSharing(Explorer):
 
     controls = (
         Choice("layer", "Weights", LAYERS, start="shared", buttons=True),
-        Slider("n", "Inputs", 3, 9, start=5),
-        Slider("unit", "Output", 1, 9, start=3),  # has the weights of the sliders, if not shared
+        Slider("n", "Inputs", 3, 7, start=5),
+        Slider("unit", "Output", 1, 7, start=3),  # has the weights of the sliders, if not shared
         Slider("w1", "w1", -3, 3, start=2),
         Slider("w2", "w2", -3, 3, start=-1),
         Slider("w3", "w3", -3, 3, start=1),
