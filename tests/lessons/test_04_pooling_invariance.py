@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 from course_utils.datasets import scenes
 from course_utils.drawing.svg import picture
-from course_utils.lessons.pooling_invariance import exercises, figures
+from course_utils.lessons.pooling_invariance import exercises, figures, probes
 from course_utils.lessons.pooling_invariance.explorer import (
     LIGHTS,
     MoveTheGull,
@@ -47,7 +47,8 @@ def test_what_is_lost_of_the_place_what_still_tells_it_and_how_steadily(seed):
     assert each["blurred"] < 0.8 * each["max pooling"]
     assert got["calmer"] > 65  # of 100 gulls
     # Dusk fools it most; the evidence stays near the gull, and seldom below it.
-    assert got["by_light"][4] < got["by_light"][2] and min(got["by_light"][:4]) > 90
+    *others, dusk = got["by_light"]
+    assert dusk < sum(others) / 4 and min(others) > 90
     assert got["near"] > 0.9 and got["across"] < 2.2 and got["above"] > -1
     # Left or right: lost, in the largest values and in the means. Up or down: the context tells.
     guess = 1 / 3
@@ -71,6 +72,16 @@ def test_only_the_pooled_head_finds_gulls_away_from_the_centre(seed):
 def test_lenet5_learns_as_many_numbers_in_its_pooling_stages_as_the_lesson_says():
     net = LeNet5("paper")
     assert sum(p.numel() for stage in (net.s2, net.s4) for p in stage.parameters()) == 44
+
+
+def test_a_probe_reads_what_is_linear_and_guesses_elsewhere():
+    x, y = torch.randn(2, 600, 3, generator=torch.Generator().manual_seed(0))
+    there, absent = (x[:, 0] > 0).long(), (y[:, 0] > 0).long()
+    assert probes.probe(x[:300], there[:300], x[300:], there[300:]) > 0.9
+    assert abs(probes.probe(x[:300], absent[:300], x[300:], absent[300:]) - 0.5) < 0.12
+    counts = probes.colour_counts(torch.tensor([0.0, 0.3, 1.0]).view(1, 3, 1, 1).expand(2, 3, 4, 4))
+    assert counts.shape == (2, 64) and counts[0].nonzero().tolist() == [[7]] and counts[0, 7] == 4
+    assert probes.third(torch.tensor([7.0, 15.5, 25.0])).tolist() == [0, 1, 2]
 
 
 # Exercises
