@@ -1,4 +1,4 @@
-"""Exercises of lesson 04: max pooling with loops, global average pooling."""
+"""Exercises of lesson 04: max pooling with loops, forwards and backwards; global averages."""
 
 from __future__ import annotations
 
@@ -70,6 +70,89 @@ MAX_POOL = Exercise(
         "You keep the value in the top left corner of each window: that is leaving out, not "
         "pooling. The largest may be anywhere in the "
         "window.": lambda x, k, s: _windows(x, k, s)[:, :, 0, 0],
+    },
+)
+
+
+def max_pool_backward(x, kernel, stride, gradient):
+    """Lead the gradient of each window back to the place of its largest value."""
+    back = np.zeros_like(x)
+    for i in range(gradient.shape[0]):
+        for j in range(gradient.shape[1]):
+            top, left = i * stride, j * stride
+            window = x[top : top + kernel, left : left + kernel]
+            row, column = np.unravel_index(window.argmax(), window.shape)
+            back[top + row, left + column] += gradient[i, j]  # a place may win several windows
+    return back
+
+
+def _led_back(x, k, s, gradient, share, add=True):
+    """Give each window's gradient to its values, times share(window), itself a window."""
+    back = np.zeros_like(x)
+    for (i, j), value in np.ndenumerate(gradient):
+        window = np.s_[i * s : i * s + k, j * s : j * s + k]
+        paid = value * share(x[window])
+        back[window] = back[window] + paid if add else np.where(paid != 0, paid, back[window])
+    return back
+
+
+def _winner(window):
+    return (window == window.max()).astype(float)
+
+
+def _top_left(window):
+    return (np.arange(window.size) == 0).reshape(window.shape).astype(float)
+
+
+def _backward_case(x, kernel, stride):
+    """A case with distinct values and gradients 1, -2, 3, -4, ..."""
+    count = _windows(x, kernel, stride).shape[:2]
+    signs = np.resize([1.0, -1.0], np.prod(count))
+    return x, kernel, stride, (np.arange(1.0, np.prod(count) + 1) * signs).reshape(count)
+
+
+def _random_backward(rng):
+    x, kernel, stride = _random_matrix(rng)
+    distinct = rng.sample(range(-40, 41), x.size)  # no ties
+    return _backward_case(np.reshape(np.array(distinct, float), x.shape), kernel, stride)
+
+
+MAX_POOL_BACKWARD = Exercise(
+    id="04.max-pool-backward",
+    solution=max_pool_backward,
+    fixed=(
+        _backward_case(np.array([[1.0, 3.0, 2.0, 0.0], [4.0, 2.5, 1.5, 5.0]]), 2, 2),
+        _backward_case(np.array([[1.0, 3.0, 2.0], [4.0, 9.0, 5.0], [0.0, 6.0, 7.0]]), 2, 1),
+        _backward_case(np.array([[-1.0, -3.0], [-4.0, -2.0]]), 2, 2),
+        _backward_case(np.arange(42.0).reshape(6, 7) * 11 % 43 - 9, 3, 2),
+    ),
+    random_case=_random_backward,
+    wrong_ideas={
+        "You spread each gradient evenly over its window. That is the way back of the *mean*; a "
+        "maximum depends on one of its values only.": lambda x, k, s, g: _led_back(
+            x, k, s, g, lambda w: np.full(w.shape, 1 / w.size)
+        ),
+        "You give the whole gradient to *every* value of the window. Raise a loser a little: does "
+        "the maximum change?": lambda x, k, s, g: _led_back(x, k, s, g, np.ones_like),
+        "Where windows overlap, one value may win several of them. Then its gradients *add*; "
+        "yours keeps the last one only.": lambda x, k, s, g: _led_back(
+            x, k, s, g, _winner, add=False
+        ),
+        "You give the gradient to the first value of each window, wherever the largest "
+        "stands.": lambda x, k, s, g: _led_back(x, k, s, g, _top_left),
+        "You give it to the *smallest* value of each window.": lambda x, k, s, g: _led_back(
+            -x, k, s, g, _winner
+        ),
+        "You multiply by the value that won. The derivative of a maximum with respect to its "
+        "winner is 1, however large it is.": lambda x, k, s, g: _led_back(
+            x, k, s, g, lambda w: w * _winner(w)
+        ),
+        "You mark the winners with 1. Each has to get the gradient of its "
+        "window.": lambda x, k, s, g: _led_back(x, k, s, np.ones_like(g), _winner),
+        "Your windows stand side by side; the stride says how far apart two of them "
+        "begin.": lambda x, k, s, g: _led_back(x, k, k, g, lambda w: _winner(w) if w.size else w),
+        "Only the largest value of the whole matrix gets something. Each *window* has a winner of "
+        "its own.": lambda x, k, s, g: g.sum() * _winner(x),
     },
 )
 

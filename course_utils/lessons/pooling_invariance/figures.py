@@ -261,7 +261,7 @@ def _draw_pictures(pictures: Sequence, columns: int, high: float = 1) -> list[pl
     """Draw square pictures row by row, without ticks; `high`: of a row, of a picture's side."""
     from matplotlib import pyplot
 
-    rows, side = -(-len(pictures) // columns), min(9 / columns, 2.3)
+    rows, side = -(-len(pictures) // columns), min(9 / columns, 3)
     figure = pyplot.figure(figsize=(side * columns, side * high * rows))
     for k, pixels in enumerate(pictures):
         ax = figure.add_subplot(rows, columns, k + 1, xticks=[], yticks=[])
@@ -282,3 +282,39 @@ def draw_shares(shares: Mapping[str, float], *, chance: float) -> plots.Axes:
     ax.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0", "25 %", "50 %", "75 %", "100 %"])
     ax.set(xlim=(0, 1.1), xlabel="right answers on unseen scenes")
     return ax
+
+
+def draw_maps(maps: Mapping[str, np.ndarray]) -> list[plots.Axes]:
+    """Draw maps (H, W), >= 0, side by side on one scale, 0 is white; return their axes."""
+    import numpy as np
+
+    values = [np.asarray(one) for one in maps.values()]
+    largest = max(one.max() for one in values)
+    greys = [np.repeat(1 - one[..., None] / largest, 3, axis=2) for one in values]
+    axes = _draw_pictures(greys, len(greys), 1.12)
+    for ax, title in zip(axes, maps, strict=True):
+        ax.set_title(title, loc="center")
+        ax.spines[:].set(visible=True, color=FAINT)
+    return axes
+
+
+def draw_wavering(curves: Mapping, each: Mapping) -> list[plots.Axes]:
+    """Draw how the score of moved gulls wavers in two networks: one gull, and all of them.
+
+    curves: name -> scores (steps, N); each: name -> how much each gull's score changes from step
+    to step, (N,), as a share. The one gull is the middle one in the first network.
+    """
+    from matplotlib import pyplot
+
+    (first, second), names = each.values(), list(each)
+    one = int(first.argsort()[len(first) // 2])
+    _, axes = pyplot.subplots(1, 2, figsize=(9.6, 3.7), width_ratios=(1.3, 1))
+    drawn = {name: (range(len(c)), (c[:, one] / c.mean()).tolist()) for name, c in curves.items()}
+    plots.lines(drawn, xlabel="pixels to the right", ylabel="score / mean score", ax=axes[0])
+    axes[0].set_title("the gull in the middle of 100")
+    edge = 100 * 1.05 * float(max(first.max(), second.max()))
+    axes[1].plot([0, edge], [0, edge], color=MUTED, lw=1.2)
+    axes[1].plot(100 * first, 100 * second, "o", ms=4.5, alpha=0.65, color=INPUT)
+    axes[1].set(xlim=(0, edge), ylim=(0, edge), xlabel=f"{names[0]}, %", ylabel=f"{names[1]}, %")
+    axes[1].set_title("change from pixel to pixel")
+    return list(axes)
