@@ -1,5 +1,6 @@
 """The networks of lesson 01's last part: what a deep unit sees before and after training."""
 
+import torch
 from torch import nn
 
 from course_utils import datasets
@@ -38,8 +39,9 @@ class Centre(nn.Module):
 def fields_before_and_after(seed):
     """Train eight layers to read a digit from their centre unit; return its two effective fields.
 
-    The digits are real scans of 16×16 pixels; the start weights are those of torch's global seed.
+    The digits are real scans of 16×16 pixels.
     """
+    torch.manual_seed(seed)
     maps = nn.Sequential(nn.Conv2d(1, 16, 3, padding=1), nn.ReLU(), *[Shortcut() for _ in range(7)])
     before = effective_receptive_field(maps, (1, 25, 25), samples=100)
     train, _ = datasets.digits(size=16)
