@@ -45,5 +45,12 @@ def fields_before_and_after(seed):
     maps = nn.Sequential(nn.Conv2d(1, 16, 3, padding=1), nn.ReLU(), *[Shortcut() for _ in range(7)])
     before = effective_receptive_field(maps, (1, 25, 25), samples=100)
     train, _ = datasets.digits(size=16)
-    fit(nn.Sequential(maps, Centre(), nn.Linear(16, 10)), train, epochs=10, lr=3e-3, seed=seed)
+    fit(
+        nn.Sequential(maps, Centre(), nn.Linear(16, 10)),
+        train,
+        epochs=10,
+        lr=3e-3,
+        batch_size=32,
+        seed=seed,
+    )
     return before, effective_receptive_field(maps, (1, 25, 25), samples=100)
