@@ -161,7 +161,7 @@ def test_the_ten_lines_find_weight_and_bias_and_the_learning_rate_counts(rate, c
             rate=("lr=0.1", f"lr={rate}"),
             first=(
                 "    optimizer.zero_grad()",
-                "    top = max(loss.item(), epoch and top)\n    optimizer.zero_grad()",
+                "    top = max(loss.item(), locals().get('top', 0))\n    optimizer.zero_grad()",
             ),
         )
         arrived = capsys.readouterr().out == "weight 2.00, bias 1.00\n"
