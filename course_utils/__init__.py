@@ -10,7 +10,7 @@ models/           one paper per file: LeNet-5, AlexNet, VGG, GoogLeNet, ResNet
 ledger/           per layer: shape, parameters, multiply-adds (MACs), receptive field
 training/         fit and evaluate; what a History shows; the refusals in words
 probing.py        gradients, activations, effective receptive fields, one timed forward pass
-drawing/          SVG elements, plots, networks to scale, the palette
+drawing/          SVG elements, plots, windows that slide, networks to scale
 datasets/         what is in data/, papers' numbers, drawn beach scenes
 downloads.py      MNIST, Fashion-MNIST, CIFAR-10 on request
 preflight.py      is this computer ready? (lessons/missing_names.py: which cell makes a name)

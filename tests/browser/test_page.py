@@ -35,7 +35,7 @@ def test_the_keyboard_alone_goes_through_a_lesson(study):
     page = study.page
     study.select("ask-dense-arrows")
     page.keyboard.press("Shift+Enter")
-    page.wait_for_function("() => document.activeElement.dataset.cell === 'dense-see'")
+    page.wait_for_function("() => document.activeElement.dataset.cell === 'dense-words'")
     card = study.cell("ask-dense-arrows")
     expect(card.locator(f"{LIVE} input")).to_be_visible()
     page.keyboard.press("Tab")
@@ -55,7 +55,7 @@ def test_the_keyboard_alone_goes_through_a_lesson(study):
     page.keyboard.press("Tab")
     assert focus(page) == ("text", "ask-dense-arrows"), "and no toolbar of the cell before it"
     page.keyboard.press("Shift+Enter")
-    page.wait_for_function("() => document.activeElement.dataset.cell === 'dense-see'")
+    page.wait_for_function("() => document.activeElement.dataset.cell === 'dense-words'")
     expect(card.locator(".cnn-quiz-says").first).to_contain_text("Not right: 5")
     expect(card.locator("input[type=text]")).to_have_value("5")
 

@@ -1,12 +1,28 @@
-"""Lesson 00: the list of lessons agrees with the notebooks, and the map draws each of them once."""
+"""Lesson 00: the list of lessons, the map, the words of the course, and what is done of it."""
 
 import json
 import re
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
+import pytest
+from cells import run_cells
+
+from course_utils.exercises import check
+from course_utils.exercises.solved import SolvedFile
 from course_utils.lessons import LESSONS
 from course_utils.lessons.start_here.figures import GISTS, course_map
+from course_utils.lessons.start_here.overview import (
+    DONE,
+    OPEN,
+    TRIED,
+    glossary,
+    progress,
+    progress_of,
+    words,
+)
+from course_utils.quiz import find_question
+from course_utils.quiz.widget import AnswerFile
 
 ROOT = Path(__file__).resolve().parents[2]
 SVG = "{http://www.w3.org/2000/svg}"
@@ -48,3 +64,106 @@ def test_the_map_holds_every_lesson_once_in_a_box_of_its_own():
     ]
     for lesson in LESSONS[1:]:
         assert f"{lesson.number} {lesson.title} ({lesson.topic})" in diagram.alt
+
+
+def text_of(lesson):
+    """What a lesson says, in lower case."""
+    notebook = json.loads((ROOT / "notebooks" / f"{lesson.slug}.ipynb").read_text("utf-8"))
+    return "\n".join("".join(cell["source"]) for cell in notebook["cells"]).casefold()
+
+
+def test_each_word_of_the_glossary_stands_in_the_lesson_that_introduces_it():
+    found, texts = words(), {lesson.number: text_of(lesson) for lesson in LESSONS}
+    terms = [word["term"] for word in found]
+    assert terms == sorted(set(terms), key=str.casefold) and 30 <= len(terms) <= 60
+    for word in found:
+        assert set(word) - {"also"} == {"term", "lesson", "means"} and word["means"].endswith(".")
+        forms = [word["term"], *word.get("also", [])]
+        assert any(form.casefold() in texts[word["lesson"]] for form in forms), word["term"]
+    shown = glossary()
+    assert shown.html.count("<tr>") == 1 + len(terms) and f"{len(terms)} words" in repr(shown)
+    for number, lesson in zip(texts, LESSONS, strict=True):
+        links = shown.html.count(f'href="{lesson.slug}.ipynb"')
+        assert links == sum(word["lesson"] == number for word in found)
+
+
+def record(answer, **more):
+    return {"answer": answer, "checked": True, "locked": False, "revealed": False} | more
+
+
+def test_what_is_done_is_read_from_the_answers_and_the_solved_exercises():
+    answers = {
+        "01_sparse_connectivity": {
+            "01.dense-arrows": record("25"),
+            "01.conv-arrows": record("15"),
+            "01.edge-detector": record("7", checked=False),
+            "01.stride-field": record("no-such-option"),
+            "01.name-the-field": record("", checked=False, revealed=True),
+            "01.no-longer-asked": record("1"),
+        }
+    }
+    rows = progress_of(answers, {"01.count-edges"})
+    assert [row.lesson for row in rows] == list(LESSONS)
+    done = {name: state for name, state in rows[1].questions.items() if state != OPEN}
+    assert done == {
+        "01.dense-arrows": DONE,
+        "01.conv-arrows": TRIED,
+        "01.stride-field": TRIED,
+        "01.name-the-field": TRIED,
+    }
+    assert rows[1].exercises == {"01.count-edges": DONE, "01.receptive-field": OPEN}
+    assert {*rows[0].questions.values(), *rows[2].exercises.values()} == {OPEN}
+
+
+def edges(n, kernel, stride, padding):
+    starts = range(-padding, n + padding - kernel + 1, stride)
+    return sum(0 <= place < n for first in starts for place in range(first, first + kernel))
+
+
+def test_progress_shows_what_this_student_has_done(monkeypatch, tmp_path):
+    monkeypatch.setenv("CNN_COURSE_STATE", str(tmp_path))
+    total = re.fullmatch(r"0 of (\d+) questions and exercises done\.", repr(progress()))[1]
+    answer = record("784", hints=0)
+    AnswerFile("00_start_here").change(lambda records: records | {"00.warm-up": answer})
+    assert check(lambda n, kernel, stride, padding: 0, "01.count-edges").state == "failed"
+    assert SolvedFile().read() == ([], "")
+    for _ in range(2):
+        assert check(edges, "01.count-edges").state == "passed"
+    assert SolvedFile().read() == (["01.count-edges"], "")
+    shown = progress()
+    assert repr(shown) == f"2 of {total} questions and exercises done."
+    assert shown.html.count(f">{DONE}</span>") == 2
+    assert find_question("00.warm-up").id in shown.html
+
+
+@pytest.mark.parametrize("content", ["{", "{}", "[1]"])
+def test_a_damaged_file_of_solved_exercises_stops_nothing(monkeypatch, tmp_path, content):
+    monkeypatch.setenv("CNN_COURSE_STATE", str(tmp_path))
+    (tmp_path / "exercises.json").write_text(content)
+    assert check(edges, "01.count-edges").state == "passed"
+    assert SolvedFile().read()[0] == ["01.count-edges"]
+
+
+def test_where_nothing_can_be_kept_a_check_works_all_the_same(monkeypatch, tmp_path):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("CNN_COURSE_STATE", str(tmp_path / "file" / "state"))
+    assert check(edges, "01.count-edges").state == "passed"
+    assert repr(progress()).startswith("0 of ")
+
+
+@pytest.mark.parametrize("rate", ["0.1", "0.001", "10"])
+def test_the_ten_lines_find_weight_and_bias_and_the_learning_rate_counts(rate, capsys):
+    for seed in range(5):
+        result = run_cells(
+            "00_start_here",
+            ["ten-lines"],
+            start=("x = torch", f"import torch\ntorch.manual_seed({seed})\nx = torch"),
+            rate=("lr=0.1", f"lr={rate}"),
+            first=(
+                "    optimizer.zero_grad()",
+                "    top = max(loss.item(), locals().get('top', 0))\n    optimizer.zero_grad()",
+            ),
+        )
+        arrived = capsys.readouterr().out == "weight 2.00, bias 1.00\n"
+        assert arrived == (rate != "0.001")
+        assert (result["top"] > 500) == (rate == "10")

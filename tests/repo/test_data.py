@@ -8,7 +8,7 @@ from files import NOT_STORED, ROOT
 
 DATA = ROOT / "data"
 # Described by themselves; and what is downloaded on request, which git ignores.
-NO_ITEMS = {"README.md", "manifest.json", "questions", "papers"} | NOT_STORED
+NO_ITEMS = {"README.md", "manifest.json", "glossary.toml", "questions", "papers"} | NOT_STORED
 
 
 def test_data_is_as_its_manifest_says():

@@ -10,7 +10,7 @@ from course_utils.drawing.style import HIGHLIGHT, INPUT, MUTED, OUTPUT, tint
 from course_utils.drawing.svg import ELLIPSIS, WIDTH, group, path, plural, text
 from course_utils.geometry import ReceptiveField, edges, layer_sizes, receptive_fields
 
-_TOP, _BOTTOM = 92, 306  # heights of the last layer and of the input
+_TOP, _BOTTOM = 86, 272  # heights of the last layer and of the input
 _LEFT, _RIGHT = 124, 812  # the units stay between
 _FIELD, _JUMP = 898, 980  # right edges of the two columns of numbers
 
@@ -85,7 +85,7 @@ class Pyramid:
             f"Receptive fields from layer 1 upwards: {', '.join(map(str, sizes[1:]))}."
         )
         css = "".join(f".cnn-pyramid{what}{{{look}}}" for what, look in _CSS.items())
-        return svg.frame("".join(body), height=384, alt=alt, kind="cnn-pyramid", css=css)
+        return svg.frame("".join(body), height=346, alt=alt, kind="cnn-pyramid", css=css)
 
     def sees(self, inputs):
         """Say which inputs a set holds."""
@@ -103,7 +103,7 @@ class Pyramid:
         stride, name = self.layers[row - 1].stride, f"layer {row}"
         label = text(20, y - 3 if stride > 1 else y + 5, name, 15, **look)
         if stride > 1:
-            label += text(20, y + 13, f"stride {stride}", 14, fill=MUTED)
+            label += text(20, y + 13, f"stride {stride}", 15, fill=MUTED)
         for x, value in ((_FIELD, self.fields[row].size), (_JUMP, self.fields[row].jump)):
             label += text(x, y + 7, str(value), 19, anchor="end", **look)
         return label

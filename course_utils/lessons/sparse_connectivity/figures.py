@@ -10,14 +10,15 @@ import re
 from itertools import product
 
 from course_utils.drawing import svg
-from course_utils.drawing.style import HIGHLIGHT, INK, INPUT, MUTED, OUTPUT, PAPER, tint
-from course_utils.drawing.svg import circle, element, group, plural, text
+from course_utils.drawing.sliding import indexed, moving, unit
+from course_utils.drawing.style import HIGHLIGHT, INK, INPUT, MUTED, OUTPUT, PAPER, WEIGHT, tint
+from course_utils.drawing.svg import Diagram, circle, element, group, path, plural, rect, text
 from course_utils.geometry import output_size
 
-_HEIGHT = 372
-_TOP, _BOTTOM = 104, 316  # heights of the two rows of unit centres
+_HEIGHT = 336
+_TOP, _BOTTOM = 92, 284  # heights of the two rows of unit centres
 _LEFT, _RIGHT = 118, 626  # the arrows stay between
-_MATRIX_LEFT, _MATRIX_RIGHT, _MATRIX_TOP = 664, 982, 82
+_MATRIX_LEFT, _MATRIX_RIGHT, _MATRIX_TOP = 664, 982, 74
 _ARROW = "#76808F"
 _LOST = "#AEB5C0"  # arrows and zeros that do not count
 _DEEP = "#8A3A00"  # the one arrow under the pointer, darker than its highlighted row
@@ -52,6 +53,73 @@ class Wiring:
             joined = ", ".join(f"x{x}" for _, x in self.of(unit))
             return f"{unit} reads {joined or 'zeros of the padding only'}."
         return f"{unit} feeds {', '.join(f's{s}' for s, _ in self.of(unit)) or 'no output'}."
+
+
+LAYERS = {"Sparse": Wiring(5, 3, 1, 1, 1), "Dense": Wiring(5, 3, 1, 1, 1, dense=True)}
+
+
+def _layer(wiring, first, pitch, top, low, only=0):
+    """Draw a layer, x1 at the place `first`; only: no arrows but those into this output."""
+    ends = range(0, wiring.n + 2) if wiring.lost else range(1, wiring.n + 1)
+    for s, x in wiring.pairs:
+        if only in (0, s):
+            start, end = (first + (x - 1) * pitch, low), (first + (s - 1) * pitch, top)
+            look = {"stroke": HIGHLIGHT if only else _ARROW, "stroke_width": 3 if only else 1.8}
+            yield path(svg.arrow(*svg.between(start, end, 25), 9), **look)
+    for k in ends:
+        name = indexed("x", k) if 0 < k <= wiring.n else "0"
+        yield unit(first + (k - 1) * pitch, low, 22, name, INPUT)
+    for k in range(1, wiring.m + 1):
+        yield unit(first + (k - 1) * pitch, top, 22, indexed("s", k), OUTPUT)
+
+
+def arrows_into_s3(kind) -> Diagram:
+    """Draw five inputs and outputs and the arrows into the middle one only, to count the rest."""
+    wiring = LAYERS[kind]
+    body = "".join(_layer(wiring, 316, 92, 30, 150, only=3))
+    alt = (
+        f"Five inputs below, five outputs above. {wiring.neighbours('s3')} No other arrow is drawn."
+    )
+    return svg.frame(body, height=180, alt=alt, kind="cnn-into-s3")
+
+
+def sparse_beside_dense() -> Diagram:
+    """Draw the two layers beside each other, with what they have to learn."""
+    body, said = [], []
+    for left, (name, wiring) in zip((20, 540), LAYERS.items(), strict=True):
+        count = len(wiring.pairs)
+        body.append(text(left, 34, f"{name} connection", 21, bold=True))
+        body += _layer(wiring, left + 88, 66, 92, 240)
+        body.append(text(left, 310, f"Weights: {count} numbers", 21, fill=_DEEP, bold=True))
+        said.append(f"{name} connection: {count} arrows, so {count} weights.")
+    return svg.frame("".join(body), height=330, alt=" ".join(said), kind="cnn-beside")
+
+
+def weights_row_by_row() -> Diagram:
+    """Build W: each output is x'w with its own w, and its w is a row of the matrix."""
+    wiring, body, frames = LAYERS["Dense"], [], []
+    body += _layer(wiring, 50, 76, 70, 250)
+    body += [
+        text(450, 26, "five sums", 19, bold=True),
+        text(676, 26, "W, 5 \u00d7 5", 19, bold=True),
+    ]
+    for s in range(1, 6):
+        y, (row, line) = 46 + (s - 1) * 46, (f"{indexed('s', s)} = x\u2032{indexed('w', s)}", [])
+        body.append(text(450, y + 30, row, 20))
+        for x in range(1, 6):
+            body.append(rect(676 + (x - 1) * 58, y, 58, 42, fill=tint(WEIGHT, 0.3), stroke=PAPER))
+            name = f"{indexed('w', s)}\u200a{indexed('', x)}"
+            body.append(text(705 + (x - 1) * 58, y + 28, name, 17, anchor="middle"))
+            line.append(f"{indexed('x', x)}{name}")
+        lit = [*_layer(wiring, 50, 76, 70, 250, only=s)]
+        lit.append(rect(438, y - 2, 530, 46, rx=5, fill="none", stroke=HIGHLIGHT, stroke_width=3))
+        lit.append(text(500, 316, f"{row} = {' + '.join(line)}", 20, anchor="middle"))
+        frames.append("".join(lit))
+    alt = (
+        "A dense layer, one output at a time: s1 = x'w1, s2 = x'w2, to s5 = x'w5. The five weights "
+        "of w1 are the first row of the matrix W, those of w5 the fifth: 25 numbers."
+    )
+    return moving("".join(body), frames, height=334, alt=alt, seconds=2)
 
 
 def edge_diagram(n, kernel=3, stride=1, padding=0, dilation=1, dense=False, picked=""):
@@ -173,7 +241,7 @@ def _matrix(wiring):
     wide = min(room, max(tall, 21))  # square, unless the number above the column needs more
     # Too narrow for x12 in every column: the bare numbers, and the letters once, in the corner.
     full = min(wide, tall) >= 29
-    size = 16 if full else 14
+    size = 17 if full else 15
 
     def label(letter, k, x, y, anchor):
         content, name = _indexed(letter, k, size) if full else str(k), f"{letter}{k}"

@@ -12,7 +12,7 @@ GISTS = {
     "02": "One filter serves every position.",
     "03": "Shift the input, the output follows.",
     "04": "Is it there? And where?",
-    "05": "Three stages, and any input size.",
+    "05": "Three stages, any size.",
     "06": "Why depth was out of reach.",
     "07": "60,000 weights read cheques.",
     "08": "Eight layers on two GPUs.",
@@ -23,7 +23,7 @@ GISTS = {
 }  # each lesson in one short sentence
 ROWS = {"Ideas": ("ideas",), "Architectures": ("architectures", "synthesis")}
 COLOURS = {"ideas": INPUT, "architectures": OUTPUT, "synthesis": WEIGHT}
-_BOX, _STEP, _HEIGHT, _MARGIN = 152, 165, 168, 11.5  # _STEP: from a box to the next
+_BOX, _STEP, _HEIGHT, _MARGIN = 152, 165, 158, 11.5  # _STEP: from a box to the next
 
 
 def course_map() -> Diagram:
@@ -38,22 +38,22 @@ def course_map() -> Diagram:
             body += _lesson(lesson, _MARGIN + column * _STEP, top)
         named = (f"{one.number} {one.title} ({one.topic})" for one in lessons)
         said.append(f"{label}: {', '.join(named)}")
-        top += _HEIGHT + 58  # there is room for the label of the next row
+        top += _HEIGHT + 50  # there is room for the label of the next row
     alt = f"Map of the course. {'; '.join(said)}."
     return frame("".join(body), height=top - 46, alt=alt, kind="cnn-course-map")
 
 
 def _lesson(lesson: Lesson, left: float, top: float):
-    colour, y = COLOURS[lesson.part], top + 58
+    colour, y = COLOURS[lesson.part], top + 26
     yield box(left, top, _BOX, _HEIGHT, colour, 0.08, rx=10, stroke_width=2)
-    yield rect(left + 10, top + 10, 34, 26, rx=6, fill=tint(colour, 0.4))
-    yield text(left + 27, top + 29, lesson.number, 16, anchor="middle", bold=True)
-    for content, size, letters, bold, fill in (  # letters: that fit on a line, on average
-        (lesson.title, 15.5, 14, True, INK),
-        (lesson.topic, 13, 19, False, MUTED),
-        (GISTS[lesson.number], 13, 19, False, INK),
-    ):
-        for line in wrap(content, letters):
-            yield text(left + 10, y, escape(line), size, bold=bold, fill=fill)
-            y += size * 1.25
+    yield rect(left + 8, top + 12, 34, 28, rx=6, fill=tint(colour, 0.4))
+    yield text(left + 25, top + 32, lesson.number, 16, anchor="middle", bold=True)
+    for line in wrap(lesson.title, 11):  # letters that fit beside the number, on average
+        yield text(left + 47, y, escape(line), 14, bold=True)
+        y += 18
+    y = top + 72
+    for content, fill in ((lesson.topic, MUTED), (GISTS[lesson.number], INK)):
+        for line in wrap(content, 16):
+            yield text(left + 10, y, escape(line), 14.5, fill=fill)
+            y += 18
         y += 4
