@@ -62,56 +62,6 @@ MAP_SIDE = Exercise(
 )
 
 
-def grouped_parameters(in_maps, out_maps, kernel, groups):
-    """Count weights and biases of a convolution whose maps are split into groups."""
-    weights_of_a_filter = (in_maps // groups) * kernel * kernel  # it reads its own group only
-    return out_maps * (weights_of_a_filter + 1)  # and a bias for each map
-
-
-def random_convolution(rng):
-    groups = rng.choice((1, 2, 2, 4))
-    return groups * rng.randint(1, 64), groups * rng.randint(1, 64), rng.choice((1, 3, 5)), groups
-
-
-GROUPED_PARAMETERS = Exercise(
-    id="08.grouped-parameters",
-    solution=grouped_parameters,
-    fixed=(  # in_maps, out_maps, kernel, groups
-        (3, 96, 11, 1),
-        (96, 256, 5, 2),
-        (256, 384, 3, 1),
-        (384, 384, 3, 2),
-        (384, 256, 3, 2),
-        (32, 64, 3, 4),
-    ),
-    random_case=random_convolution,
-    wrong_ideas={
-        "In your count every filter reads all maps that come in. With groups, how many of them "
-        "does a filter see?": lambda c, m, k, g: m * (c * k * k + 1),
-        "These are the weights. Each map that comes out has a bias as well.": lambda c, m, k, g: (
-            m * (c // g) * k * k
-        ),
-        "You divide by the groups on both sides. A filter reads fewer maps, but there are as "
-        "many filters as before.": lambda c, m, k, g: (m // g) * (c // g) * k * k + m,
-        "That is what one group has. How many groups are there?": lambda c, m, k, g: (
-            grouped_parameters(c, m, k, g) // g
-        ),
-        "The weights are right. A bias belongs to a map that comes out, and groups do not "
-        "change how many come out.": lambda c, m, k, g: m * (c // g) * k * k + m // g,
-        "The weights are right. Each map that comes out lies in one group only, so how many "
-        "biases has it?": lambda c, m, k, g: m * (c // g) * k * k + m * g,
-        "The weights are right, and there is one bias for the whole layer. Each map that comes "
-        "out has its own.": lambda c, m, k, g: m * (c // g) * k * k + 1,
-        "Your filters have one row. How many weights has a filter of 5 rows and 5 columns for "
-        "each map that it reads?": lambda c, m, k, g: m * ((c // g) * k + 1),
-        "You give a filter a bias for every map that it reads. It adds up what it finds in all "
-        "of them first; the bias comes once.": lambda c, m, k, g: m * (c // g) * (k * k + 1),
-        "`in_maps` has no effect in your function. A filter has a slice of weights for every "
-        "map that it reads.": lambda c, m, k, g: m * (k * k + 1),
-    },
-)
-
-
 def grouped_conv(x, weight, bias, groups):
     """Convolve each group of maps with its own filters, no padding: (N, C, H, W) to (N, M, ..)."""
     import torch

@@ -23,29 +23,25 @@ TOWERS = {"GPU 1": 112, "GPU 2": 280}  # height of the middle of each
 _middle = partial(text, anchor="middle")
 
 
-def fig_2() -> Diagram:
-    """Draw the paper's network; see `two_towers`."""
+def two_towers(variant: str = "paper") -> Diagram:
+    """Draw AlexNet as fig. 2 does: each layer's maps as a block, halved where there are two GPUs.
+
+    A block is as long as it has maps and as high as the root of their side; on its end lies the
+    window of the next layer, to scale with the maps that it slides over, and what it reads leads to
+    the next block. All of it is read off the model, see `AlexNet` for its variants.
+    """
     import torch
 
     from course_utils.ledger import ledger
     from course_utils.models.alexnet import AlexNet
 
     with torch.device("meta"):
-        model = AlexNet()
-    return two_towers(model, ledger(model, (3, 227, 227)).rows)
-
-
-def two_towers(model, rows: Sequence) -> Diagram:
-    """Draw AlexNet as fig. 2 does: each layer's maps as a block, halved where there are two GPUs.
-
-    A block is as long as it has maps and as high as the root of their side; on its end lies the
-    window of the next layer, to scale with the maps that it slides over, and what it reads leads to
-    the next block. model: its convolutions say kernel, stride and groups. rows: of its ledger.
-    """
+        model = AlexNet(variant)
+    rows = ledger(model, (3, 227, 227)).rows
     weighted = [k for k, row in enumerate(rows) if row.parameters]
     parts, said, before = _plane(14, 196, 128), [], [(32.0, 196.0, 128.0, 36.0)]
     side, largest = model.input_size, rows[0].output_shape[1]
-    parts += [_middle(38, 368, "image", 15, bold=True), _middle(38, 408, _square(side), 14)]
+    parts += [_middle(38, 368, "image", 16, bold=True), _middle(38, 410, _square(side), 15)]
     for place, k in enumerate(weighted):
         row, layer, x = rows[k], model.get_submodule(rows[k].name), 124 + 112 * place
         behind = rows[k + 1 : [*weighted, len(rows)][place + 1]]
@@ -63,9 +59,9 @@ def two_towers(model, rows: Sequence) -> Diagram:
             window, side = _square(kernel) + stride, behind[-1].output_shape[-1]
         size = _square(sides[0]) if sides else f"{count:,}"
         middle = x + 24
-        parts.append(_middle(middle, 368, escape(row.name), 15, bold=True))
+        parts.append(_middle(middle, 368, escape(row.name), 16, bold=True))
         for below, words in enumerate((window, size, ", ".join(also))):
-            parts.append(_middle(middle, 388 + 20 * below, words, 14, fill=MUTED))
+            parts.append(_middle(middle, 389 + 21 * below, words, 15, fill=MUTED))
         reads = "both towers" if both else "its own tower" if place else "the image"
         what = f"{count} maps of {sides[0]} by {sides[0]}" if sides else f"{count:,} units"
         also = f", then {' and '.join(also)}" if also else ""
@@ -96,7 +92,7 @@ def _block(x: float, y: float, count: int, sides: Sequence[int], largest: int):
     """A tower's half of a layer, and its end: (parts, (x, y, height, width) of the last map)."""
     if not sides:
         parts = [box(x + 10, y - 62, 28, 124, ACCENT, 0.3)]
-        parts.append(_middle(x + 24, y - 70, f"{count:,}", 14))
+        parts.append(_middle(x + 24, y - 70, f"{count:,}", 15))
         return parts, (x + 38, y, 124.0, 0.0)
     height = 116 * (sides[0] / largest) ** 0.5
     length, width, rise = 30 + count / 12, 0.28 * height, 0.14 * height
@@ -240,29 +236,25 @@ def draw_filters(filters, columns: int = 12) -> Axes:
     for ax in grid.flat:
         ax.axis("off")
     for ax, one in zip(grid.flat, weights, strict=False):
-        scaled = 0.5 + 0.5 * one / np.abs(one).max()
+        scaled = 0.5 + 0.5 * one / (np.abs(one).max() or 1)
         ax.imshow(scaled.transpose(1, 2, 0), interpolation="nearest")
     return grid[0, 0]
 
 
-def draw_functions() -> Axes:
-    """Draw the sigmoid, tanh and ReLU side by side, each with its slope at 0 dashed."""
-    import numpy as np
+def draw_squares(photograph, side: int = 7) -> Axes:
+    """Draw a photograph (3, H, W), and eight squares of it enlarged, where they are framed."""
     from matplotlib import pyplot
 
-    x = np.linspace(-4, 4, 161)
-    functions = {
-        "sigmoid: slope 1/4 at most": (1 / (1 + np.exp(-x)), 0.5 + x / 4, (-0.3, 1.3)),
-        "tanh: slope 1 at 0": (np.tanh(x), x, (-1.6, 1.6)),
-        "ReLU: slope 1, or 0": (np.maximum(x, 0), None, (-1.0, 4.2)),
-    }
-    _, row = pyplot.subplots(1, 3, figsize=(9.0, 1.9))
-    for ax, (name, (y, slope, limits)) in zip(row, functions.items(), strict=True):
-        if slope is not None:
-            ax.plot(x, slope, "--", color=HIGHLIGHT, linewidth=1.4)
-        ax.plot(x, y, color=INPUT, linewidth=2.6)
-        ax.set(title=name, ylim=limits)
-        ax.grid()
+    pixels = photograph.permute(1, 2, 0).numpy()
+    tops, lefts = (22, 76, 94, 76, 42, 171, 138, 212), (116, 38, 108, 91, 163, 121, 65, 182)
+    _, row = pyplot.subplots(1, 9, figsize=(9.5, 1.3), width_ratios=[1.4] + [1] * 8)
+    row[0].imshow(pixels)
+    for ax, top, left in zip(row[1:], tops, lefts, strict=True):
+        frame = pyplot.Rectangle((left, top), side, side, fill=False, color=HIGHLIGHT)
+        row[0].add_patch(frame)
+        ax.imshow(pixels[top : top + side, left : left + side], interpolation="nearest")
+    for ax in row:
+        ax.axis("off")
     return row[0]
 
 
@@ -273,6 +265,6 @@ def draw_row(images, size: float = 1.15) -> Axes:
     from course_utils.drawing.plots import draw_image
 
     _, row = pyplot.subplots(1, len(images), figsize=(size * len(images), size), squeeze=False)
-    for ax, image in zip(row[0], images, strict=True):
+    for ax, image in zip(row[0], images.numpy(), strict=True):
         draw_image(image[0], ax=ax)
     return row[0, 0]

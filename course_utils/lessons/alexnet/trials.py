@@ -84,12 +84,14 @@ def ten_of_each(scans: tuple[Tensor, Tensor], seed: int) -> tuple[Tensor, Tensor
     return images[chosen], labels[chosen]
 
 
-def whitened_patches(photograph: Tensor, count: int = 10_000, seed: int = 0) -> Tensor:
+def patches_of(
+    photograph: Tensor, count: int = 10_000, seed: int = 0, whiten: bool = True
+) -> Tensor:
     """Return patches of a photograph (1, 3, H, W) as rows of length 1, (count, 3 * 7 * 7).
 
-    They are drawn from the half with more contrast, so that not most of them are wall, and scaled
-    to one strength. Whitening then makes neighbouring pixels independent: a sum of numbers that
-    are alike says little, so what is left is where pixels differ from what their neighbours say.
+    They are drawn from the half with more contrast, so that few of them are bare wall, and scaled
+    to one strength. Whitening gives all directions the same strength, the faint ones less: what
+    all pixels of a patch have in common is turned down, and where they differ turned up.
     """
     windows = photograph[0].unfold(1, SIDE, 1).unfold(2, SIDE, 1)  # (3, rows, columns, 7, 7)
     patches = windows.permute(1, 2, 0, 3, 4).flatten(0, 1)  # (N, 3, 7, 7)
@@ -98,6 +100,7 @@ def whitened_patches(photograph: Tensor, count: int = 10_000, seed: int = 0) -> 
     random = torch.Generator().manual_seed(seed)
     patches = patches[torch.randperm(len(patches), generator=random)[:count]]
     patches = F.normalize(patches, dim=1) * patches.shape[1] ** 0.5  # each value is about 1
-    strength, directions = torch.linalg.eigh(patches.T @ patches / len(patches))
-    whiten = directions @ torch.diag((strength + 0.1).rsqrt()) @ directions.T
-    return F.normalize(patches @ whiten, dim=1)
+    if whiten:
+        strength, directions = torch.linalg.eigh(patches.T @ patches / len(patches))
+        patches = patches @ directions @ torch.diag((strength + 0.1).rsqrt()) @ directions.T
+    return F.normalize(patches, dim=1)
