@@ -1,8 +1,10 @@
-"""The exercises of lesson 08: sides of maps, parameters of groups, the paper's normalisation.
+"""The exercises of lesson 08: sides of maps, a grouped convolution, the paper's normalisation.
 
 Source: Krizhevsky, Sutskever and Hinton (2012), *ImageNet Classification with Deep Convolutional
-Neural Networks*, NIPS 25, sections 3.3 and 3.5.
+Neural Networks*, NIPS 25, sections 3.2, 3.3 and 3.5.
 """
+
+import numpy as np
 
 from course_utils.exercises import Exercise
 
@@ -60,52 +62,81 @@ MAP_SIDE = Exercise(
 )
 
 
-def grouped_parameters(in_maps, out_maps, kernel, groups):
-    """Count weights and biases of a convolution whose maps are split into groups."""
-    weights_of_a_filter = (in_maps // groups) * kernel * kernel  # it reads its own group only
-    return out_maps * (weights_of_a_filter + 1)  # and a bias for each map
+def grouped_conv(x, weight, bias, groups):
+    """Convolve each group of maps with its own filters, no padding: (N, C, H, W) to (N, M, ..)."""
+    import torch
+    from torch.nn.functional import conv2d
+
+    x, weight, bias = map(torch.as_tensor, (x, weight, bias))
+    parts = x.chunk(groups, dim=1)  # each (N, C / groups, H, W)
+    filters, biases = weight.chunk(groups), bias.chunk(groups)  # each (M / groups, ...)
+    towers = [conv2d(*each) for each in zip(parts, filters, biases, strict=True)]
+    return torch.cat(towers, dim=1)
 
 
-def random_convolution(rng):
-    groups = rng.choice((1, 2, 2, 4))
-    return groups * rng.randint(1, 64), groups * rng.randint(1, 64), rng.choice((1, 3, 5)), groups
+def towers_of(x, weight, bias, groups):
+    """The outputs of the groups, one array (N, M / groups, H, W) each."""
+    return np.split(np.asarray(grouped_conv(x, weight, bias, groups)), groups, axis=1)
 
 
-GROUPED_PARAMETERS = Exercise(
-    id="08.grouped-parameters",
-    solution=grouped_parameters,
-    fixed=(  # in_maps, out_maps, kernel, groups
-        (3, 96, 11, 1),
-        (96, 256, 5, 2),
-        (256, 384, 3, 1),
-        (384, 384, 3, 2),
-        (384, 256, 3, 2),
-        (32, 64, 3, 4),
+def dealt(values, groups, axis):
+    """Reorder an axis as cards are dealt: every group gets each groups-th entry."""
+    places = np.arange(values.shape[axis]).reshape(-1, groups).T.ravel()
+    return values.take(places, axis)
+
+
+def counted(*shape):
+    """Small whole numbers that do not repeat soon, as floats."""
+    return (np.arange(np.prod(shape)) * 7 % 11 - 4.0).reshape(shape)
+
+
+def random_grouped(rng):
+    groups, k = rng.choice((1, 2, 3)), rng.randint(1, 3)
+    c, m = groups * rng.randint(1, 3), groups * rng.randint(1, 3)
+    shapes = (rng.randint(1, 2), c, 4, 5), (m, c // groups, k, k), (m,)
+    return *(np.random.default_rng(rng.randint(0, 999)).normal(size=s) for s in shapes), groups
+
+
+GROUPED_CONV = Exercise(
+    id="08.grouped-conv",
+    solution=grouped_conv,
+    fixed=(  # x, weight, bias, groups
+        (counted(1, 4, 3, 3), counted(4, 2, 2, 2), counted(4), 2),
+        (counted(2, 6, 3, 4), counted(9, 2, 1, 1), counted(9), 3),
+        (counted(1, 2, 4, 4), counted(3, 2, 3, 3), counted(3), 1),
+        (counted(2, 8, 5, 5), counted(8, 4, 3, 3), counted(8), 2),
     ),
-    random_case=random_convolution,
+    random_case=random_grouped,
+    random_count=12,
     wrong_ideas={
-        "In your count every filter reads all maps that come in. With groups, how many of them "
-        "does a filter see?": lambda c, m, k, g: m * (c * k * k + 1),
-        "These are the weights. Each map that comes out has a bias as well.": lambda c, m, k, g: (
-            m * (c // g) * k * k
+        "You put what the groups made behind each other along axis 0, as if it were further "
+        "images. On which axis do the maps lie?": lambda *given: np.concatenate(towers_of(*given)),
+        "You add up what the groups made. A sum runs over the maps that one filter reads, and a "
+        "filter reads its own group; the groups' maps stand side by side.": lambda *given: sum(
+            towers_of(*given)
         ),
-        "You divide by the groups on both sides. A filter reads fewer maps, but there are as "
-        "many filters as before.": lambda c, m, k, g: (m // g) * (c // g) * k * k + m,
-        "That is what one group has. How many groups are there?": lambda c, m, k, g: (
-            grouped_parameters(c, m, k, g) // g
+        "All your filters read the first group of maps. Which part of `x` belongs to the second "
+        "part of `weight`?": lambda x, w, b, g: grouped_conv(x[:, : w.shape[1]], w, b, 1),
+        "Your groups read each other's maps: the order of the parts of `x` is turned "
+        "round.": lambda x, w, b, g: grouped_conv(
+            np.concatenate(np.split(x, g, axis=1)[::-1], axis=1), w, b, g
         ),
-        "The weights are right. A bias belongs to a map that comes out, and groups do not "
-        "change how many come out.": lambda c, m, k, g: m * (c // g) * k * k + m // g,
-        "The weights are right. Each map that comes out lies in one group only, so how many "
-        "biases has it?": lambda c, m, k, g: m * (c // g) * k * k + m * g,
-        "The weights are right, and there is one bias for the whole layer. Each map that comes "
-        "out has its own.": lambda c, m, k, g: m * (c // g) * k * k + 1,
-        "Your filters have one row. How many weights has a filter of 5 rows and 5 columns for "
-        "each map that it reads?": lambda c, m, k, g: m * ((c // g) * k + 1),
-        "You give a filter a bias for every map that it reads. It adds up what it finds in all "
-        "of them first; the bias comes once.": lambda c, m, k, g: m * (c // g) * (k * k + 1),
-        "`in_maps` has no effect in your function. A filter has a slice of weights for every "
-        "map that it reads.": lambda c, m, k, g: m * (k * k + 1),
+        "`bias` has no effect in your function. Each map that comes out has one, which is added "
+        "at every place.": lambda x, w, b, g: grouped_conv(x, w, 0 * b, g),
+        "Every group gets the biases of the first. They are divided among the groups like the "
+        "filters.": lambda x, w, b, g: grouped_conv(x, w, np.tile(b[: len(b) // g], g), g),
+        "You deal the maps of `x` out like cards. A group is a run of neighbours: the first "
+        "C / groups maps, then the next.": lambda x, w, b, g: grouped_conv(dealt(x, g, 1), w, b, g),
+        "You deal the filters out like cards. The first M / groups filters belong to the first "
+        "group.": lambda x, w, b, g: grouped_conv(x, dealt(w, g, 0), dealt(b, g, 0), g),
+        "The groups' maps alternate in your result. First come all maps of the first group, then "
+        "all of the second.": lambda x, w, b, g: np.stack(towers_of(x, w, b, g), 2).reshape(
+            len(x), len(w), x.shape[2] - w.shape[2] + 1, -1
+        ),
+        "Your maps keep the size of `x`: you pad. Here no zeros are asked "
+        "for.": lambda x, w, b, g: grouped_conv(
+            np.pad(x, ((0, 0), (0, 0), *[(w.shape[2] // 2,) * 2] * 2)), w, b, g
+        ),
     },
 )
 

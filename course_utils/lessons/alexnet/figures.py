@@ -1,4 +1,4 @@
-"""The pictures of lesson 08: two towers, the first convolution at the edge, filters.
+"""The pictures of lesson 08: two towers, the first convolution at the edge, functions, filters.
 
 After fig. 2, fig. 3 and section 3.5 of Krizhevsky, Sutskever and Hinton (2012), *ImageNet
 Classification with Deep Convolutional Neural Networks*, NIPS 25.
@@ -19,56 +19,107 @@ from course_utils.drawing.svg import TIMES, Diagram, box, circle, line, number, 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-TOWERS = {"GPU 1": 104, "GPU 2": 250}  # height of the middle of each
+TOWERS = {"GPU 1": 112, "GPU 2": 280}  # height of the middle of each
 _middle = partial(text, anchor="middle")
 
 
-def two_towers(layers: Sequence[tuple[str, tuple[int, ...], int]]) -> Diagram:
-    """Draw a network on two GPUs, as fig. 2 does: each layer's maps in halves, and who reads whom.
+def two_towers(variant: str = "paper") -> Diagram:
+    """Draw AlexNet as fig. 2 does: each layer's maps as a block, halved where there are two GPUs.
 
-    The height of a box grows with the root of its map's side.
-
-    layers: (name, output shape (C, H, W) or (units,), groups) of each layer with weights, in order.
-    With groups 2 each half reads its own tower; with 1 it reads both. The first reads the image.
+    A block is as long as it has maps and as high as the root of their side; on its end lies the
+    window of the next layer, to scale with the maps that it slides over, and what it reads leads to
+    the next block. All of it is read off the model, see `AlexNet` for its variants.
     """
-    parts = [box(76, 64, 22, 226, INPUT, stroke_width=2), _middle(87, 346, "image", 15, bold=True)]
-    largest, start, said = layers[0][1][1], 102, []
-    for k, (name, (count, *sides), groups) in enumerate(layers):
-        x = 136 + (k + 0.5) * 840 / len(layers)
-        both = k > 0 and groups == 1
-        parts += [*_reading(start, x - 25, both), *_halves(x, count, sides, largest)]
-        size, what = "units", f"{count:,} units"
+    import torch
+
+    from course_utils.ledger import ledger
+    from course_utils.models.alexnet import AlexNet
+
+    with torch.device("meta"):
+        model = AlexNet(variant)
+    rows = ledger(model, (3, 227, 227)).rows
+    weighted = [k for k, row in enumerate(rows) if row.parameters]
+    parts, said, before = _plane(14, 196, 128), [], [(32.0, 196.0, 128.0, 36.0)]
+    side, largest = model.input_size, rows[0].output_shape[1]
+    parts += [_middle(38, 368, "image", 16, bold=True), _middle(38, 410, _square(side), 15)]
+    for place, k in enumerate(weighted):
+        row, layer, x = rows[k], model.get_submodule(rows[k].name), 124 + 112 * place
+        behind = rows[k + 1 : [*weighted, len(rows)][place + 1]]
+        also = [NAMES[r.kind] for r in behind if r.kind in NAMES]
+        kernel, groups = getattr(layer, "kernel_size", (0,))[0], getattr(layer, "groups", 1)
+        both = place > 0 and groups == 1
+        parts += _reading(before, x, kernel / side, both)
+        count, *sides = row.output_shape
+        drawn = [_block(x, y, count // 2, sides, largest) for y in TOWERS.values()]
+        parts += [part for block, _ in drawn for part in block]
+        before = [end for _, end in drawn]
+        window = "dense"
         if sides:
-            size, what = TIMES.join(map(str, sides)), f"{count} maps of {sides[0]} by {sides[1]}"
-        parts.append(_middle(x, 346, escape(name), 15, bold=True))
-        parts.append(_middle(x, 370, size, 14, fill=MUTED))
-        reads = "the image" if k == 0 else "both towers" if both else "its own tower"
-        said.append(f"{name} {what}, reads {reads}")
-        start = x + 21
-    parts += [text(12, y + 5, label, 15, bold=True, fill=MUTED) for label, y in TOWERS.items()]
+            stride = f" / {layer.stride[0]}" if layer.stride[0] > 1 else ""
+            window, side = _square(kernel) + stride, behind[-1].output_shape[-1]
+        size = _square(sides[0]) if sides else f"{count:,}"
+        middle = x + 24
+        parts.append(_middle(middle, 368, escape(row.name), 16, bold=True))
+        for below, words in enumerate((window, size, ", ".join(also))):
+            parts.append(_middle(middle, 389 + 21 * below, words, 15, fill=MUTED))
+        reads = "both towers" if both else "its own tower" if place else "the image"
+        what = f"{count} maps of {sides[0]} by {sides[0]}" if sides else f"{count:,} units"
+        also = f", then {' and '.join(also)}" if also else ""
+        said.append(f"{row.name} {window.replace(TIMES, ' by ')}, {what}, reads {reads}{also}")
+    for label, y in zip(TOWERS, (62, 318), strict=True):
+        parts.append(text(6, y, label, 15, bold=True, fill=MUTED))
     alt = f"Two towers, one on each GPU: {'; '.join(said)}."
-    return svg.frame("".join(parts), height=392, alt=alt, kind="cnn-alexnet")
+    return svg.frame("".join(parts), height=440, alt=alt, kind="cnn-alexnet")
 
 
-def _reading(start: float, end: float, both: bool) -> Iterator[str]:
-    """Lines into a layer: along each tower, and across where it reads both."""
-    for target, source in product(TOWERS.values(), repeat=2):
-        if both or source == target:
-            colour, width = (MUTED, 2.0) if source == target else (HIGHLIGHT, 2.6)
-            yield line(start, source, end, target, stroke=colour, stroke_width=width)
-            yield circle(end, target, 3.4, fill=colour)
+NAMES = {"LocalResponseNorm": "LRN", "MaxPool2d": "pool", "Dropout": "dropout"}
 
 
-def _halves(x: float, count: int, sides: Sequence[int], largest: int) -> Iterator[str]:
-    colour, left, width, sheets, side = ACCENT, x - 26, 46, (0,), 1
-    if sides:
-        colour, left, width, sheets, side = OUTPUT, x - 21, 36, (6, 3, 0), sides[0]
-    height, half = 22 + 102 * (side / largest) ** 0.5, f"{count // 2:,}"
-    for middle in TOWERS.values():
-        for back in sheets:
-            top = middle - height / 2 - back
-            yield box(left + back, top, width, height, colour, 0.22, rx=2)
-        yield _middle(x - 3, middle + 5, half, 13 if len(half) < 5 else 12)
+def _square(side: int) -> str:
+    return f"{side}{TIMES}{side}"
+
+
+def _plane(x: float, y: float, height: float, colour: str = INPUT, share: float = 0.25):
+    """A map seen from the side, its left edge at x, its middle at y."""
+    width, rise = 0.28 * height, 0.14 * height
+    top = y - height / 2 + rise / 2
+    data = f"M{number(x)} {number(top)}l{number(width)} {number(-rise)}v{number(height)}"
+    data += f"l{number(-width)} {number(rise)}z"
+    return [path(data, fill=tint(colour, share), stroke=colour, stroke_width=1.6)]
+
+
+def _block(x: float, y: float, count: int, sides: Sequence[int], largest: int):
+    """A tower's half of a layer, and its end: (parts, (x, y, height, width) of the last map)."""
+    if not sides:
+        parts = [box(x + 10, y - 62, 28, 124, ACCENT, 0.3)]
+        parts.append(_middle(x + 24, y - 70, f"{count:,}", 15))
+        return parts, (x + 38, y, 124.0, 0.0)
+    height = 116 * (sides[0] / largest) ** 0.5
+    length, width, rise = 30 + count / 12, 0.28 * height, 0.14 * height
+    top = y - height / 2 + rise / 2
+    lid = f"M{number(x)} {number(top)}l{number(width)} {number(-rise)}h{number(length)}"
+    lid += f"l{number(-width)} {number(rise)}z"
+    parts = [box(x, top, length, height, OUTPUT, 0.22, rx=0)]
+    parts.append(path(lid, fill=tint(OUTPUT, 0.1), stroke=OUTPUT, stroke_width=1.6))
+    parts += _plane(x + length, y, height, OUTPUT, 0.35)
+    parts.append(_middle(x + length / 2, y + 5 + rise / 2, f"{count}", 15, bold=True))
+    return parts, (x + length + width / 2, y, height, width)
+
+
+def _reading(ends, x: float, window: float, both: bool) -> Iterator[str]:
+    """The window on the end of each block, and lines from it to what it makes in the next."""
+    for (end, y, height, width), target in product(ends, TOWERS.values()):
+        own = len(ends) == 1 or y == target
+        if not (own or both):
+            continue
+        colour, thick = (MUTED, 1.6) if own else (HIGHLIGHT, 2.4)
+        share = max(window, 0.16) if window else 0.75  # a dense layer reads all of it
+        goal = x + 10 * (not window)
+        for edge in (-share * height / 2, share * height / 2):
+            yield line(end, y + edge, goal, target, stroke=colour, stroke_width=thick)
+        if window and own:
+            yield from _plane(end - width * share / 2, y, share * height, style.WEIGHT, 0.7)
+        yield circle(goal, target, 3.4, fill=colour)
 
 
 # The first convolution at the right edge, and what follows
@@ -169,22 +220,51 @@ def colour_share(filters):
     return (rest**2).sum(axis=(1, 2, 3)) / (filters**2).sum(axis=(1, 2, 3))
 
 
-def draw_filters(groups: Mapping[str, object]) -> Axes:
-    """Draw colour filters, one row of pictures for each name; return the first of the axes.
+def draw_filters(filters, columns: int = 12) -> Axes:
+    """Draw colour filters (M, 3, k, k), row by row; return the first of the axes.
 
     Zero is mid-grey; each filter is scaled by its own largest weight, so what is compared is the
-    pattern and not the strength. groups: name -> filters (M, 3, k, k), equally many for each.
+    pattern and not the strength.
     """
     import numpy as np
     from matplotlib import pyplot
 
-    rows, columns = len(groups), max(map(len, groups.values()))
-    size = (0.95 * columns, 0.95 * rows)
+    weights = np.asarray(filters, dtype=float)
+    rows = -(-len(weights) // columns)
+    size = (0.68 * columns, 0.68 * rows)
     _, grid = pyplot.subplots(rows, columns, figsize=size, squeeze=False)
-    for row, (name, filters) in zip(grid, groups.items(), strict=True):
-        row[0].set_title(name, loc="left")
-        for ax, weights in zip(row, np.asarray(filters, dtype=float), strict=True):
-            ax.axis("off")
-            scaled = 0.5 + 0.5 * weights / np.abs(weights).max()
-            ax.imshow(scaled.transpose(1, 2, 0), interpolation="nearest")
+    for ax in grid.flat:
+        ax.axis("off")
+    for ax, one in zip(grid.flat, weights, strict=False):
+        scaled = 0.5 + 0.5 * one / (np.abs(one).max() or 1)
+        ax.imshow(scaled.transpose(1, 2, 0), interpolation="nearest")
     return grid[0, 0]
+
+
+def draw_squares(photograph, side: int = 7) -> Axes:
+    """Draw a photograph (3, H, W), and eight squares of it enlarged, where they are framed."""
+    from matplotlib import pyplot
+
+    pixels = photograph.permute(1, 2, 0).numpy()
+    tops, lefts = (22, 76, 94, 76, 42, 171, 138, 212), (116, 38, 108, 91, 163, 121, 65, 182)
+    _, row = pyplot.subplots(1, 9, figsize=(9.5, 1.3), width_ratios=[1.4] + [1] * 8)
+    row[0].imshow(pixels)
+    for ax, top, left in zip(row[1:], tops, lefts, strict=True):
+        frame = pyplot.Rectangle((left, top), side, side, fill=False, color=HIGHLIGHT)
+        row[0].add_patch(frame)
+        ax.imshow(pixels[top : top + side, left : left + side], interpolation="nearest")
+    for ax in row:
+        ax.axis("off")
+    return row[0]
+
+
+def draw_row(images, size: float = 1.15) -> Axes:
+    """Draw pictures (N, 1, H, W) in a row; return the first of the axes."""
+    from matplotlib import pyplot
+
+    from course_utils.drawing.plots import draw_image
+
+    _, row = pyplot.subplots(1, len(images), figsize=(size * len(images), size), squeeze=False)
+    for ax, image in zip(row[0], images.numpy(), strict=True):
+        draw_image(image[0], ax=ax)
+    return row[0, 0]
