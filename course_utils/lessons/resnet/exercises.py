@@ -64,29 +64,28 @@ def dotted_block(in_maps, maps, stride):
     return outcome(DottedBlock, in_maps, maps, stride)
 
 
-def _forward(forward):
-    """An idea: the right layers, run by `forward(block, x)`."""
-
-    def change(block, *_):
-        block.forward = lambda x: forward(block, x)
-
-    return _layers(change)
-
-
-def _layers(change):
-    """An idea: the course's block, changed by `change(block, in_maps, maps, stride)`."""
+def _layers(change=None, option="B"):
+    """An idea: the course's block, changed by `change(block, nn, stride)`."""
 
     def idea(*case):
+        from torch import nn
+
         from course_utils.models.resnet import BasicBlock
 
         def make(in_maps, maps, stride):
-            block = BasicBlock(in_maps, maps, stride, shortcut="B")
-            change(block, in_maps, maps, stride)
+            block = BasicBlock(in_maps, maps, stride, shortcut=option)
+            if change:
+                change(block, nn, stride)
             return block
 
         return outcome(make, *case)
 
     return idea
+
+
+def _forward(forward):
+    """An idea: the right layers, run by `forward(block, x)`."""
+    return _layers(lambda b, *_: setattr(b, "forward", lambda x: forward(b, x)))
 
 
 def _hidden(b, x):
@@ -97,32 +96,19 @@ def _residual(b, x):
     return b.bn2(b.conv2(_hidden(b, x)))
 
 
-def _strides_in_conv2(b, in_maps, maps, stride):
+def _strides_in_conv2(b, nn, stride):
     b.conv1.stride, b.conv2.stride = (1, 1), (stride, stride)
 
 
-def _without_norms(b, *_):
-    from torch import nn
-
+def _without_norms(b, nn, stride):
     b.bn1 = b.bn2 = nn.Identity()
 
 
-def _bare_projection(b, *_):
-    from torch import nn
-
-    if len(list(b.shortcut.children())):
-        b.shortcut = nn.Sequential(b.shortcut[0])
+def _bare_projection(b, nn, stride):
+    b.shortcut = nn.Sequential(*list(b.shortcut.children())[:1])
 
 
-def _projects_always(b, in_maps, maps, stride):
-    from course_utils.models.resnet import make_shortcut
-
-    b.shortcut = make_shortcut("C", in_maps, maps, stride)
-
-
-def _with_biases(b, *_):
-    from torch import nn
-
+def _with_biases(b, nn, stride):
     for layer in [m for m in b.modules() if isinstance(m, nn.Conv2d)]:
         layer.bias = nn.Parameter(layer.weight.new_zeros(layer.out_channels))
 
@@ -138,7 +124,7 @@ DOTTED_BLOCK = Exercise(
     solution=dotted_block,
     fixed=((4, 8, 2), (4, 4, 1), (4, 8, 1), (4, 4, 2)),  # in_maps, maps, stride
     random_case=lambda rng: (rng.randint(1, 4), rng.randint(1, 6), rng.randint(1, 2)),
-    random_count=6,
+    random_count=3,  # a network is made and run for each
     wrong_ideas={
         "The sum is right, and it comes out as it is. In fig. 2 one more ReLU follows: can "
         "your block put out a negative number?": _forward(
@@ -184,7 +170,7 @@ DOTTED_BLOCK = Exercise(
             _layers(_bare_projection)
         ),
         "You project everywhere, which is option C. In option B a block that keeps its shape hands "
-        "on x itself.": _layers(_projects_always),
+        "on x itself.": _layers(option="C"),
         "Your convolutions have biases. The normalisation behind each subtracts the mean of every "
         "map, biases included: they do nothing.": _layers(_with_biases),
     },
