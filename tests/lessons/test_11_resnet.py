@@ -1,28 +1,35 @@
 """Lesson 11: the room counts as the model does; what the notebook says holds for other seeds."""
 
 import contextlib
+import io
 import itertools
 import math
 import re
+import tarfile
 import xml.etree.ElementTree as ET
 from statistics import mean
 
+import nbformat
 import numpy as np
 import pytest
 import torch
-from cells import run_cells
+from cells import NOTEBOOKS, run_cells
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from course_utils import downloads
 from course_utils.drawing import style
+from course_utils.ledger import ledger
 from course_utils.lessons.resnet import exercises, figures
+from course_utils.lessons.resnet.crops import Crops
 from course_utils.lessons.resnet.explorer import MAPS, SLOPES, ShortcutExplorer
-from course_utils.models.resnet import TABLE_1, BasicBlock, make_shortcut
+from course_utils.models import VGG, ResNet
+from course_utils.models.resnet import TABLE_1, BasicBlock, BottleneckBlock, make_shortcut
 
 view = ShortcutExplorer.view
 SLUG = "11_resnet"
 TRAINING = ["train-plain-20", "train-plain-56", "train-resnet-20", "train-resnet-56"]
-SURGERY = ["surgery", "surgery-picture", "surgery-deep"]
+SURGERY = ["growth-helpers", "surgery", "surgery-run", "surgery-picture", "surgery-deep"]
 SVG = "{http://www.w3.org/2000/svg}"
 KINDS = ("plain", "identity", "A", "B", "C")
 GRID = list(itertools.product(KINDS, MAPS.values(), MAPS.values(), (1, 2)))
@@ -148,6 +155,93 @@ def test_the_lectures_implication_same_dimension():
     assert panel.refused and "x has 64 maps and F(x) only 32" in panel.says
 
 
+# Fig. 5 and fig. 3
+
+
+def test_fig_5_counts_as_the_models_blocks():
+    diagram = figures.draw_fig_5()
+    with torch.device("meta"):
+        for block, maps in ((BasicBlock(64, 64), 64), (BottleneckBlock(256, 64), 256)):
+            parameters, macs, _ = cost(block, torch.empty(1, maps, 56, 56))
+            norms = [m for m in block.modules() if isinstance(m, nn.BatchNorm2d)]
+            weights = parameters - sum(2 * norm.num_features for norm in norms)
+            assert f"{weights:,} weights, {macs:,} multiply-adds" in diagram.alt
+            assert f"{weights:,} weights, {macs / 1e6:.1f} M MACs" in diagram.svg
+
+
+def test_fig_3_has_a_box_for_each_layer_and_an_arc_for_each_shortcut():
+    with torch.device("meta"):
+        nets = [ledger(VGG("E")), ledger(ResNet(34, residual=False)), ledger(ResNet(34, "A"))]
+    svg = figures.draw_networks(nets).svg
+    labels = re.findall(r">(\d×\d, \d+|fc [\d,]+)<", svg)
+    assert len(labels) == 19 + 34 + 34 and labels.count("3×3, 256") == 4 + 12 + 12
+    assert labels.count("fc 4,096") == 2 and labels.count("7×7, 64") == 2
+    assert svg.count("<path") == 16 and svg.count("stroke-dasharray") == 3
+    assert float(re.search(r'viewBox="0 0 1000 ([\d.]+)"', svg)[1]) <= 379  # 430 of 1134 wide
+
+
+def test_the_stage_table_is_that_of_the_models():
+    notebook = nbformat.read(NOTEBOOKS / f"{SLUG}.ipynb", as_version=4)
+    text = next(cell.source for cell in notebook.cells if cell.id == "table-1-slide")
+    rows = [[c.strip() for c in line.strip("|").split("|")] for line in text.splitlines()[2:]]
+    table = {row[0]: row[1:] for row in rows}
+    for number, stage in enumerate(("conv2_x", "conv3_x", "conv4_x", "conv5_x")):
+        side, basic, bottleneck, *counts = table[stage]
+        assert [int(n) for n in counts] == [blocks[number] for _, blocks in TABLE_1.values()]
+        with torch.device("meta"):
+            for depth, said in ((34, basic), (101, bottleneck)):
+                block = getattr(ResNet(depth), stage)[-1]
+                convs = [m for name, m in block.named_children() if name.startswith("conv")]
+                assert said == ", ".join(str(conv.out_channels) for conv in convs)
+                assert int(side) == 56 // 2**number
+    assert [int(n) for n in table["stage"][3:]] == list(TABLE_1)
+
+
+# The larger experiment, on files of a few images
+
+
+def test_crops_are_windows_of_the_padded_image():
+    x = torch.arange(1.0, 2 * 3 * 8 * 8 + 1).reshape(2, 3, 8, 8)
+    padded, crops = nn.functional.pad(x, [4] * 4), Crops()
+    assert torch.equal(crops.eval()(x), x)
+    torch.manual_seed(0)
+    found = [out for _ in range(12) for out in zip(crops.train()(x), padded, strict=True)]
+    places = list(itertools.product(range(9), range(9)))
+    for out, whole in found:
+        windows = [whole[:, r : r + 8, c : c + 8] for r, c in places]
+        assert any(torch.equal(out, w) or torch.equal(out, w.flip(-1)) for w in windows)
+    assert len({tuple(out.flatten().tolist()) for out, _ in found}) > 12
+    rows = torch.arange(1.0, 9.0).expand(1, 1, 8, 8)  # digits are not mirrored
+    assert all((crops(rows)[0, 0, 4].diff()[1:-1] >= 0).sum() >= 4 for _ in range(20))
+
+
+def small_cifar(folder):
+    """Write an archive as CIFAR-10's, six pictures a batch, and read it."""
+    random = np.random.RandomState(0)
+    names = [*(f"data_batch_{i}.bin" for i in range(1, 6)), "test_batch.bin"]
+    with tarfile.open(folder / "cifar-10-binary.tar.gz", mode="w:gz") as tar:
+        for name in names:
+            content = random.randint(0, 256, (6, 3073))
+            content[:, 0] %= 10
+            entry = tarfile.TarInfo(f"cifar-10-batches-bin/{name}")
+            entry.size = content.size
+            tar.addfile(entry, io.BytesIO(content.astype(np.uint8).tobytes()))
+
+
+def test_the_larger_experiment_runs(tmp_path, monkeypatch):
+    small_cifar(tmp_path)
+    content = (tmp_path / "cifar-10-binary.tar.gz").read_bytes()
+    monkeypatch.setattr(downloads, "read_files", lambda *args, **options: [content])
+    style.study()
+    changes = {"name": ('LARGER = ""', 'LARGER = "cifar10"'), "deep": ("56, True", "14, True")}
+    changes |= {"epochs": ("(82, 41, 41)", "(2, 1, 1)"), "depth": ("56, False", "8, False")}
+    changes |= {"show": ("display(show(", "(show(")}
+    result = run_cells(SLUG, ["setup", "larger-recipe", "larger-run"], **changes)
+    assert list(result["larger"]) == ["plain-20", "plain-56", "ResNet-20", "ResNet-56"]
+    for training, new in result["larger"].values():
+        assert len(training) == len(new) == 4 and all(0 <= e <= 1 for e in training + new)
+
+
 # The curves
 
 
@@ -187,19 +281,15 @@ def test_cuts_are_bars_at_their_blocks():
 # The exercises
 
 
-@pytest.mark.parametrize("seed", range(3))
-def test_the_block_equals_the_networks_block(seed):
-    """On 1 x 1 maps only the middle of a 3x3 filter sees an input: a weight matrix."""
-    torch.manual_seed(seed)
-    block, x = BasicBlock(4, 4).eval().requires_grad_(False), torch.randn(4)
-    scales = []
-    for norm in (block.bn1, block.bn2):
-        norm.weight.uniform_(0.5, 1.5)
-        norm.running_var.uniform_(0.5, 1.5)
-        scales.append((norm.weight / (norm.running_var + norm.eps).sqrt()).numpy())
-    w1, w2 = (c.weight[:, :, 1, 1].numpy() for c in (block.conv1, block.conv2))
-    given = exercises.residual_block(x.numpy(), w1, scales[0], w2, scales[1])
-    assert np.allclose(given, block(x[None, :, None, None]).flatten().numpy(), atol=1e-5)
+def test_the_block_is_judged_by_the_networks_block():
+    case = (4, 8, 2)
+    right = exercises.dotted_block(*case)
+    course = exercises.outcome(lambda *args: BasicBlock(*args), *case)
+    assert right[:2] == course[:2] == (944, "2×8×3×3") and np.allclose(right[2], course[2])
+    weights = exercises.outcome(lambda *args: BasicBlock(*args, shortcut="A"), *case)
+    assert weights[0] == 944 - 48 and not np.allclose(weights[2], right[2])
+    report = exercises.DOTTED_BLOCK.check(lambda *args: exercises.outcome(nn.Conv2d, *args))
+    assert report.state == "failed" and "2×8×5×5" in report.given
 
 
 def test_shortcuts_equal_those_of_the_networks():
@@ -246,6 +336,27 @@ def test_degradation_surgery_and_gradients(seed):
     assert all(0.1 < ratio < 10 for ratio in ratios.values())
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(5))
+def test_growth_and_its_reason_and_what_adam_does_not_repair(seed):
+    ids = ["setup", "learn", "growth-helpers", "growth-picture", "gradient-norms"]
+    result = run_cells(
+        SLUG,
+        [*ids, "why-it-grows", "agreement", "train-adam"],
+        seed=("SEED = 0", f"SEED = {seed}"),
+    )
+    assert 2 < result["kept"] < 4 and 50 < result["free"] < 10_000
+    assert 0.19 < result["s"] < 0.45
+    growth = (result["first"] / result["last"]).log10()
+    assert abs(result["product"] - growth) < 0.5 and growth > 1.5  # powers of ten
+    assert result["training"][-1] > 0.5  # plain-56 with Adam
+    _, shallow = result["learn"](20, residual=False, optimizer=torch.optim.Adam, lr=0.003)
+    assert shallow[0][-1] < 0.02
+    agreement, untrained = result["agreement"], result["untrained"]
+    for depth in (20, 56):
+        assert abs(agreement(untrained(depth, False))) < 0.2 < agreement(untrained(depth, True))
+
+
 def error_of_plain_56(**changes):
     """In training, at the end."""
     result = run_cells(SLUG, ["setup", "learn", "train-plain-56"], **changes)
@@ -253,11 +364,17 @@ def error_of_plain_56(**changes):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("seed", range(3))
+def test_between_20_and_56_layers_plain_networks_end_too_high(seed):
+    learn = run_cells(SLUG, ["setup", "learn"])["learn"]
+    errors = [learn(depth, residual=False, seed=seed)[1][0][-1] for depth in (20, 32, 44)]
+    assert errors[0] < 0.02 and 0.03 <= errors[1] <= 0.08 and 0.1 < errors[2] < 0.5
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("rate", [0.005, 0.2, 0.5])
 def test_no_learning_rate_rescues_the_deep_plain_network(rate):
-    fast, slow = "epochs=9, lr=0.05", "epochs=3, lr=0.005"
-    changes = {"fast": (fast, f"epochs=9, lr={rate}"), "slow": (slow, f"epochs=3, lr={rate / 10}")}
-    assert error_of_plain_56(**changes) > 0.3
+    assert error_of_plain_56(rate=("lr=0.05", f"lr={rate}")) > 0.3
 
 
 @pytest.mark.slow

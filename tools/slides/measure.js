@@ -22,7 +22,8 @@ async () => {
       found.bottom = Math.max(found.bottom, y);
       const words = [...e.childNodes].filter((n) => n.nodeType === 3 && n.data.trim()).map((n) => n.data.trim());
       if (words.length && !e.closest('style, script, option, mjx-container')) {
-        const drawn = e.matches('svg *') ? e.getScreenCTM().d / scale : 1;
+        const { c, d } = e.matches('svg *') ? e.getScreenCTM() : { c: 0, d: scale };
+        const drawn = Math.hypot(c, d) / scale; // as tall as that, turned or not
         const size = parseFloat(getComputedStyle(e).fontSize) * drawn;
         if (size < 13.95) found.small.add(`${size.toFixed(1)} px "${words.join(' ').slice(0, 40)}"`);
       }

@@ -1,92 +1,178 @@
-"""The exercises of lesson 11: the residual block, the cost of its shortcut, the depth of a net.
+"""The exercises of lesson 11: a residual block, the cost of its shortcut, the depth of a net.
 
 Source: He, Zhang, Ren and Sun (2015), *Deep Residual Learning for Image Recognition*, arXiv
-1512.03385: fig. 2, Section 4.1 and Table 1.
+1512.03385: fig. 2, Sections 3.3 and 4.1, Table 1.
 """
-
-from functools import partial
-from math import prod
-
-import numpy as np
 
 from course_utils.exercises import Exercise
 
-_relu = partial(np.maximum, 0)
+
+def outcome(block, in_maps, maps, stride):
+    """Make `block(in_maps, maps, stride)`, give it weights and an image, and say what comes out.
+
+    The weights are copied from a `BasicBlock` with option B, tensor by tensor in the order in which
+    the layers were made, as far as the shapes agree. Returns (parameters, shape, output) in eval
+    mode, or None while the block's forward returns nothing.
+    """
+    import torch
+
+    from course_utils.models.resnet import BasicBlock
+
+    with torch.random.fork_rng([]), torch.no_grad():
+        torch.manual_seed(in_maps + maps + stride)
+        model = BasicBlock(in_maps, maps, stride, shortcut="B")
+        weights = [tensor for tensor in model.state_dict().values() if tensor.is_floating_point()]
+        for tensor in weights:
+            if tensor.ndim == 1:  # of a normalisation: all four numbers of a map matter
+                tensor.uniform_(0.5, 1.5)
+        x = torch.randn(2, in_maps, 6, 6)
+        made = block(in_maps, maps, stride).eval()
+        mine = [tensor for tensor in made.state_dict().values() if tensor.is_floating_point()]
+        for tensor, weight in zip(mine, weights, strict=False):
+            if tensor.shape == weight.shape:
+                tensor.copy_(weight)
+        out = made(x)
+    if not isinstance(out, torch.Tensor):
+        return out
+    shape = "×".join(map(str, out.shape))
+    return sum(weight.numel() for weight in made.parameters()), shape, out.numpy()
 
 
-def residual_block(x, w1, s1, w2, s2):
-    """Send x through a residual block: layer, normalisation, ReLU, layer, normalisation, + x."""
-    hidden = np.maximum(s1 * (w1 @ x), 0)
-    residual = s2 * (w2 @ hidden)  # F(x): no ReLU yet
-    return np.maximum(residual + x, 0)
+def dotted_block(in_maps, maps, stride):
+    """Make a basic block whose shortcut is a projection where it must be (option B); try it."""
+    from torch import nn
+
+    from course_utils.lessons.resnet.exercises import outcome
+
+    class DottedBlock(nn.Module):
+        def __init__(self, in_maps, maps, stride):
+            super().__init__()
+            self.conv1 = nn.Conv2d(in_maps, maps, 3, stride, padding=1, bias=False)
+            self.bn1 = nn.BatchNorm2d(maps)
+            self.conv2 = nn.Conv2d(maps, maps, 3, padding=1, bias=False)
+            self.bn2 = nn.BatchNorm2d(maps)
+            self.shortcut = nn.Identity()
+            if stride != 1 or in_maps != maps:
+                projection = nn.Conv2d(in_maps, maps, 1, stride, bias=False)
+                self.shortcut = nn.Sequential(projection, nn.BatchNorm2d(maps))
+
+        def forward(self, x):
+            out = self.bn1(self.conv1(x)).relu()
+            out = self.bn2(self.conv2(out))  # F(x): no ReLU yet
+            return (out + self.shortcut(x)).relu()
+
+    return outcome(DottedBlock, in_maps, maps, stride)
 
 
-def _hidden(x, w1, s1, *_):
-    return _relu(s1 * (w1 @ x))
+def _layers(change=None, option="B"):
+    """An idea: the course's block, changed by `change(block, nn, stride)`."""
+
+    def idea(*case):
+        from torch import nn
+
+        from course_utils.models.resnet import BasicBlock
+
+        def make(in_maps, maps, stride):
+            block = BasicBlock(in_maps, maps, stride, shortcut=option)
+            if change:
+                change(block, nn, stride)
+            return block
+
+        return outcome(make, *case)
+
+    return idea
 
 
-def _residual(x, w1, s1, w2, s2):
-    return s2 * (w2 @ _hidden(x, w1, s1))
+def _forward(forward):
+    """An idea: the right layers, run by `forward(block, x)`."""
+    return _layers(lambda b, *_: setattr(b, "forward", lambda x: forward(b, x)))
 
 
-def _block(*values):
-    return tuple(np.array(value, float) for value in values)
+def _hidden(b, x):
+    return b.bn1(b.conv1(x)).relu()
 
 
-def _random_block(rng):
-    n = rng.randint(1, 4)
-
-    def draw(low, high, *shape):
-        return np.reshape([rng.randint(low, high) / 2 for _ in range(prod(shape))], shape)
-
-    return draw(-6, 6, n), draw(-4, 4, n, n), draw(1, 5, n), draw(-4, 4, n, n), draw(1, 5, n)
+def _residual(b, x):
+    return b.bn2(b.conv2(_hidden(b, x)))
 
 
-RESIDUAL_BLOCK = Exercise(
-    id="11.residual-block",
-    solution=residual_block,
-    fixed=(  # x, w1, s1, w2, s2; the numbers keep the known mistakes apart
-        _block([1, 2], [[1, -1], [1, 1]], [1, 2], [[1, -1], [0.5, 0.5]], [3, 1]),
-        _block([-1, 3], [[2, 0], [-1, 1]], [0.5, 1], [[1, 0.5], [1, -0.25]], [1, 2]),
-        _block(
-            [2, -2, 1],
-            [[1, 0, 1], [0, 1, 1], [-1, 1, 0]],
-            [1, 3, 2],
-            [[0.5, 1, 1], [-1, 0.5, 1], [-0.5, 1, 2]],
-            [1, 0.5, 2],
-        ),
-        _block([3, 1], np.zeros((2, 2)), [1, 1], np.zeros((2, 2)), [1, 1]),
-    ),
-    random_case=_random_block,
+def _strides_in_conv2(b, nn, stride):
+    b.conv1.stride, b.conv2.stride = (1, 1), (stride, stride)
+
+
+def _without_norms(b, nn, stride):
+    b.bn1 = b.bn2 = nn.Identity()
+
+
+def _bare_projection(b, nn, stride):
+    b.shortcut = nn.Sequential(*list(b.shortcut.children())[:1])
+
+
+def _with_biases(b, nn, stride):
+    for layer in [m for m in b.modules() if isinstance(m, nn.Conv2d)]:
+        layer.bias = nn.Parameter(layer.weight.new_zeros(layer.out_channels))
+
+
+def _joined(b, x):
+    import torch
+
+    return torch.cat([_residual(b, x), b.shortcut(x)], 1).relu()
+
+
+DOTTED_BLOCK = Exercise(
+    id="11.dotted-block",
+    solution=dotted_block,
+    fixed=((4, 8, 2), (4, 4, 1), (4, 8, 1), (4, 4, 2)),  # in_maps, maps, stride
+    random_case=lambda rng: (rng.randint(1, 4), rng.randint(1, 6), rng.randint(1, 2)),
+    random_count=3,  # a network is made and run for each
     wrong_ideas={
         "The sum is right, and it comes out as it is. In fig. 2 one more ReLU follows: can "
-        "your block put out a negative number?": lambda x, *w: _residual(x, *w) + x,
+        "your block put out a negative number?": _forward(
+            lambda b, x: _residual(b, x) + b.shortcut(x)
+        ),
         "You apply the second ReLU to F(x) and then add. Then F(x) can only make x larger. In fig. "
-        "2, which comes first after the second layer?": lambda x, *w: _relu(_residual(x, *w)) + x,
+        "2, which comes first after the second layer?": _forward(
+            lambda b, x: _residual(b, x).relu() + b.shortcut(x)
+        ),
         "There is one ReLU too many. If F(x) is cut off at 0 before the sum, the block can "
-        "never correct a value downwards.": lambda x, *w: _relu(_relu(_residual(x, *w)) + x),
-        "Between your two layers there is no non-linearity, "
-        "so that they are one linear layer. What stands "
-        "between them in fig. 2?": lambda x, w1, s1, w2, s2: _relu(s2 * (w2 @ (s1 * (w1 @ x))) + x),
-        "You add x and normalise afterwards, so x gets scaled "
-        "as well. The shortcut must lead past everything: "
-        "where does it join?": lambda x, w1, s1, w2, s2: _relu(s2 * (w2 @ _hidden(x, w1, s1) + x)),
-        "`s1` and `s2` have no effect in your block. Each layer is followed by its normalisation, "
-        "here a factor per unit.": lambda x, w1, s1, w2, s2: residual_block(x, w1, 1, w2, 1),
-        "This is the plain block: with all weights 0 it puts out 0. What should a residual "
-        "block put out then?": lambda x, *w: _relu(_residual(x, *w)),
-        "Your output is twice as long as x. GoogLeNet and DenseNet "
-        "concatenate; a residual block keeps the shape. What does the sign "
-        "in the circle of fig. 2 say?": lambda x, *w: _relu(np.concatenate([_residual(x, *w), x])),
-        "You add what comes out of the first layer. The shortcut begins before it: with all "
-        "weights 0 your block puts out 0.": lambda x, *w: _relu(_residual(x, *w) + _hidden(x, *w)),
-        "Your shortcut joins again after the first layer, and the "
-        "second has no way around it. With `w2` all 0, what comes "
-        "out of your block?": lambda x, w1, s1, w2, s2: _relu(s2 * (w2 @ _relu(s1 * (w1 @ x) + x))),
-        "You subtract x. F(x) is *learnt* as the difference to x, but what is the block's "
-        "output, then, in terms of F(x) and x?": lambda x, *w: _relu(_residual(x, *w) - x),
-        "You apply the ReLU to x and leave the sum as it is. The shortcut does nothing to x: "
-        "the ReLU comes after the two paths have met.": lambda x, *w: _residual(x, *w) + _relu(x),
+        "never correct a value downwards.": _forward(
+            lambda b, x: (_residual(b, x).relu() + b.shortcut(x)).relu()
+        ),
+        "Between your two convolutions there is no ReLU, so that they are one linear layer. What "
+        "stands between them in fig. 2?": _forward(
+            lambda b, x: (b.bn2(b.conv2(b.bn1(b.conv1(x)))) + b.shortcut(x)).relu()
+        ),
+        "You add x and normalise afterwards, so x gets scaled as well. The shortcut must lead past "
+        "everything: where does it join?": _forward(
+            lambda b, x: b.bn2(b.conv2(_hidden(b, x)) + b.shortcut(x)).relu()
+        ),
+        "This is the plain block: nothing is added. With F(x) = 0, what should a residual block "
+        "put out?": _forward(lambda b, x: _residual(b, x).relu()),
+        "Your output has twice as many maps. GoogLeNet concatenates; a residual block keeps the "
+        "shape. What does the sign in the circle of fig. 2 say?": _forward(_joined),
+        "You add what comes out of the first layer. The shortcut begins before the block's first "
+        "convolution, and so before its stride.": _forward(
+            lambda b, x: (_residual(b, x) + _hidden(b, x)).relu()
+        ),
+        "You subtract the shortcut. F(x) is *learnt* as the difference to x: what is the block's "
+        "output, then, in terms of the two?": _forward(
+            lambda b, x: (_residual(b, x) - b.shortcut(x)).relu()
+        ),
+        "You apply the ReLU to the shortcut and leave the sum as it is. It comes after the two "
+        "paths have met.": _forward(lambda b, x: _residual(b, x) + b.shortcut(x).relu()),
+        "The shape is right, and your *second* convolution has the stride. Which of the two has it "
+        "in fig. 3 (the one marked /2)? The second then works on small maps.": _layers(
+            _strides_in_conv2
+        ),
+        "Your convolutions have no batch normalisation behind them. Section 3.4: after each "
+        "convolution, and before the activation.": _layers(_without_norms),
+        "Your projection is a bare convolution. After each convolution of the paper comes what?": (
+            _layers(_bare_projection)
+        ),
+        "You project everywhere, which is option C. In option B a block that keeps its shape hands "
+        "on x itself.": _layers(option="C"),
+        "Your convolutions have biases. The normalisation behind each subtracts the mean of every "
+        "map, biases included: they do nothing.": _layers(_with_biases),
     },
 )
 

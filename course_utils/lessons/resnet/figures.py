@@ -1,19 +1,22 @@
-"""The pictures of lesson 11: the residual block, curves of training, gradients, damaged networks.
+"""The pictures of lesson 11: blocks and networks, curves of training, gradients, cut networks.
 
 Source: He, Zhang, Ren and Sun (2015), *Deep Residual Learning for Image Recognition*, arXiv
-1512.03385; `block_diagram` follows fig. 2, `draw_errors` fig. 1.
+1512.03385; `block_diagram` follows fig. 2, `draw_errors` fig. 1, `draw_networks` fig. 3 and
+`draw_fig_5` fig. 5.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from math import ceil, floor, log10
 from typing import TYPE_CHECKING
 
 from course_utils.drawing import style
+from course_utils.drawing.networks import main_path, shortcuts
 from course_utils.drawing.plots import new_axes
-from course_utils.drawing.svg import Diagram, box, circle, frame, path, plural, rect, text
+from course_utils.drawing.svg import Diagram, box, circle, frame, group, path, plural, rect, text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -199,6 +202,88 @@ def _product_axis(plain: float, both: float | None, count: str) -> Iterator[str]
         yield text(x, y - 14, words, anchor=anchor, fill=style.GOOD, **label)
 
 
+# Fig. 5 and fig. 3
+
+
+def draw_fig_5() -> Diagram:
+    """Draw a basic block of 64 maps beside a bottleneck of 256, on 56 x 56 positions.
+
+    Beside each layer stand its weights and multiply-adds, without those of a normalisation.
+    """
+    blocks = {
+        "Basic block: 64 maps": ((3, 64, 64), (3, 64, 64)),
+        "Bottleneck: 256 maps": ((1, 256, 64), (3, 64, 64), (1, 64, 256)),
+    }
+    parts, said = [], []
+    for left, (title, layers) in zip((60, 560), blocks.items(), strict=True):
+        middle, maps, total = left + 90, layers[0][1], [0, 0]
+        parts.append(text(left - 30, 26, title, 18, bold=True))
+        parts.append(_middle(middle, 58, f"x: {maps} maps", 14))
+        parts.append(path(f"M{middle} 66V286", stroke=style.INK, stroke_width=2))
+        way = f"M{middle} 72H{middle + 118}Q{middle + 130} 72 {middle + 130} 84V288"
+        way += f"Q{middle + 130} 300 {middle + 118} 300H{middle + 16}"
+        parts.append(path(way, stroke=style.INK, stroke_width=2))
+        for place, (kernel, inputs, outputs) in enumerate(layers):
+            y, weights = 72 + 220 * (place + 0.5) / len(layers), kernel**2 * inputs * outputs
+            total = [total[0] + weights, total[1] + weights * SIDE**2]
+            parts.append(rect(middle - 90, y - 23, 180, 46, rx=8, fill=style.PAPER))
+            parts.append(_rounded(middle, y, 180, 46, style.WEIGHT))
+            parts.append(_middle(middle, y + 6, f"{kernel}×{kernel}, {outputs}", 17, bold=True))
+            parts.append(text(middle + 142, y - 3, f"{weights:,} weights", 14))
+            parts.append(text(middle + 142, y + 16, f"{weights * SIDE**2 / 1e6:.1f} M MACs", 14))
+        parts.append(circle(middle, 300, 15, fill=style.PAPER, stroke=style.INK, stroke_width=2.4))
+        cross = f"M{middle - 8} 300h16M{middle} 292v16"
+        parts.append(path(cross, stroke=style.INK, stroke_width=2.4))
+        parts.append(text(middle + 22, 320, "then ReLU", 14))
+        counted = f"{total[0]:,} weights, {total[1] / 1e6:.1f} M MACs"
+        parts.append(text(left - 30, 348, counted, 17, bold=True))
+        shapes = ", ".join(f"{k}x{k} with {m}" for k, _, m in layers)
+        said.append(f"{title}: {shapes}; {total[0]:,} weights, {total[1]:,} multiply-adds.")
+    return frame("".join(parts), height=362, alt=" ".join(said), kind="cnn-fig5")
+
+
+def draw_networks(ledgers: Sequence) -> Diagram:
+    """Draw networks as fig. 3 does, turned on its side: a box for each layer with weights.
+
+    Layers whose maps have the same side share a column. A shortcut is an arc, dotted where it is
+    more than the identity. ledgers: as for `networks_to_scale`, which draws what a layer costs.
+    """
+    paths = [main_path(one) for one in ledgers]
+    counts = [Counter(layer.side for layer in layers) for layers in paths]
+    sides = sorted({side for count in counts for side in count}, reverse=True)
+    most = {side: max(count[side] for count in counts) for side in sides}
+    pitch = (880 - 12 * len(sides)) / sum(most.values())
+    parts, starts, x = [text(10, 22, "side of maps:", 14, fill=style.MUTED)], {}, 122.0
+    for side in sides:
+        parts.append(text(x, 22, f"{side}" if side > 1 else "scores", 14, bold=True))
+        starts[side], x = x, x + most[side] * pitch + 12
+    said = []
+    for row, (one, layers) in enumerate(zip(ledgers, paths, strict=True)):
+        top, places, seen = 56 + 112 * row, [], Counter()
+        parts.append(text(10, top + 46, one.name, 16, bold=True))
+        for layer in layers:
+            places.append(starts[layer.side] + pitch * seen[layer.side])
+            seen[layer.side] += 1
+            colour = style.ACCENT if layer.dense else style.CYCLE[sides.index(layer.side) % 5]
+            parts.append(box(places[-1], top, 0.88 * pitch, 84, colour, hover=layer.name))
+            turned = f"translate({places[-1] + 0.44 * pitch + 4.5:.1f} {top + 42}) rotate(-90)"
+            parts.append(group(_middle(0, 0, layer.label, 13), transform=turned))
+        for first, last, identity in (arcs := shortcuts(one)):
+            start, end = places[first] - 4, places[last] + 0.6 * pitch
+            look = {"stroke": style.HIGHLIGHT, "stroke_width": 3, "stroke_dasharray": "1 5"}
+            look = {"stroke": style.INK, "stroke_width": 1.6} if identity else look
+            way = f"M{start:.1f} {top - 3}C{start:.1f} {top - 26} {end:.1f} {top - 26} "
+            parts.append(path(f"{way}{end:.1f} {top - 3}", stroke_linecap="round", **look))
+        dotted = sum(not identity for *_, identity in arcs)
+        extra = f", {len(arcs)} shortcuts, {dotted} of them dotted" if arcs else ""
+        said.append(f"{one.name}: {len(layers)} layers with weights{extra}.")
+    height = 56 + 112 * len(paths) - 18
+    return frame("".join(parts), height=height, alt=" ".join(said), kind="cnn-fig3")
+
+
+# What was measured
+
+
 def _draw_lines(series: Mapping[str, Sequence[float]], ax: Axes) -> None:
     """A line for each name over 1, 2, 3, ...; dashed where the name begins with "plain"."""
     for colour, (name, values) in zip(style.CYCLE, series.items(), strict=False):
@@ -232,6 +317,7 @@ def draw_waterfall(norms: Mapping[str, Sequence[float]]) -> Axes:
     _draw_lines(norms, ax)
     ax.set(xlabel="convolution, from the input (left) to the scores", ylabel="gradient norm")
     ax.set_yscale("log")
+    ax.yaxis.set_major_formatter("{x:g}")  # an exponent would be too small for the last row
     ax.legend(loc="center left", bbox_to_anchor=(1, 0.5))
     return ax
 
