@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from course_utils.drawing import svg
 from course_utils.drawing.style import ACCENT, FAINT, HIGHLIGHT, INK, MUTED, WEIGHT, tint
-from course_utils.drawing.svg import TIMES, Diagram, line, rect, text
+from course_utils.drawing.svg import TIMES, Diagram, line, path, rect, text
 
 _MEASURES = {"macs": "multiply-adds", "parameters": "parameters"}
 _LEFT, _RIGHT = 150, 990  # the columns stay between
@@ -67,6 +67,21 @@ def shortcuts(ledger) -> list[tuple[int, int, bool]]:
         inside = [i for i, name in enumerate(names) if name.startswith(f"{block}.")]
         found.append((inside[0], inside[-1], kind == "Identity"))
     return found
+
+
+def cuboid(x: float, y: float, width: float, height: float, depth: float, colour: str) -> str:
+    """Draw a block of numbers: its front with the upper left corner at (x, y), depth to the right.
+
+    `depth`: how far its back lies to the right of the front, and above it.
+    """
+    look = {"stroke": colour, "stroke_width": 1.2, "stroke_linejoin": "round"}
+    top = f"M{x:.1f} {y:.1f}l{depth:.1f} {-depth:.1f}h{width:.1f}l{-depth:.1f} {depth:.1f}z"
+    side = (
+        f"M{x + width:.1f} {y:.1f}l{depth:.1f} {-depth:.1f}v{height:.1f}l{-depth:.1f} {depth:.1f}z"
+    )
+    front = rect(x, y, width, height, fill=tint(colour, 0.3), **look)
+    faces = [path(d, **look | {"fill": tint(colour, s)}) for d, s in ((top, 0.15), (side, 0.5))]
+    return front + "".join(faces)
 
 
 def networks_to_scale(ledgers: Sequence, *, measure: str = "macs") -> Diagram:

@@ -10,13 +10,12 @@ import torch
 from cells import run_cells
 from torch.utils.flop_counter import FlopCounterMode
 
-from course_utils.datasets import digits
 from course_utils.drawing import style
+from course_utils.exercises import check
 from course_utils.lessons.inception import exercises, figures
 from course_utils.lessons.inception.explorer import LEAST_SHARE, TARGETS, InceptionExplorer
 from course_utils.models import GoogLeNet
-from course_utils.models.googlenet import INCEPTION_TABLE, Inception, NaiveInception, training_loss
-from course_utils.training import fit
+from course_utils.models.googlenet import INCEPTION_TABLE, Inception, NaiveInception
 
 SLUG = "10_inception"
 SVG = "{http://www.w3.org/2000/svg}"
@@ -99,23 +98,27 @@ def test_millions():
     assert {macs: figures.millions(macs) for macs in written} == written
 
 
-def test_heads_diagram_draws_blocks_to_scale_and_a_way_from_every_loss():
-    blocks = {"conv1": 118, "conv2": 360, "3a": 128, "4a": 74, "4d": 119}
-    diagram = figures.heads_diagram(blocks, {"4a": "head A", "4d": "head B"}, last="loss")
-    assert {*blocks, "head A", "head B", "loss"} <= set(texts(diagram))
-    assert diagram.svg.count("<circle") == 3
-    heights = rects(diagram, stroke=style.INPUT)[3]
-    assert heights / heights[1] == pytest.approx(np.array([*blocks.values()]) / 360, rel=0.01)
-    assert "799 together; head A on 4a and head B on 4d; loss." in diagram.alt
+@pytest.mark.parametrize("heads", [True, False])
+def test_the_graph_shows_the_model(heads):
+    with torch.device("meta"):
+        drawn = figures.googlenet_graph(GoogLeNet(), heads=heads)
+    written = texts(drawn)
+    assert [w for w in written if w in INCEPTION_TABLE] == list(INCEPTION_TABLE)
+    channels = [str(sum(f[i] for i in (0, 2, 4, 5))) for f in INCEPTION_TABLE.values()]
+    assert [w for w in written if w.isdigit() and int(w) > 200 and w != "1000"] == channels
+    assert [w for w in written if w in ("56", "28", "14", "7")] == ["56", "28", "14", "7"]
+    inside = ["mean 5×5", "1×1, 128", "fc 1,024", "fc 1,000"]
+    assert [w for w in written if w in inside] == 2 * inside * heads
+    assert ("head on 4d: mean 5×5, 1×1, 128" in drawn.alt) == heads
 
 
-def test_gradients_are_drawn_in_pairs_and_crops_by_number_of_networks():
-    norms = {"a": [1, 10, 100], "a, with": [2, 10, 100], "b": [3, 3, 3], "b, with": [4, 3, 3]}
-    *lines, head = figures.draw_block_gradients(norms, ["x", "y", "z"], heads=["y"]).get_lines()
-    assert {line.get_label(): list(line.get_ydata()) for line in lines} == norms
-    assert lines[0].get_color() == lines[1].get_color() != lines[2].get_color()
-    assert [line.get_linestyle() for line in lines] == ["-", "--", "-", "--"]
-    assert head.get_xdata()[0] == 1
+def test_m_filters_give_m_matrices():
+    drawn = figures.filters_to_channels(maps=3, filters=5)
+    assert len(rects(drawn, stroke=style.OUTPUT)[0]) == texts(drawn).count("one sum") == 5
+    assert {"5 filters, 3×3×3", "(d₁−2)×(d₂−2) each", "= 5 channels"} <= set(texts(drawn))
+
+
+def test_crops_are_drawn_by_number_of_networks():
     ax = figures.draw_crops((7, 1, 1, 7), (10, 144, 1, 1), (7.62, 7.89, 10.07, 8.09))
     drawn = {line.get_label(): line.get_xydata().tolist() for line in ax.get_lines()}
     assert drawn["1 network"] == [[1, 10.07], [144, 7.89]]
@@ -212,24 +215,13 @@ def test_solutions_count_as_the_networks_do():
     assert rows == tuple(INCEPTION_TABLE[name] for name in ("3a", "4e", "5b"))
 
 
-@pytest.mark.parametrize("seed", range(3))
-def test_the_branches_equal_the_networks(seed):
-    """With nothing but the middle weights of its 3x3 filters, every layer of a module is 1x1."""
-    torch.manual_seed(seed)
-    net, x = Inception(3, 2, 2, 4, 1, 1, 2).requires_grad_(False), torch.randn(3, 4, 5)
-    for layer in net.modules():
-        if isinstance(layer, torch.nn.Conv2d):
-            layer.bias.zero_()
-    middle = net.conv3x3.conv.weight[:, :, 1, 1].clone()
-    net.conv3x3.conv.weight.zero_()[:, :, 1, 1] = middle
-    first, reduction, last = (
-        layer.conv.weight[:, :, 0, 0].numpy()
-        for layer in (net.conv1x1, net.reduce3x3, net.projection)
+def test_the_courses_module_passes_and_another_style_of_writing_it():
+    assert (
+        check(lambda in_maps, filters: Inception(in_maps, *filters), "10.module").state == "passed"
     )
-    pooled = net.pool(x[None])[0].numpy()
-    given = exercises.inception(x.numpy(), pooled, first, reduction, middle.numpy(), last)
-    expected = np.delete(net(x[None])[0].numpy(), 6, axis=0)  # without the map of the 5x5 branch
-    assert given.shape == (8, 4, 5) and np.allclose(given, expected, atol=1e-6)
+    report = check(lambda in_maps, filters: Inception(in_maps, *filters).conv1x1, "10.module")
+    assert report.state == "failed" and "parameters" not in report.hint
+    assert check(lambda in_maps, filters: ..., "10.module").state == "not attempted"
 
 
 # The notebook
@@ -253,34 +245,32 @@ def test_heads_matter_where_the_gradient_vanishes(seed):
     assert 0.05 < norms["he"][0] / norms["he"][-1] < 20  # it does not
 
 
-def trained(init, heads, seed, epochs):
-    """Return the last training accuracy of a small GoogLeNet on 512 digits."""
-    images, labels = digits(size=80)[0]
-    torch.manual_seed(seed)
-    net = GoogLeNet(True, 10, in_channels=1, input_size=80, width=1 / 8, init=init)
-
-    def loss(scores, labels):
-        main = torch.nn.functional.cross_entropy(scores.main, labels)
-        return training_loss(scores, labels) if heads else main
-
-    recipe = {"epochs": epochs, "lr": 2e-3, "batch_size": 32, "seed": seed, "live": False}
-    return fit(net, (images[:512], labels[:512]), loss=loss, **recipe).train_accuracy[-1]
+HEADS = ["setup", "deep-net", "heads-learn-see"]
 
 
 @pytest.mark.slow
-def test_heads_do_not_speed_up_the_learning():
-    """Single runs may be faster with them, on some processors; the mean of five is not."""
-    ends = torch.tensor(
-        [[trained("he", heads, seed, epochs=10) for heads in (False, True)] for seed in range(5)]
-    )
-    gain = ends[:, 1] - ends[:, 0]
-    assert ends[:, 0].min() > 0.7 and gain.max() < 0.1 and gain.mean() < 0.05, ends.tolist()
+@pytest.mark.parametrize("seed", range(5))
+def test_a_deep_plain_net_learns_only_with_heads(seed):
+    found = run_cells(SLUG, HEADS, seed=("SEED = 0", f"SEED = {seed}"))
+    late = {name: sum(errors[-3:]) / 3 for name, errors in found["curves"].items()}
+    assert late["two heads"] < 40 < 80 < late["no heads"]
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
-def test_with_the_default_weights_neither_learns(seed):
-    assert max(trained("torch", heads, seed, epochs=6) for heads in (False, True)) < 0.2
+def test_with_hes_weights_it_learns_without_heads(seed):
+    start = "from course_utils.models.layers import draw_as_he; "
+    change = ("    net = DeepNet(heads)", f"    net = DeepNet(heads); {start}draw_as_he(net)")
+    found = run_cells(SLUG, HEADS, seed=("SEED = 0", f"SEED = {seed}"), start=change)
+    assert max(errors[-1] for errors in found["curves"].values()) < 12
+
+
+def test_both_variants_in_twelve_lines_are_the_courses_modules(capsys):
+    run_cells(SLUG, ["setup", "written", "module-compare"])
+    printed = capsys.readouterr().out
+    assert printed.count(" 0 apart from the course's class") == 2
+    assert "303,464,448 MACs, 387,072 weights, 416 channels" in printed
+    assert "128,049,152 MACs, 163,328 weights, 256 channels" in printed
 
 
 def test_one_photograph_goes_through_the_whole_network(capsys):

@@ -5,11 +5,8 @@ Source: Szegedy et al. (2014), *Going Deeper with Convolutions*, arXiv 1409.4842
 pool proj.
 """
 
-from math import prod
-
-import numpy as np
-
 from course_utils.exercises import Exercise
+from course_utils.exercises.networks import NetworkExercise
 
 ROW_3A = (64, 96, 128, 16, 32, 32)
 ROW_4E = (256, 160, 320, 32, 128, 128)
@@ -113,88 +110,140 @@ MODULE_MACS = Exercise(
 )
 
 
-def inception(x, pooled, w1, r3, w3, p):
-    """Run three branches on maps and concatenate them; every layer is followed by a ReLU."""
+def inception_module(in_maps, filters):
+    """Build the module of fig. 2(b); `filters` is a row of Table 1."""
+    import torch
+    from torch import nn
 
-    def layer(weights, maps):  # a 1x1 convolution: (M, C) and (C, H, W) -> (M, H, W)
-        return np.maximum(np.einsum("mc,chw->mhw", weights, maps), 0)
+    n1x1, reduce3x3, n3x3, reduce5x5, n5x5, projection = filters
 
-    branches = [layer(w1, x), layer(w3, layer(r3, x)), layer(p, pooled)]
-    return np.concatenate(branches, axis=0)  # along channels
+    def conv(inputs, maps, kernel):  # padded: the maps keep their size
+        return nn.Sequential(nn.Conv2d(inputs, maps, kernel, padding=kernel // 2), nn.ReLU())
 
+    class Module(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.one = conv(in_maps, n1x1, 1)
+            self.three = nn.Sequential(conv(in_maps, reduce3x3, 1), conv(reduce3x3, n3x3, 3))
+            self.five = nn.Sequential(conv(in_maps, reduce5x5, 1), conv(reduce5x5, n5x5, 5))
+            self.pool = nn.MaxPool2d(3, stride=1, padding=1)
+            self.projection = conv(in_maps, projection, 1)
 
-def _branches(x, pooled, w1, r3, w3, p, *, inside=0.0, end=0.0):
-    """The three before they are concatenated, cut off below at `inside` and `end`: 0 is ReLU."""
+        def forward(self, x):
+            branches = [self.one(x), self.three(x), self.five(x), self.projection(self.pool(x))]
+            return torch.cat(branches, dim=1)  # along the channels
 
-    def layer(weights, maps, least):
-        return np.maximum(np.einsum("mc,chw->mhw", weights, maps), least)
-
-    return [layer(w1, x, end), layer(w3, layer(r3, x, inside), end), layer(p, pooled, end)]
-
-
-def _equally_many(*given):
-    """As many maps of each branch as the smallest has: else they cannot be added or stacked."""
-    branches = _branches(*given)
-    return [maps[: min(map(len, branches))] for maps in branches]
-
-
-def _random_maps(rng):
-    channels, rows, columns = rng.randint(2, 4), rng.randint(2, 3), rng.randint(2, 4)
-
-    def array(*shape):
-        return np.reshape([rng.randint(-4, 4) / 2 for _ in range(prod(shape))], shape)
-
-    x = array(channels, rows, columns)
-    pooled = np.maximum(x, np.roll(x, 1, axis=2)) + 0.5
-    reduced = rng.randint(1, channels)
-    w1, r3 = array(rng.randint(1, 3), channels), array(reduced, channels)
-    return x, pooled, w1, r3, array(rng.randint(1, 3), reduced), array(rng.randint(1, 2), channels)
+    return Module()
 
 
-def _fixed_maps(*weights):
-    x = [[[1, -2], [3, 0.5]], [[-1, 2], [0, 1.5]]]
-    pooled = [[[3, 3.5], [3, 3]], [[2, 2], [2.5, 2]]]
-    return tuple(np.array(values, float) for values in (x, pooled, *weights))
+def _changed(change):
+    """The idea of building the course's own module and then changing it: `change(module)`."""
+
+    def idea(in_maps, filters):
+        from course_utils.models.googlenet import Inception
+
+        module = Inception(in_maps, *filters)
+        change(module)
+        return module
+
+    return idea
 
 
-CONCAT = Exercise(
-    id="10.concat",
-    solution=inception,
-    fixed=(  # w1, r3, w3, p; the numbers keep the known mistakes apart
-        _fixed_maps(
-            [[1, 0], [1, -1]], [[1, 1], [-1, 2]], [[1, -1], [-0.5, 1]], [[1, -2], [0.5, 0.5]]
-        ),
-        _fixed_maps([[-1, 0.5], [0, -1], [2, 1]], [[-1, 0.5]], [[1.5], [-1]], [[-0.5, 1]]),
-    ),
-    random_case=_random_maps,
+def _joined(join):
+    """The idea of joining the four outputs by `join(torch, branches, x)`."""
+
+    def change(m):
+        import torch
+
+        def forward(x):
+            branches = [m.conv1x1(x), m.conv3x3(m.reduce3x3(x)), m.conv5x5(m.reduce5x5(x))]
+            return join(torch, [*branches, m.projection(m.pool(x))], x)
+
+        m.forward = forward
+
+    return _changed(change)
+
+
+def _without_relu(*names):
+    def change(m):
+        from torch import nn
+
+        for name in names:
+            getattr(m, name).relu = nn.Identity()
+
+    return _changed(change)
+
+
+def _pooled_by(kind, *sizes):
+    def change(m):
+        from torch import nn
+
+        m.pool = getattr(nn, kind)(*sizes)
+
+    return _changed(change)
+
+
+def _unpadded(m):
+    m.conv3x3.conv.padding = m.conv5x5.conv.padding = (0, 0)
+
+
+def _projected_first(m):
+    m.pool, m.projection = m.projection, m.pool
+
+
+def _naive(in_maps, filters):
+    from course_utils.models.googlenet import NaiveInception
+
+    return NaiveInception(in_maps, *filters[:5:2])
+
+
+def _random_module(rng):
+    return rng.randint(2, 6), tuple(rng.randint(1, 6) for _ in range(6))
+
+
+_ENDS, _REDUCTIONS = ("conv1x1", "conv3x3", "conv5x5", "projection"), ("reduce3x3", "reduce5x5")
+
+MODULE = NetworkExercise(
+    id="10.module",
+    solution=inception_module,
+    fixed=((6, (3, 2, 3, 2, 3, 3)), (8, (4, 3, 6, 1, 2, 2)), (4, (2, 2, 2, 2, 2, 2))),
+    random_case=_random_module,
+    random_count=6,
+    image=lambda in_maps, filters: (2, in_maps, 7, 9),
     wrong_ideas={
-        "You put the maps below one another. Their height "
-        "and width must stay: the first axis of an array "
-        "(C, H, W) is the channels.": lambda *given: np.concatenate(_equally_many(*given), axis=1),
-        "You put the maps beside one another on one sheet. The first axis of an array "
-        "(C, H, W) is the channels.": lambda *given: np.concatenate(_equally_many(*given), axis=2),
-        "You add the branches, as ResNet does. "
-        "Here every branch keeps its own channels.": lambda *given: sum(_equally_many(*given)),
-        "Negative numbers come out of your module. Each of its layers is followed "
-        "by a ReLU.": lambda *given: np.concatenate(_branches(*given, inside=-np.inf, end=-np.inf)),
-        "There is no ReLU between the reduction and the layer behind it, so that the two are "
-        "one linear layer.": lambda *given: np.concatenate(_branches(*given, inside=-np.inf)),
-        "The reduction has its ReLU. The layers at the ends of the branches have "
-        "one as well.": lambda *given: np.concatenate(_branches(*given, end=-np.inf)),
-        "`p` reads the input in your module. "
-        "In fig. 2(b), what does the last 1x1 read?": lambda x, pooled, *w: inception(x, x, *w),
-        "Your pooling branch passes on all maps, as the naive module does. `p` follows "
-        "it.": lambda x, pooled, *w: np.concatenate([*_branches(x, pooled, *w)[:2], pooled]),
-        "All maps are there, in the opposite order. The 1x1 branch comes first.": lambda *given: (
-            np.concatenate(_branches(*given)[::-1])
+        "`torch.cat` joins along the first axis if you do not say which. That is the images: of "
+        "two you make eight. Where are the channels in (N, C, H, W)?": _joined(
+            lambda torch, branches, x: torch.cat(branches)
         ),
-        "All maps are there, in another order: first `w1`, then `w3`, then `p`.": lambda *given: (
-            np.concatenate([_branches(*given)[i] for i in (0, 2, 1)])
+        "You put the maps below one another. Rows and columns must stay as they are; "
+        "which axis are the channels?": _joined(
+            lambda torch, branches, x: torch.cat(branches, dim=2)
         ),
-        "All your branches read the pooled maps. The pooling is one branch of its own; the "
-        "others read `x`.": lambda x, pooled, *weights: inception(pooled, pooled, *weights),
-        "The reduced maps come out of your module as well. They are only there for `w3`.": (
-            lambda x, pooled, w1, r3, w3, p: inception(x, pooled, np.vstack([w1, r3]), r3, w3, p)
+        "are; which axis are the channels?": _joined(
+            lambda torch, branches, x: torch.cat(branches, dim=3)
         ),
+        "You add the branches, as ResNet does. Here each keeps its own channels.": _joined(
+            lambda torch, branches, x: sum(branches)
+        ),
+        "There is no ReLU in your module. Each of its six convolutions has one behind it.": (
+            _without_relu(*_ENDS, *_REDUCTIONS)
+        ),
+        "There is no ReLU between a reduction and the layer behind it, so that the two are one "
+        "linear layer.": _without_relu(*_REDUCTIONS),
+        "The reductions have their ReLU. The layers at the ends of the branches have one as "
+        "well.": _without_relu(*_ENDS),
+        "This is the naive module. Where do the three small convolutions of fig. 2(b) stand?": (
+            _naive
+        ),
+        "Your pooling makes the maps smaller: without `stride` it moves by its own size.": (
+            _pooled_by("MaxPool2d", 3)
+        ),
+        "Your pooling has the right stride. Without padding it loses the border, and "
+        "its maps no longer fit beside the others.": _pooled_by("MaxPool2d", 3, 1),
+        "Your 3x3 and 5x5 are not padded, so their maps no longer fit beside the others.": (
+            _changed(_unpadded)
+        ),
+        "You reduce first and pool then, as before the large filters. In fig. 2(b), which comes "
+        "first in the pooling branch?": _changed(_projected_first),
     },
 )

@@ -12,8 +12,9 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from course_utils.drawing import style
+from course_utils.drawing.networks import cuboid
 from course_utils.drawing.plots import lines, new_axes
-from course_utils.drawing.svg import Diagram, box, circle, frame, path, plural, rect, text
+from course_utils.drawing.svg import Diagram, arrow, box, frame, path, plural, rect, text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -90,11 +91,10 @@ def module_diagram(
     parts = [
         box(40, _TOP + 40, 52, _TALL - 80, style.INPUT, 0.16, rx=6, stroke_width=2),
         _middle(66, 250, "in", 15, bold=True, fill=style.INPUT),
-        _middle(66, 272, module.shape_in, 15),
         text(844, 137, "concatenated", 15, fill=style.MUTED),
     ]
     shares, out, y = [1, 1, 1, 1], "along channels", float(_TOP)
-    height = _HEIGHT - 8  # without costs two of them stand on one slide, and on one page of its PDF
+    height = _HEIGHT - 30  # two without costs stand on one slide
     alt = f"{_ALTS[variant]}; their outputs are concatenated along channels."
     if costs:
         shares, out, height = module.channels, module.shape_out, _HEIGHT
@@ -103,6 +103,7 @@ def module_diagram(
             f"{sum(shares):,} channels out, {module.macs:,} multiply-adds, "
             f"{module.weights:,} weights."
         )
+        parts.append(_middle(66, 272, module.shape_in, 15))
         parts.append(text(844, 185, f"{millions(module.macs)} MACs", 15))
     parts.append(text(844, 161, out, 16, bold=True, fill=style.OUTPUT))
     for row, branch, colour, share in zip(_ROWS, module.branches, _COLOURS, shares, strict=True):
@@ -173,64 +174,153 @@ def _bars(modules: Mapping[str, Module], budget: int) -> Iterator[str]:
     yield text(start, _HEIGHT + 13, label, 15, anchor=anchor, bold=True, fill=colour)
 
 
-def heads_diagram(macs: Mapping[str, int], heads: Mapping[str, str], *, last: str) -> Diagram:
-    """Draw a network block by block, its auxiliary heads, and the ways that a gradient takes.
+# From a filter to a matrix
 
-    macs: block -> multiply-adds, input first; the height of a block is its share. heads: block ->
-    what the head on it is called, for two of them. last: what the loss at the end is called.
+
+def filters_to_channels(maps: int, filters: int, side: int = 3) -> Diagram:
+    """Draw the lecture's figures: a tensor in, filters as deep as it, a matrix from each.
+
+    maps: channels of the input. filters: how many; each is `side` x `side` x `maps`.
     """
-    step, first, most = 880 / len(macs), next(iter(macs)), max(macs.values())
-    centres = {name: 30 + step * (i + 0.5) for i, name in enumerate(macs)}
-    parts = [path("M24 214H900", stroke=style.INK, stroke_width=2)]
-    for name, x in centres.items():
-        tall = max(4.0, 96 * macs[name] / most)
-        parts.append(box(x - step / 2 + 6, 214 - tall, step - 12, tall, style.INPUT, 0.25))
-        parts.append(_middle(x, 234, name, 15, bold=True))
-        parts.append(_middle(x, 253, millions(macs[name]), 15, fill=style.MUTED))
-    ends = [(centres[name], label) for name, label in heads.items()] + [(940.0, last)]
-    height = 276 + 21 * len(ends)
-    for place, (x, label) in enumerate(ends):
-        colour = (style.ACCENT, style.BAD, style.OUTPUT)[place]
-        parts += _loss(x, label, height - 21 * (place + 1), centres[first], colour)
-    alt = (
-        f"{len(macs)} blocks from {first} to {name}, their heights the multiply-adds, "
-        f"{sum(macs.values()):,} together; "
-        f"{' and '.join(f'{label} on {block}' for block, label in heads.items())}; {last}. "
-        f"From each loss a gradient goes back to {first}."
+    deep, parts, step = 6.0 * maps, [], min(66, 225 / filters)
+    parts.append(cuboid(60, 110, 150, 110, deep, style.INPUT))
+    parts.append(_middle(145, 252, f"input, d₁×d₂×{maps}", 16, bold=True))
+    parts.append(_middle(145, 276, f"a tensor: {plural(maps, 'map')}", 15, fill=style.MUTED))
+    for k in range(filters):
+        y = 165 + (k - (filters - 1) / 2) * step
+        parts.append(cuboid(425, y - 8, 26, 26, deep, style.WEIGHT))
+        parts.append(path(arrow(270, 160, 405, y, 9), stroke=style.MUTED, stroke_width=1.6))
+        parts.append(path(arrow(490, y, 660, y, 9), stroke=style.MUTED, stroke_width=1.6))
+        parts.append(_middle(575, y - 9, "one sum", 15, fill=style.MUTED))
+        parts.append(
+            rect(
+                690,
+                y - step / 2 + 5,
+                1.4 * (step - 10),
+                step - 10,
+                fill=style.tint(style.OUTPUT, 0.3),
+                stroke=style.OUTPUT,
+            )
+        )
+    size = f"{side}×{side}×{maps}"
+    count = plural(filters, "filter")
+    for x, first, second in (
+        (450, f"{count}, {size}", "as deep as the input"),
+        (
+            728,
+            f"{filters} matri{'x' if filters == 1 else 'ces'}",
+            f"(d₁−{side - 1})×(d₂−{side - 1}) each",
+        ),
+    ):
+        parts.append(_middle(x, 300, first, 16, bold=True))
+        parts.append(_middle(x, 324, second, 15, fill=style.MUTED))
+    parts.append(
+        text(800, 160, f"= {plural(filters, 'channel')}", 18, bold=True, fill=style.OUTPUT)
     )
-    return frame("".join(parts), height=height, alt=alt, kind="cnn-heads")
+    parts.append(text(800, 184, "of the output", 15, fill=style.MUTED))
+    alt = (
+        f"{count} of {size} on an input of d1×d2×{maps}: each runs over all {maps} maps, sums, and "
+        f"gives one matrix of (d1-{side - 1})×(d2-{side - 1}); {filters} together are the channels "
+        "of the output."
+    )
+    return frame("".join(parts), height=336, alt=alt, kind="cnn-filters")
 
 
-def _loss(x: float, label: str, y: float, first: float, colour: str) -> Iterator[str]:
-    """A loss above its block at x, and the way of its gradient at height y, back to the first."""
-    up, dashes = f"M{x:.1f} 62V210", "7 4"
-    look = {"stroke": colour, "stroke_dasharray": "2 5"}
-    if x > 900:  # the last, beside the blocks
-        up, dashes, look = f"M900 214H{x:.1f}V62", None, {"stroke": style.INK}
-    tip = f"M{first + 9:.1f} {y - 5}L{first:.1f} {y}L{first + 9:.1f} {y + 5}"
-    yield box(x - 57, 18, 114, 44, colour, 0.16, rx=8, stroke_width=2.2, stroke_dasharray=dashes)
-    yield _middle(x, 46, label, 15, bold=True)
-    yield path(up, stroke_width=2, **look)
-    yield path(f"M{x:.1f} {y}H{first:.1f}{tip}", stroke=colour, stroke_width=2.6)
-    yield circle(x, y, 4.5, fill=colour)
+# The network
 
 
-def draw_block_gradients(norms: Mapping, blocks: Sequence[str], *, heads: Sequence[str]) -> Axes:
-    """Draw a gradient norm for each block, input first, and a thin line where a head sits.
+def googlenet_graph(model, *, heads: bool = True) -> Diagram:
+    """Draw GoogLeNet as fig. 3 of its paper: stem, nine modules, poolings, and the heads' insides.
 
-    norms: label -> one number per block. Labels come in pairs (without and with heads): the second
-    of a pair is drawn dashed in the colour of the first.
+    model: with its auxiliary heads. heads: whether they are drawn.
     """
-    ax = new_axes(9.5, 4.1)
-    for place, (name, values) in enumerate(norms.items()):
-        look, colour = ("o-", "s--")[place % 2], style.CYCLE[place // 2]
-        ax.semilogy(blocks, values, look, color=colour, label=name)
-    for head in heads:
-        ax.axvline(blocks.index(head), color=style.FAINT, linewidth=5, zorder=0)
-    ax.set(xlabel="block, from the input (left) to the scores", ylabel="gradient norm")
-    ax.grid(axis="y")
-    ax.legend(loc="center left", bbox_to_anchor=(1, 0.5))
-    return ax
+    look = {"Inception": 62, "MaxPool2d": 15, "AdaptiveAvgPool2d": 50, "Linear": 50, "ConvReLU": 44}
+    blocks = [(n, m) for n, m in model.named_children() if type(m).__name__ in look]
+    gap = (968 - sum(look[type(m).__name__] for _, m in blocks)) / (len(blocks) - 1)
+    parts, x, middles, side = [path("M8 272H992", **_LINE)], 16.0, {}, 112
+    for name, module in blocks:
+        kind = type(module).__name__
+        wide, middle = look[kind], x + look[kind] / 2
+        if kind == "Inception":
+            middles[name.removeprefix("inception")] = middle
+            parts += _glyph(x, wide)
+            parts.append(_middle(middle, 346, name.removeprefix("inception"), 16, bold=True))
+            parts.append(_middle(middle, 368, str(module.out_channels), 14, fill=style.MUTED))
+        elif kind == "MaxPool2d":
+            side //= 2
+            parts.append(box(x, 232, wide, 80, style.BAD, 0.25))
+            parts.append(_middle(middle, 392, str(side), 15, bold=True, fill=style.BAD))
+        else:
+            kernel = (
+                f"{module.conv.kernel_size[0]}×{module.conv.kernel_size[0]}"
+                if kind == "ConvReLU"
+                else ""
+            )
+            label = kernel or {"Linear": "fc", "AdaptiveAvgPool2d": "mean"}[kind]
+            maps = module.conv.out_channels if kernel else getattr(module, "out_features", "")
+            colour = style.INPUT if kernel else style.OUTPUT
+            parts.append(box(x, 240, wide, 64, colour, 0.2))
+            parts.append(_middle(middle, 277, label, 14, bold=True))
+            parts.append(_middle(middle, 368, str(maps), 14, fill=style.MUTED))
+        x += wide + gap
+    parts.append(text(8, 392, "side", 14, fill=style.MUTED))
+    said = []
+    for row, (name, head) in enumerate(_heads(model) if heads else ()):
+        parts += _head(middles[name], 34 + 84 * row, name, head)
+        said.append(f"head on {name}: {', '.join(head)}")
+    if heads:
+        parts.append(_middle(940, 207, "loss", 15, bold=True, fill=style.OUTPUT))
+        parts.append(path(arrow(967, 240, 967, 214, 7), stroke=style.OUTPUT, stroke_width=2))
+    alt = (
+        f"GoogLeNet from the image to the scores: 7x7, 1x1 and 3x3 convolutions, "
+        f"{len(middles)} Inception modules from 3a to 5b, four max-poolings between them, an "
+        f"average, one dense layer. {'; '.join(said)}".strip()
+    )
+    parts = parts if heads else [f'<g transform="translate(0 -190)">{"".join(parts)}</g>']
+    return frame("".join(parts), height=402 if heads else 212, alt=alt, kind="cnn-googlenet")
+
+
+def _glyph(x: float, wide: float) -> Iterator[str]:
+    """A module as four branches, small: 1x1; 1x1 and 3x3; 1x1 and 5x5; pooling and 1x1."""
+    yield rect(x, 214, wide, 116, rx=5, fill=style.PAPER, stroke=style.INK, stroke_width=1.4)
+    half, reduction = (wide - 16) / 2, style.tint(_COLOURS[0], 0.55)
+    for k, colour in enumerate(_COLOURS):
+        y, strong = 221 + 27 * k, style.tint(colour, 0.75)
+        fills = (
+            [(x + 6, wide - 12, strong)]
+            if k == 0
+            else [(x + 6, half, reduction), (x + 10 + half, half, strong)]
+        )
+        if k == 3:
+            fills = [(x + 6, half, strong), (x + 10 + half, half, reduction)]
+        for left, width, fill in fills:
+            yield rect(left, y, width, 21, rx=3, fill=fill, stroke=style.INK, stroke_width=0.7)
+
+
+def _heads(model) -> list[tuple[str, list[str]]]:
+    """(block, what is inside) of each auxiliary head, in words."""
+    found = []
+    for name, head in model.named_children():
+        if name.startswith("auxiliary"):
+            pool, conv = head.pool, head.conv.conv
+            inside = [f"mean {pool.kernel_size}×{pool.kernel_size}"]
+            inside.append(f"{conv.kernel_size[0]}×{conv.kernel_size[0]}, {conv.out_channels}")
+            inside += [f"fc {layer.out_features:,}" for layer in (head.fc1, head.fc2)]
+            found.append((name.removeprefix("auxiliary"), inside))
+    return found
+
+
+def _head(x: float, y: float, name: str, inside: Sequence[str]) -> Iterator[str]:
+    """A head above its module at x: its layers in a row at height y, and its loss behind them."""
+    step, left = 82, min(x - 30, 992 - 4 * 82 - 84)
+    yield path(f"M{x:.1f} 214V{y + 38}", stroke=style.BAD, stroke_width=2.4)
+    for k, words in enumerate(inside):
+        yield box(left + k * step, y, step - 6, 38, style.BAD, 0.14, rx=5)
+        yield _middle(left + k * step + 38, y + 24, words, 14)
+    end = left + 4 * step
+    yield path(arrow(end - 4, y + 19, end + 14, y + 19, 7), stroke=style.BAD, stroke_width=2)
+    yield text(end + 18, y + 24, "0.3 loss", 15, bold=True, fill=style.BAD)
+    yield text(left, y - 8, f"auxiliary head on {name}", 15, bold=True)
 
 
 def draw_crops(models: Sequence[int], crops: Sequence[int], errors: Sequence[float]) -> Axes:

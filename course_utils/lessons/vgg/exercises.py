@@ -1,58 +1,112 @@
-"""The exercises of lesson 09: weights of a stack, parameters of a configuration.
+"""The exercises of lesson 09: a configuration as layers, and its parameters.
 
 Source: Simonyan and Zisserman (2014), *Very Deep Convolutional Networks for Large-Scale Image
-Recognition*, arXiv 1409.1556: section 2.3, Tables 1 and 2.
+Recognition*, arXiv 1409.1556: Section 2, Tables 1 and 2.
 """
 
 from course_utils.exercises import Exercise
+from course_utils.exercises.networks import NetworkExercise
 
 
-def stack_weights(kernel, layers, in_maps, maps):
-    """Count the weights, without biases, of a stack of equal convolutions."""
-    weights = 0
-    inputs = in_maps
-    for _ in range(layers):
-        weights += kernel * kernel * inputs * maps
-        inputs = maps  # from the second layer on the stack reads its own maps
-    return weights
+def vgg_layers(blocks):
+    """Turn the blocks of a VGG into its layers up to the last pooling."""
+    from torch import nn
+
+    layers, inputs = [], 3  # red, green, blue
+    for block in blocks:
+        for kernel, maps in block:
+            layers.append(nn.Conv2d(inputs, maps, kernel, padding=kernel // 2))
+            layers.append(nn.ReLU())
+            inputs = maps  # the next convolution reads these
+        layers.append(nn.MaxPool2d(2))
+    return nn.Sequential(*layers)
 
 
-def random_stack(rng):
-    return rng.choice((1, 3, 5, 7)), rng.randint(1, 6), rng.randint(1, 64), rng.randint(1, 64)
+def _changed(change):
+    """The idea of building the right layers and then `change`: list of layers -> list of layers."""
+
+    def idea(blocks):
+        from torch import nn
+
+        return nn.Sequential(*change(list(vgg_layers(blocks)), nn))
+
+    return idea
 
 
-STACK_WEIGHTS = Exercise(
-    id="09.stack-weights",
-    solution=stack_weights,
-    fixed=(  # kernel, layers, in_maps, maps
-        (3, 3, 64, 64),
-        (7, 1, 64, 64),
-        (3, 2, 3, 64),  # the first block of VGG-16
-        (3, 3, 128, 256),  # its third
-        (5, 2, 8, 4),
+def _padded_by(padding):
+    def change(layers, nn):
+        for layer in layers:
+            if isinstance(layer, nn.Conv2d):
+                layer.padding = padding, padding
+        return layers
+
+    return _changed(change)
+
+
+def _spread(kind, before=None, behind=None):
+    """The idea of taking all layers of one kind out, and putting them elsewhere."""
+
+    def change(layers, nn):
+        result = []
+        for layer in layers:
+            if before and isinstance(layer, getattr(nn, before)):
+                result.append(getattr(nn, kind[0])(*kind[1:]))
+            if not isinstance(layer, getattr(nn, kind[0])):
+                result.append(layer)
+            if behind and isinstance(layer, getattr(nn, behind)):
+                result.append(getattr(nn, kind[0])(*kind[1:]))
+        return result
+
+    return _changed(change)
+
+
+def random_blocks(rng):
+    return (
+        [
+            [(rng.choice((1, 3)), rng.choice((4, 6, 8))) for _ in range(rng.randint(1, 2))]
+            for _ in range(rng.randint(1, 2))
+        ],
+    )
+
+
+VGG_LAYERS = NetworkExercise(
+    id="09.vgg-layers",
+    solution=vgg_layers,
+    fixed=(  # blocks of (kernel, maps)
+        ([[(3, 4), (3, 4)], [(3, 8), (3, 8)]],),
+        ([[(3, 4)], [(3, 8), (1, 8)]],),
+        ([[(3, 6), (3, 4)], [(3, 4)], [(1, 8), (3, 8)]],),
     ),
-    random_case=random_stack,
+    random_case=random_blocks,
+    random_count=6,
     wrong_ideas={
-        "You let every layer read the maps that go into the stack. What does the second layer "
-        "read?": lambda k, n, c, m: n * k * k * c * m,
-        "Right where as many maps go in as come out. The first layer of VGG reads an image: "
-        "how many maps has it?": lambda k, n, c, m: n * k * k * m * m,
-        "You count one layer with a kernel as large as the "
-        "field of the stack. The stack sees as much, but with "
-        "small filters, one after the other.": lambda k, n, c, m: (1 + n * (k - 1)) ** 2 * c * m,
-        "That is the first "
-        "layer. The argument `layers` says how many there are.": lambda k, n, c, m: k * k * c * m,
-        "Your filters have `kernel` numbers. A 3x3 filter is a square.": lambda k, n, c, m: (
-            stack_weights(k, n, c, m) // k
+        "Your convolutions have no padding, so each makes the maps smaller. In VGG only the "
+        "poolings do.": _padded_by(0),
+        "You pad every convolution by 1. That keeps the size for 3x3; what does it do to a 1x1?": (
+            _padded_by(1)
         ),
-        "You count a bias for each map. Here only the weights are wanted, as in section 2.3 "
-        "of the paper.": lambda k, n, c, m: stack_weights(k, n, c, m) + n * m,
-        "Your filters look at one map. A filter is a tensor: it has a slice for each map that "
-        "goes in.": lambda k, n, c, m: n * k * k * m,
-        "You multiply the layers' counts. Each layer has weights of its own, beside those of "
-        "the others.": lambda k, n, c, m: (k * k) ** n * c * m,
-        "The first layer is missing. It reads `in_maps` maps.": lambda k, n, c, m: (
-            (n - 1) * k * k * m * m
+        "There is no ReLU in your network. Convolutions in a row, with nothing between them, are "
+        "no more than one convolution.": _changed(
+            lambda layers, nn: [a for a in layers if not isinstance(a, nn.ReLU)]
+        ),
+        "You have one ReLU for each block. In VGG every convolution is followed by its own.": (
+            _spread(("ReLU",), before="MaxPool2d")
+        ),
+        "Nothing makes your maps smaller. What ends each block?": _changed(
+            lambda layers, nn: [a for a in layers if not isinstance(a, nn.MaxPool2d)]
+        ),
+        "You pool after every convolution. A pooling ends a block, and a block may have several "
+        "convolutions.": _spread(("MaxPool2d", 2), behind="ReLU"),
+        "You pool by the mean. VGG keeps the largest of the four.": _changed(
+            lambda layers, nn: [
+                nn.AvgPool2d(2) if isinstance(a, nn.MaxPool2d) else a for a in layers
+            ]
+        ),
+        "Your last pooling is missing: the last block ends with one as well.": _changed(
+            lambda layers, nn: layers[:-1]
+        ),
+        "All your filters are 3x3. The first number of each pair is the kernel.": lambda blocks: (
+            vgg_layers([[(3, maps) for _, maps in block] for block in blocks])
         ),
     },
 )

@@ -1,4 +1,4 @@
-"""The pictures of lesson 09: Table 1 as boxes, and a stack of small filters beside a large one.
+"""The pictures of lesson 09: Table 1 as boxes, VGG's volumes, a stack beside one large filter.
 
 After Simonyan and Zisserman (2014), *Very Deep Convolutional Networks for Large-Scale Image
 Recognition*, arXiv 1409.1556: Table 1 and the argument of section 2.3.
@@ -9,8 +9,10 @@ from functools import partial
 from html import escape
 
 from course_utils.drawing import style
+from course_utils.drawing.networks import cuboid, main_path
+from course_utils.drawing.plots import draw_image
 from course_utils.drawing.style import ACCENT, FAINT, HIGHLIGHT, INK, INPUT, MUTED, WEIGHT
-from course_utils.drawing.svg import TIMES, Diagram, box, frame, line, path, rect, text
+from course_utils.drawing.svg import TIMES, Diagram, box, frame, line, path, plural, rect, text
 
 Blocks = Sequence[Sequence[str]]
 
@@ -40,10 +42,10 @@ def configuration_chart(configurations: Mapping[str, Blocks]) -> Diagram:
         maps, middle, size = blocks[0][0].partition("-")[2], left + width / 2 - 2, 224 >> k
         parts.append(_middle(middle, 24, maps or "dense", 15, bold=True))
         if maps:
-            parts.append(_middle(middle, 46, f"{size}{TIMES}{size}", 13, fill=MUTED))
+            parts.append(_middle(middle, 46, f"{size}{TIMES}{size}", 14, fill=MUTED))
         lefts.append(left)
         left += width + 13
-    parts += [text(14, 24, "maps", 13, fill=MUTED), text(14, 46, "size", 13, fill=MUTED)]
+    parts += [text(14, 24, "maps", 14, fill=MUTED), text(14, 46, "size", 14, fill=MUTED)]
     said = ["Networks of 3x3 convolutions as rows of boxes, in blocks that a pooling ends."]
     for row, (name, blocks) in enumerate(networks.items()):
         parts += _network(name, blocks, lefts, 66 + 58 * row)
@@ -72,8 +74,53 @@ def _network(name: str, blocks: Blocks, lefts: list[int], top: float) -> Iterato
                 continue
             colour, share, words, dashes = _LOOKS[item.partition("-")[0]]
             yield box(x, top, _STEP - 4, 38, colour, share, stroke_dasharray=dashes)
-            yield _middle(x + 18.5, middle + 5, words, 13)
+            yield _middle(x + 18.5, middle + 5, words, 14)
             x += _STEP
+
+
+# What goes through the network
+
+
+def volumes(ledger, **rows: Mapping[str, float]) -> Diagram:
+    """Draw what the convolutions of a VGG put out as blocks of numbers, and its dense layers.
+
+    All blocks have one scale, but sides and maps have two: 224 pixels are as tall as 1,500 maps are
+    wide. rows: what to write below the blocks, as in `weights={"block1": "0.04 M", ...}`.
+    """
+    stages: dict[int, list] = {}
+    for layer in main_path(ledger):
+        stages.setdefault(layer.side, []).append(layer)
+    *convolutions, dense = stages.values()
+    side, x, parts, said = convolutions[0][0].side, 132.0, [], []
+    tall, wide = 165 / side, 56 / 512  # of a pixel, of a map
+    parts.append(cuboid(36, 226 - side * tall, 3 * wide, side * tall, 0.25 * side * tall, INPUT))
+    columns = [(36, "image", f"{side}{TIMES}{side}", f"{TIMES} {ledger.input_shape[0]}")]
+    for layers in convolutions:
+        side, maps = layers[0].side, int(layers[0].label.split()[1])
+        width, height = maps * wide, side * tall
+        columns.append(
+            (x, layers[0].name.partition(".")[0], f"{side}{TIMES}{side}", f"{TIMES} {maps}")
+        )
+        for k in range(len(layers)):
+            left = x + k * (width + 5)
+            parts.append(cuboid(left, 226 - height, width, height, 0.25 * height, style.OUTPUT))
+        said.append(f"{plural(len(layers), 'layer')} of {side}{TIMES}{side}{TIMES}{maps}")
+        x += max(len(layers) * (width + 5) + 14 + 0.25 * height, 100)
+    units = [int(layer.label.split()[1].replace(",", "")) for layer in dense]
+    for k, count in enumerate(units):
+        parts.append(box(x + 8 + 22 * k, 226 - count / 40, 12, count / 40, ACCENT, 0.5))
+    columns.append((x, "dense", f"{units[0]:,},", f"{units[1]:,}, {units[2]:,}"))
+    said.append(f"dense layers of {', '.join(f'{n:,}' for n in units)}")
+    for x, name, size, maps in columns:
+        parts += [text(x, 250, name, 15, bold=True), text(x, 271, size, 15), text(x, 291, maps, 15)]
+        for k, values in enumerate(rows.values()):
+            parts.append(text(x, 322 + 24 * k, str(values.get(name, "")), 15, bold=True))
+    for k, title in enumerate(rows):
+        parts.append(text(36, 322 + 24 * k, title, 15, fill=MUTED))
+        said.append(f"{title}: " + ", ".join(f"{n} {v}" for n, v in rows[title].items()))
+    alt = f"{ledger.name}'s volumes to scale: {', then '.join(said[: len(convolutions) + 1])}."
+    alt = ". ".join([alt.rstrip("."), *said[len(convolutions) + 1 :]]) + "."
+    return frame("".join(parts), height=304 + 26 * len(rows), alt=alt, kind="cnn-volumes")
 
 
 # A stack of 3x3 layers beside one large kernel
@@ -133,3 +180,14 @@ def _costs(stack: Sequence[int], single: Sequence[int], names: tuple[str, str]) 
             yield text(438, top + 16, name, 13, anchor="end", fill=MUTED)
             yield box(448, top, width, 20, (INPUT, HIGHLIGHT)[k], 0.55)
             yield text(456 + width, top + 16, f"{value:,}", 14)
+
+
+def draw_examples(images, titles: Sequence[str]):
+    """Draw images (n, 1, H, W) in a row, each with its title; return the figure."""
+    from matplotlib import pyplot
+
+    figure, places = pyplot.subplots(1, len(titles), figsize=(1.7 * len(titles), 2.1))
+    for image, title, ax in zip(images, titles, places, strict=True):
+        draw_image(image[0], ax=ax, title=title)
+        ax.title.set_size(13)
+    return figure
