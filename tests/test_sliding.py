@@ -68,3 +68,10 @@ def test_pictures_of_another_pace_do_not_share_their_rules():
         sliding_window(5), sliding_window(6), moving("", ["<g/>"] * 5, height=9, alt="x", seconds=1)
     )]  # fmt: skip
     assert len(set(kinds)) == 3
+
+
+def test_a_sum_too_long_to_read_is_counted():
+    diagram = sliding_filter(np.ones((6, 6)), np.ones((5, 5)))
+    assert [one.find(f"{SVG}text").text for one in frames(diagram)] == [
+        "sum of 25 products = 25"
+    ] * 4

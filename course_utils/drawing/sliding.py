@@ -136,6 +136,8 @@ def sliding_filter(image, kernel, *, stride: int = 1, padding: int = 0) -> Diagr
         under = padded[i * stride :, j * stride :][:kh, :kw]
         pairs = zip(under.flat, kernel.flat, strict=True)
         sum_ = " + ".join(f"{_number(a)}\u00b7{_number(w, '({})')}" for a, w in pairs)
+        if kernel.size > 9:  # too many to be read
+            sum_ = f"sum of {kernel.size} products"
         lit = rect(x, y, kw * cell, kh * cell, rx=5, **_LIT)
         lit += rect(lefts[2] + j * cell, tops[2] + i * cell, cell, cell, rx=3, **_LIT)
         said = text(svg.WIDTH / 2, low, f"{sum_} = {_number(value)}", 17, anchor="middle")
