@@ -9,7 +9,7 @@ from course_utils.exercises import Exercise
 
 
 def chain_gradient(x, weights):
-    """Differentiate x_n by x, where x_i = sigmoid(w_i * x_(i-1)) and x_0 = x."""
+    """Differentiate x_n with respect to x, where x_i = sigmoid(w_i * x_(i-1)) and x_0 = x."""
     gradient = 1.0
     for weight in weights:
         x = 1 / (1 + math.exp(-weight * x))  # the layer's output
@@ -55,8 +55,8 @@ PATH_PRODUCT = Exercise(
     ),
     random_case=_random_chain,
     wrong_ideas={
-        "You stop at the first layer's output: that is the derivative by x1. One layer is left "
-        "between x1 and x, and it has a "
+        "You stop at the first layer's output: that is the derivative with respect to x1. One "
+        "layer is left between x1 and x, and it has a "
         "factor, too.": lambda x, ws: chain_gradient(_sigmoid(ws[0] * x), ws[1:]),
         "You multiply the slopes of the sigmoids only. If x grows by a little, by how much "
         "does z = w · x grow?": _product(lambda x, w, z: _slope(z)),
