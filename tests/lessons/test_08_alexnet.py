@@ -53,7 +53,7 @@ def test_experiments_hold_for_other_seeds(seed):
     wrong = 100 * (result["noisy"][1] != result["train"][1]).float().mean()
     assert by_heart < wrong - 4 and honest > wrong - 3
     as_is, moved = result["errors"].values()
-    assert moved[1] < 0.4 * moved[0] and as_is[2] > as_is[0] + 1  # plain, crops, mirrors
+    assert moved[1] < 0.5 * moved[0] and as_is[2] > as_is[0] + 1  # plain, crops, mirrors
     grey, coloured = (result["colour"] < 0.2).sum(), (result["colour"] > 0.4).sum()
     assert 22 <= grey <= 31 and 15 <= coloured <= 24 and not result["centres"].isnan().any()
 
