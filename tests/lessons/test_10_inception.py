@@ -253,7 +253,7 @@ HEADS = ["setup", "deep-net", "heads-learn-see"]
 def test_a_deep_plain_net_learns_only_with_heads(seed):
     found = run_cells(SLUG, HEADS, seed=("SEED = 0", f"SEED = {seed}"))
     late = {name: sum(errors[-3:]) / 3 for name, errors in found["curves"].items()}
-    assert late["two heads"] < 40 < 80 < late["no heads"]
+    assert late["two heads"] < 50 < 80 < late["no heads"]
 
 
 @pytest.mark.slow

@@ -94,7 +94,7 @@ def module_diagram(
         text(844, 137, "concatenated", 15, fill=style.MUTED),
     ]
     shares, out, y = [1, 1, 1, 1], "along channels", float(_TOP)
-    height = _HEIGHT - 30  # two without costs stand on one slide
+    height = _HEIGHT - 19  # two without costs stand on one slide
     alt = f"{_ALTS[variant]}; their outputs are concatenated along channels."
     if costs:
         shares, out, height = module.channels, module.shape_out, _HEIGHT
