@@ -712,7 +712,7 @@ def test_a_model_all_of_whose_layers_are_in_a_list_hears_of_it(state):
     )
     assert f"uses {OWN:,} weights" in ledger(model, SHAPE).notes[0]
     assert "nn.ModuleList" in check_design(model).advice
-    with pytest.raises(ValueError, match="needs a gradient, got none. Keep layers in .*ModuleList"):
+    with pytest.raises(ValueError, match="need a gradient, got none. Keep layers in .*ModuleList"):
         fit(model, DATA, epochs=1, lr=0.1)
 
 

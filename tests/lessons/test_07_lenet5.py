@@ -367,7 +367,7 @@ def test_a_network_written_as_a_class_passes_and_what_is_no_network_is_told():
 
     assert check(Own, "07.modern-network").state == "passed"
     small = check(lambda channels, classes: nn.Linear(2, 2), "07.modern-network")
-    assert small.state == "failed" and small.given.startswith("(6, ")
+    assert small.state == "failed" and small.rows["Given"].startswith("(6, ")
     assert check(lambda channels, classes: nn.ReLU, "07.modern-network").state == "wrong type"
     unpadded = exercises._with(lambda nn, layers: [nn.Conv2d(1, 6, 5), *layers[1:]])
     assert check(unpadded, "07.modern-network").state != "passed"

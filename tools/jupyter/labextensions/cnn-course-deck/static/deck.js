@@ -51,6 +51,19 @@
     let panel = null; // the notebook on the screen
     let reached = 0; // the last step that is shown
     let wanted = false; // somebody asked for the deck in this tab
+    let card = 25; // the size of a question's type on this slide, in pixels of 1280 x 720
+    let fitted = 0; // the slide for which it was chosen
+
+    /** Let a question that does not fit its slide be written smaller, never under 18 px. */
+    function fit() {
+      const room = panel?.content.node.querySelector('.jp-WindowedPanel-outer');
+      if (!presenting() || !room) return;
+      while (card > 18 && room.scrollHeight > room.clientHeight + 1) {
+        card -= 1;
+        document.body.style.setProperty('--deck-card', card);
+      }
+    }
+    const watchSize = new ResizeObserver(fit);
 
     /** Show the slide of the active cell: to the step that was reached, or to the cell's own. */
     function paint() {
@@ -72,6 +85,14 @@
       });
       number.textContent = `${slide} / ${steps.at(-1).slide}`;
       paintRun(book, visible.filter((index) => onScreen.includes(index)));
+      if (slide !== fitted) {
+        [card, fitted] = [25, slide];
+        document.body.style.setProperty('--deck-card', card);
+        watchSize.disconnect();
+        const sized = book.node.querySelector('.jp-WindowedPanel-viewport');
+        if (sized) watchSize.observe(sized);
+      }
+      requestAnimationFrame(fit);
       const cell = book.widgets[steps[reached].cells[0]].model.id;
       sessionStorage.setItem(KEPT, JSON.stringify({ path: panel.context.path, cell }));
     }
