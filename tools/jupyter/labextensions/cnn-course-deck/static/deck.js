@@ -52,15 +52,17 @@
     let reached = 0; // the last step that is shown
     let wanted = false; // somebody asked for the deck in this tab
     let card = 25; // the size of a question's type on this slide, in pixels of 1280 x 720
-    let fitted = 0; // the slide for which it was chosen
+    let shrunk = 0; // by how much its pictures are lower than they might be
+    let fitted = 0; // the slide for which both were chosen
 
-    /** Let a question that does not fit its slide be written smaller, never under 18 px. */
+    /** Let a slide that is too tall fit: a question is written smaller, then pictures shrink. */
     function fit() {
       const room = panel?.content.node.querySelector('.jp-WindowedPanel-outer');
       if (!presenting() || !room) return;
-      while (card > 18 && room.scrollHeight > room.clientHeight + 1) {
-        card -= 1;
-        document.body.style.setProperty('--deck-card', card);
+      const { style } = document.body;
+      while (room.scrollHeight > room.clientHeight + 1 && (card > 17 || shrunk < 120)) {
+        if (card > 17) style.setProperty('--deck-card', card -= 1);
+        else style.setProperty('--deck-shrink', shrunk += 8);
       }
     }
     const watchSize = new ResizeObserver(fit);
@@ -86,8 +88,9 @@
       number.textContent = `${slide} / ${steps.at(-1).slide}`;
       paintRun(book, visible.filter((index) => onScreen.includes(index)));
       if (slide !== fitted) {
-        [card, fitted] = [25, slide];
+        [card, shrunk, fitted] = [25, 0, slide];
         document.body.style.setProperty('--deck-card', card);
+        document.body.style.setProperty('--deck-shrink', shrunk);
         watchSize.disconnect();
         const sized = book.node.querySelector('.jp-WindowedPanel-viewport');
         if (sized) watchSize.observe(sized);
