@@ -78,7 +78,7 @@ def reading(error, digits=3, spread=""):
 def _named(name, values, x, y, ramp, largest=None):
     grid = f"{len(values)} {TIMES} {len(values)}"
     drawn = text(x, y - 8, name, 17, bold=True)
-    drawn += text(x + _SIDE, y - 8, grid, 14, anchor="end", fill=MUTED)
+    drawn += text(x + _SIDE, y - 8, grid, 14.6, anchor="end", fill=MUTED)
     return drawn + _map(values, x, y, _SIDE, ramp, largest)
 
 
@@ -93,7 +93,7 @@ def _step(left, y1, right, y2, name, lines):
     drawn = path(arrow(x1, y1, x2, y2, 9), **look)
     drawn += text(middle, above, name, 15, anchor="middle", bold=True)
     for i, line in enumerate(lines):
-        drawn += text(middle, below + i * 18, line, 14, anchor="middle", fill=MUTED)
+        drawn += text(middle, below + i * 18, line, 14.6, anchor="middle", fill=MUTED)
     return drawn
 
 
