@@ -1,55 +1,14 @@
-"""The notebooks in JupyterLab: Run All, panels, questions, and the live deck to its last slide."""
-
-import json
-from collections.abc import Iterator
+"""The notebooks in JupyterLab: panels, questions, saving, and the keys of the live deck."""
 
 import nbformat
 import pytest
-from files import NOTEBOOKS
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
-from playwright.sync_api import TimeoutError, expect
+from playwright.sync_api import expect
 
 from course_utils.geometry import edge_count
 from course_utils.quiz import find_question
 
 SPARSE = "01_sparse_connectivity.ipynb"
-# Last, since the tests after it go on with it; first of its tests, since answers make slides grow.
-BY_USE = sorted(NOTEBOOKS, key=lambda path: path.name == SPARSE)
-# The state of the slide on the screen: which cells are shown, what sticks out, what is too small.
-SLIDE = """() => {
-  const frame = document.querySelector('.jp-Deck .jp-WindowedPanel-outer');
-  const shown = [...document.querySelectorAll('.jp-Deck .jp-Cell.jp-deck-mod-visible')];
-  const small = new Set();
-  for (const e of shown.flatMap((cell) => [...cell.querySelectorAll('*')])) {
-    const texts = [...e.childNodes].filter((n) => n.nodeType === 3 && n.data.trim());
-    if (!texts.length || e.closest('style, script, option, mjx-container')) continue;
-    const box = e.getBoundingClientRect();
-    const seen = e.checkVisibility({ opacityProperty: true, visibilityProperty: true });
-    if (!box.width || !box.height || !seen) continue;
-    const m = e.matches('svg *') ? e.getScreenCTM() : { c: 0, d: 1 };
-    const drawn = Math.hypot(m.c, m.d); // turned text, too
-    const size = parseFloat(getComputedStyle(e).fontSize) * drawn;
-    const words = texts.map((n) => n.data.trim()).join(' ').slice(0, 40);
-    if (size < 13.95) small.add(`${size.toFixed(1)} px "${words}"`);
-  }
-  return {
-    number: document.querySelector('.cnn-deck-number').textContent,
-    shown: shown.map((cell) => cell.dataset.cell),
-    asked: document.querySelectorAll('.jp-deck-mod-visible [data-cnn-asked]').length,
-    height: frame.scrollHeight, width: frame.scrollWidth,
-    room: [frame.clientHeight, frame.clientWidth], small: [...small],
-    code: shown.filter((cell) => cell.querySelector('.jp-Cell-inputWrapper')?.checkVisibility()
-      && cell.classList.contains('jp-CodeCell')).map((cell) => cell.dataset.cell),
-  };
-}"""
-
-
-# A panel as a live widget, not its still.
-PANEL = ".jupyter-widgets.cnn-explorer"
-ANSWER = ".jp-deck-mod-visible .cnn-quiz-both"
-# What a panel shows: the picture and the sentence under it.
-SHOWN = """(panel) => ['.cnn-picture', '.cnn-says']
-  .map((part) => panel.querySelector(part)?.innerHTML ?? '').join()"""
 
 
 @pytest.fixture
@@ -80,87 +39,8 @@ def drag_left(handle) -> None:
     mouse.up()
 
 
-def changed(panel, before: str) -> bool:
-    """Wait until a panel shows something else than before; False if it does not."""
-    arguments = [panel.element_handle(), before]
-    try:
-        panel.page.wait_for_function(
-            f"([panel, before]) => ({SHOWN})(panel) !== before", arg=arguments, timeout=3_000
-        )
-    except TimeoutError:
-        return False
-    return True
-
-
-def answers_a_slider(panel) -> bool:
-    """Press an arrow key on one slider after the other until the panel shows something else."""
-    for handle in panel.locator(".noUi-handle").all():
-        at_the_end = handle.get_attribute("aria-valuenow") == handle.get_attribute("aria-valuemax")
-        before = panel.evaluate(SHOWN)
-        handle.press("ArrowLeft" if at_the_end else "ArrowRight")
-        if changed(panel, before):
-            return True
-    return False
-
-
-def slide_problems(slide: dict, with_code: set[str]) -> Iterator[str]:
-    """Yield what sticks out of a slide, is too small on it or should not be shown."""
-    (height, width), size = slide["room"], (slide["height"], slide["width"])
-    if size[0] > height + 1 or size[1] > width + 1:
-        yield f"{size[1]} x {size[0]} in {width} x {height}"
-    if slide["small"]:
-        yield f"text under 14 px: {', '.join(slide['small'][:3])}"
-    if set(slide["code"]) - with_code:
-        yield f"shows the code of {slide['code']}"
-
-
-def panel_problems(panel) -> Iterator[str]:
-    """Yield what does not answer in a panel that came with this slide."""
-    if not answers_a_slider(panel):
-        yield "no slider of the panel changes what it shows"
-
-
-@pytest.mark.parametrize("path", BY_USE, ids=lambda path: path.stem)
-def test_every_slide_of_the_live_deck_fits_the_screen(ran, path):
-    lab = ran(path.name)
-    assert lab.errors() == []
-    assert lab.save() == path.read_bytes(), "a run that changed nothing changed the file"
-    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
-    kinds = {c["id"]: c["metadata"].get("slideshow", {}).get("slide_type") for c in cells}
-    expected = [name for name, kind in kinds.items() if kind not in ("skip", "notes")]
-    with_code = {c["id"] for c in cells if "show-code" in c["metadata"].get("tags", [])}
-    lab.present()
-    seen, wrong, moved = [], [], 0
-    while True:
-        slide = lab.page.evaluate(SLIDE)
-        new = [cell for cell in slide["shown"] if cell not in seen]
-        if not new:
-            assert slide["asked"], f"slide {slide['number']}: a key press showed nothing new"
-            expect(lab.page.locator(ANSWER).first).to_be_visible()
-            slide = lab.page.evaluate(SLIDE)
-        seen += new
-        found = list(slide_problems(slide, with_code))
-        for panel in [lab.cell(cell).locator(PANEL) for cell in new]:
-            if panel.locator(".noUi-handle").count():
-                moved += 1
-                found += panel_problems(panel)
-        if lab.page.evaluate(SLIDE)["shown"] != slide["shown"]:
-            found.append("using the panel left the slide")
-        for hide in lab.page.locator(".jp-deck-mod-visible").get_by_text("Hide the answer").all():
-            hide.click()  # the answers are kept, and the tests after this one answer anew
-        wrong += [f"slide {slide['number']} with {', '.join(slide['shown'])}: {f}" for f in found]
-        if expected[-1] in slide["shown"]:
-            break
-        lab.page.keyboard.press("PageDown")
-    assert seen == expected
-    number, last = slide["number"].split(" / ")
-    assert number == last
-    assert moved, "no panel stood on a slide"
-    assert not wrong, "these slides are not fit to show:\n" + "\n".join(wrong)
-
-
 def test_the_panel_says_what_its_sliders_say(sparse):
-    panel = sparse.cell("explore").locator(PANEL)
+    panel = sparse.cell("explore").locator(".jupyter-widgets.cnn-explorer")
     rows = panel.locator(".widget-slider")
 
     def readouts() -> dict[str, int]:

@@ -51,20 +51,22 @@
     let panel = null; // the notebook on the screen
     let reached = 0; // the last step that is shown
     let wanted = false; // somebody asked for the deck in this tab
-    let card = 25; // the size of a question's type on this slide, in pixels of 1280 x 720
-    let shrunk = 0; // by how much its pictures are lower than they might be
-    let fitted = 0; // the slide for which both were chosen
 
     /** Let a slide that is too tall fit: a question is written smaller, then pictures shrink. */
     function fit() {
       const room = panel?.content.node.querySelector('.jp-WindowedPanel-outer');
       if (!presenting() || !room) return;
       const { style } = document.body;
+      let card = 25; // the size of a question's type, in pixels of 1280 x 720
+      let shrunk = 0; // by how much the pictures are lower than they might be
+      style.setProperty('--deck-card', card);
+      style.setProperty('--deck-shrink', shrunk);
       while (room.scrollHeight > room.clientHeight + 1 && (card > 17 || shrunk < 120)) {
         if (card > 17) style.setProperty('--deck-card', card -= 1);
         else style.setProperty('--deck-shrink', shrunk += 8);
       }
     }
+    // What comes later, an answer or a picture, is fitted when it is there.
     const watchSize = new ResizeObserver(fit);
 
     /** Show the slide of the active cell: to the step that was reached, or to the cell's own. */
@@ -87,14 +89,8 @@
       });
       number.textContent = `${slide} / ${steps.at(-1).slide}`;
       paintRun(book, visible.filter((index) => onScreen.includes(index)));
-      if (slide !== fitted) {
-        [card, shrunk, fitted] = [25, 0, slide];
-        document.body.style.setProperty('--deck-card', card);
-        document.body.style.setProperty('--deck-shrink', shrunk);
-        watchSize.disconnect();
-        const sized = book.node.querySelector('.jp-WindowedPanel-viewport');
-        if (sized) watchSize.observe(sized);
-      }
+      const content = book.node.querySelector('.jp-WindowedPanel-viewport');
+      if (content) watchSize.observe(content); // again is no harm
       requestAnimationFrame(fit);
       const cell = book.widgets[steps[reached].cells[0]].model.id;
       sessionStorage.setItem(KEPT, JSON.stringify({ path: panel.context.path, cell }));
