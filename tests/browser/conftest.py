@@ -37,16 +37,11 @@ _KERNEL_IDLE = """() => {
     && panel.sessionContext.session?.kernel?.status === 'idle'
     && panel.content.widgets.length > 0;
 }"""
-_FORGET_RUNS = """() => {
-  for (const cell of jupyterapp.shell.currentWidget.content.widgets) {
-    if (cell.model.type === 'code') cell.model.executionCount = null;
-  }
-}"""
-_ALL_RAN = """() => {
-  const panel = jupyterapp.shell.currentWidget;
-  return panel.sessionContext.session.kernel.status === 'idle' && panel.content.widgets.every(
-    (c) => c.model.type !== 'code' || !c.model.sharedModel.source.trim() || c.model.executionCount
-  );
+# Settled when every cell has its reply *and* all that it shows: the two come on different ways.
+_RUN_ALL = """() => {
+  window.allRan = false;
+  void jupyterapp.commands.execute('notebook:run-all-cells')
+    .finally(() => { window.allRan = true; });
 }"""
 _ERRORS = """() => jupyterapp.shell.currentWidget.content.widgets
   .filter((c) => c.model.type === 'code')
@@ -176,11 +171,9 @@ class Lab:
             self.page.evaluate(_RUN)
 
     def run_all(self) -> None:
-        """Run > Run All Cells, and wait until the last cell is done."""
-        self.page.evaluate(_FORGET_RUNS)
-        for name in ("Run", "Run All Cells"):
-            self.page.get_by_role("menuitem", name=name, exact=True).click()
-        self.page.wait_for_function(_ALL_RAN, timeout=RUN_TIMEOUT)
+        """Run All Cells, and wait until the last cell is done."""
+        self.page.evaluate(_RUN_ALL)
+        self.page.wait_for_function("() => window.allRan", timeout=RUN_TIMEOUT)
 
     def count(self) -> int:
         """Return the number of cells."""
