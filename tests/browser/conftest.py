@@ -1,4 +1,4 @@
-"""One JupyterLab for all browser tests, on a copy of the notebooks, and pages that stay offline."""
+"""A JupyterLab for each file of tests, on a copy of the notebooks, and pages that stay offline."""
 
 import os
 import re
@@ -121,9 +121,12 @@ def pytest_runtest_makereport(item, call):
     return report
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def lab_server(tmp_path_factory, start_lab):
-    """Address and token of a JupyterLab on a copy of the course, and the copy's notebooks."""
+    """Address and token of a JupyterLab on a copy of the course, and the copy's notebooks.
+
+    For one module: what its tests answered and saved is no other's.
+    """
     course = tmp_path_factory.mktemp("course")
     shutil.copytree(ROOT / "tools" / "jupyter", course / "tools" / "jupyter")
     tools = (ROOT / "tools").glob("*.py")
