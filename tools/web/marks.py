@@ -135,5 +135,5 @@ def _stub(function: str, cell: NotebookNode) -> str:
             there |= dict.fromkeys((alias.asname or alias.name for alias in node.names), node)
     used = {node.id for node in ast.walk(there[function]) if isinstance(node, ast.Name)}
     needed = {node: None for name, node in there.items() if name in used | {function}}
-    lines = cell.source.splitlines()  # whole lines: a comment behind the last is no part of its node
+    lines = cell.source.splitlines()  # whole: the comment behind the last is no part of a node
     return "\n\n\n".join("\n".join(lines[n.lineno - 1 : n.end_lineno]) for n in needed)

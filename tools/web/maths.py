@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tools.slides import assets
 
-SCRIPT = Path(__file__).with_name("maths.js")
+SCRIPT = Path(__file__).with_name("maths.cjs")
 TOKEN = re.compile("\ue000(\\d+)\ue001")  # private characters: no text has them
 # What MathJax says about its own tree, for scripts that are not there.
 NOISE = re.compile(r' (?:data-[\w-]+|focusable|xmlns)="[^"]*"')
