@@ -37,6 +37,7 @@ TARGET = ROOT / "build" / "site"
 CACHE = ROOT / "build" / "maths.json"
 FONTS = ROOT / "tools" / "jupyter" / "custom" / "fonts"
 SIGN = "assets/site.css"  # a folder with this file holds a site
+SCRIPTS = ("python", "live", "panel", "quiz", "exercise", "page")  # of every page, in their order
 PARTS = {
     "start": "First of all",
     "ideas": "Ideas",
@@ -76,6 +77,8 @@ def write_pages(pages: Sequence[Page], formulas: Formulas, folder: Path) -> None
     )
     templates.globals |= {
         "course": COURSE,
+        "scripts": [name for name in SCRIPTS if (folder / "assets" / f"{name}.js").is_file()],
+        "styles": sorted(path.name for path in (folder / "assets").glob("*.css")),
         "chapters": list(zip(LESSONS, pages, strict=True)),
         "decks": {path.stem for path in (folder / "slides").glob("[0-9]*.html")},
     }
@@ -108,7 +111,7 @@ def build(target: Path, python: bool = True, cache: Path | None = CACHE) -> list
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".site-") as scratch:
         new = Path(scratch) / "site"
         shutil.copytree(FONTS, new / "assets" / "fonts")
-        for source in (WEB / "site.css", *WEB.glob("*.js")):
+        for source in (*WEB.glob("*.css"), *WEB.glob("*.js")):
             shutil.copyfile(source, new / "assets" / source.name)
         index = search_index(pages, formulas)
         (new / "assets" / "search-index.js").write_text(index, encoding="utf-8")

@@ -69,9 +69,7 @@ def marks(cell: NotebookNode, names: dict[str, str]) -> list[Mark]:
     return [mark for call in calls if (mark := _mark(call, cell, names))]
 
 
-def pairs(
-    cell: NotebookNode, names: dict[str, str]
-) -> list[tuple[NotebookNode, Mark | None]]:
+def pairs(cell: NotebookNode, names: dict[str, str]) -> list[tuple[NotebookNode, Mark | None]]:
     """Return each output of a code cell with its mark, None for one that stays as it is."""
     waiting, found = marks(cell, names), []
     for output in cell.outputs:

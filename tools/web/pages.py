@@ -59,6 +59,7 @@ class Page:
             return self._code_cell(cell)
         text = self._markdown.render(cell.source)
         text = re.sub("<table>.*?</table>", lambda t: scrolling(t[0], "Table"), text, flags=re.S)
+        text = re.sub("<th[^>]*></th>", "<td></td>", text)  # a head that says nothing is none
         kind = " notes" if slide_type(cell) == "notes" else ""
         return f'<div class="text{kind}">{text}</div>'
 
@@ -69,11 +70,13 @@ class Page:
         shown = "".join(f'<div class="out">{_output(*pair)}</div>' for pair in pairs)
         if shown and folded.get("outputs_hidden"):
             shown = _fold("Show the result", shown)
-        # The code of an exercise stands with its card: the editor takes the place of both.
+        # The code of an exercise stands above its card, until an editor takes its place.
         if marks.only_shows(cell, self._names) or any("stub" in mark.extra for mark in found):
             return shown
         source = code(cell.source)
-        return (_fold("Show the code", source) if folded.get("source_hidden") else source) + shown
+        if cell.id == "setup" or folded.get("source_hidden"):
+            source = _fold("Setup" if cell.id == "setup" else "Show the code", source)
+        return source + shown
 
 
 class _Renderer(IPythonRenderer):
@@ -107,8 +110,9 @@ def anchor(heading: str) -> str:
 
 
 def plain(text: str, formulas: Formulas) -> str:
-    """Return the words of a piece of a page, without code and drawings."""
-    text = re.sub(r"<(pre|svg|style|summary)\b.*?</\1>", " ", text, flags=re.DOTALL)
+    """Return the words of a piece of a page, without code, drawings and what is folded."""
+    text = re.sub(r"<(pre|svg|style|details)\b.*?</\1>", " ", text, flags=re.DOTALL)
+    text = re.sub("</?(?:p|div|li|t[dhr]|h[1-6]|br)\\b[^>]*>", " ", text)
     return " ".join(html.unescape(re.sub("<[^>]*>", "", formulas.words(text))).split())
 
 
@@ -140,7 +144,7 @@ def _output(output: NotebookNode, mark: marks.Mark | None) -> str:
     if re.match(r"<(svg|img|table)\b", still):
         return scrolling(still, "Figure", kind="figure")
     stub = code(mark.extra["stub"]) if mark and "stub" in mark.extra else ""
-    return mark.wrap(stub + still) if mark else still
+    return stub + (mark.wrap(still) if mark else still)
 
 
 def _fold(summary: str, content: str) -> str:
