@@ -18,7 +18,7 @@ FILES   := requirements.lock pyproject.toml
 ONE     := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 
 .DEFAULT_GOAL := help
-.PHONY: help lab lecture test slow portable slides notebooks lint format bench lock clean
+.PHONY: help lab lecture test slow portable site slides notebooks lint format bench lock clean
 
 help:  ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -43,6 +43,9 @@ slow: $(VENV)/.test-ready  ## The tests that `make test` leaves out because they
 
 portable: $(VENV)/.test-ready  ## The lessons as other processors would run them, and the slow tests
 	@$(PY) tools/portable.py $(SETS)
+
+site: $(VENV)/.test-ready  ## Make the website in build/site: the course to read, nothing to install
+	@$(ONE) $(PY) tools/build_site.py
 
 slides: $(VENV)/.test-ready  ## Export the decks to build/slides: HTML that works offline, and PDF
 	@$(ONE) $(PY) tools/export_slides.py

@@ -62,7 +62,7 @@ def title(notebook: NotebookNode) -> str:
         found = re.search(r"^# +(.+)$", cell.source, re.MULTILINE)
         if cell.cell_type == "markdown" and found:
             return re.sub(r"[*_`]", "", found[1]).strip()
-    raise ExportError("no markdown cell with a level-one heading (# ...): the deck has no title")
+    raise ExportError("no markdown cell with a level-one heading (# ...): it has no title")
 
 
 def slide_type(cell: NotebookNode) -> str | None:
@@ -181,25 +181,26 @@ S opens the notes for the lecturer. Everything here works without a network.</p>
 
 
 def sizes(folder: Path) -> list[tuple[str, int]]:
-    """Return (part, bytes) of an export: each folder of assets, the decks, the PDFs, the sum."""
+    """Return (part, bytes) of an export: its folders two levels deep, its decks, PDFs, the sum."""
     rows: dict[str, int] = {}
     for path in sorted(folder.rglob("*")):
         if path.is_file():
-            parts = path.relative_to(folder).parts
-            inner = "/".join(parts[:2]) if parts[0] == "assets" else f"*{path.suffix}"
+            inner = "/".join(path.relative_to(folder).parts[:-1][:2]) or f"*{path.suffix}"
             rows[inner] = rows.get(inner, 0) + path.stat().st_size
     return [*rows.items(), ("all", sum(rows.values()))]
 
 
-def check_target(target: Path) -> None:
+def check_target(target: Path, sign: str = "assets/theme.css") -> None:
     """Refuse a target that cannot be written, or that holds something other than an export.
+
+    sign: a file that every export has.
 
     Raises:
         ExportError: saying which.
     """
     if target.is_symlink() or target.is_file():
         raise ExportError(f"--to must be a folder, got the file {target}")
-    if target.is_dir() and any(target.iterdir()) and not (target / "assets/theme.css").is_file():
+    if target.is_dir() and any(target.iterdir()) and not (target / sign).is_file():
         raise ExportError(f"{target} is not empty and holds no earlier export: name another folder")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)

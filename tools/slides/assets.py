@@ -89,6 +89,7 @@ def _fetch(name: str, version: str, recipe: dict, folder: Path) -> None:
 
 
 def copy(folders: dict[str, Path], target: Path) -> None:
-    """Copy the kept files of every package into ``target``."""
+    """Copy the kept files of every package into ``target``, save those that Node needs here."""
     for folder in folders.values():
-        shutil.copytree(folder, target, dirs_exist_ok=True)
+        only_here = shutil.ignore_patterns("node")
+        shutil.copytree(folder, target, dirs_exist_ok=True, ignore=only_here)
