@@ -1,4 +1,4 @@
-"""The scripts and styles of the exported slides: fetched through npm once, checked, pruned.
+"""Scripts of the exported slides and of the website: fetched through npm once, checked, pruned.
 
 tools/package.json names the packages with exact versions, the SHA-512 of each, and the few files
 that are kept. `npm pack` downloads a package alone; its dependencies are already in the bundles.
@@ -18,7 +18,7 @@ MANIFEST = ROOT / "tools" / "package.json"
 CACHE = ROOT / "build" / "npm"
 NPM_TIMEOUT = 300  # seconds for one package
 NO_NPM = (
-    "npm was not found; the slides need it once, to fetch reveal.js and MathJax. Install "
+    "npm was not found; it is needed once, to fetch reveal.js, MathJax and Pyodide. Install "
     "Node.js (Debian, Ubuntu: sudo apt-get install npm; macOS: brew install node; "
     "conda: conda install -c conda-forge nodejs) and run this again."
 )
@@ -29,7 +29,7 @@ class AssetError(RuntimeError):
 
 
 def packages(group: str = "dependencies") -> dict[str, str]:
-    """Return package name -> exact version, of `dependencies` or `devDependencies`."""
+    """Return package name -> exact version, of one of the manifest's groups."""
     return json.loads(MANIFEST.read_text(encoding="utf-8"))[group]
 
 
