@@ -8,8 +8,6 @@ with what all the others give around it.
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from course_utils.drawing import svg
 from course_utils.drawing.style import FAINT, HIGHLIGHT, INPUT, MUTED, OUTPUT, WEIGHT, tint
 from course_utils.drawing.svg import (
@@ -24,7 +22,6 @@ from course_utils.drawing.svg import (
     text,
 )
 from course_utils.geometry import edges, output_size
-from course_utils.ops import conv2d
 
 _LIT = {"fill": "none", "stroke": HIGHLIGHT, "stroke_width": 3.5}
 _ZERO = {"fill": "none", "stroke": FAINT, "stroke_dasharray": "3 4"}  # of the padding
@@ -109,6 +106,10 @@ def sliding_filter(image, kernel, *, stride: int = 1, padding: int = 0) -> Diagr
 
     image, kernel: arrays (H, W) of small numbers; with its padding the picture has at most 9 rows.
     """
+    import numpy as np
+
+    from course_utils.ops import conv2d
+
     image, kernel = np.asarray(image), np.asarray(kernel)
     out = conv2d(image[None], kernel[None, None], stride=stride, padding=padding)[0]
     padded, (kh, kw) = np.pad(image, padding), kernel.shape

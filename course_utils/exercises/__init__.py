@@ -40,7 +40,8 @@ class Exercise:
     id: the number of the notebook, a dot, words joined by hyphens, as in `"01.count-edges"`.
     solution: the reference solution. `show_solution` prints its source; its results are what the
         student's are compared with; its parameters name the arguments.
-    fixed: argument tuples, from the simplest on. The known wrong ideas differ on these.
+    fixed: argument tuples, from the simplest on. The known wrong ideas differ on these. A function
+        that returns them where they hold arrays: an exercise is found without NumPy.
     random_case: makes one more argument tuple from a `random.Random`. The seed is the id, so every
         check tries the same `random_count` inputs.
     wrong_ideas: hint -> what somebody with this idea would write. The hint teaches and does not
@@ -49,7 +50,7 @@ class Exercise:
 
     id: str
     solution: Callable
-    fixed: tuple[tuple, ...]
+    fixed: tuple[tuple, ...] | Callable[[], tuple[tuple, ...]]
     random_case: Callable[[random.Random], tuple]
     wrong_ideas: Mapping[str, Callable] = field(default_factory=dict)
     random_count: int = 30
@@ -66,7 +67,8 @@ class Exercise:
     def cases(self) -> list[tuple]:
         """All argument tuples, the fixed ones first. The same at every call."""
         rng = random.Random(self.id)
-        return [*self.fixed, *(self.random_case(rng) for _ in range(self.random_count))]
+        fixed = self.fixed() if callable(self.fixed) else self.fixed
+        return [*fixed, *(self.random_case(rng) for _ in range(self.random_count))]
 
     def prepare(self, arguments, tensors: bool = False) -> _Case:
         """An input with its right result, and what each wrong idea makes of it."""
@@ -268,8 +270,10 @@ def _judge(exercise, cases, outcomes, end, seconds):
                 "original. Work on a copy, or only read it."
             )
             return say("changed its input", message, case)
-    message = f"All {len(cases)} inputs are right: {len(exercise.fixed)} fixed and "
-    message += f"{exercise.random_count} random."
+    fixed = len(cases) - exercise.random_count
+    message = (
+        f"All {len(cases)} inputs are right: {fixed} fixed and {exercise.random_count} random."
+    )
     if type(cases[0].expected) is int and any(outcome.kind == "float" for outcome in outcomes):
         shown = first.shown["Given"]
         message += f" Your function returns a float, as in {shown}. That is accepted; "

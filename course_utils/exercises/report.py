@@ -120,9 +120,15 @@ class Solution:
 
 
 def coloured(source: str) -> str:
-    """Return Python code as HTML in the colours of JupyterLab's own code cells."""
-    from pygments import lex, token
-    from pygments.lexers import PythonLexer
+    """Return Python code as HTML in the colours of JupyterLab's own code cells.
+
+    Without colours where there is no Pygments.
+    """
+    try:
+        from pygments import lex, token
+        from pygments.lexers import PythonLexer
+    except ImportError:
+        return html.escape(source)
 
     word = "color:#008000;font-weight:700"
     looks = {token.Keyword: word, token.Operator.Word: word, token.String: "color:#BA2121"}

@@ -76,7 +76,7 @@ def test_every_setting_equals_autograd_and_the_product_of_its_factors(setting, d
 @pytest.mark.parametrize("depth", [2, 11, 50])
 @pytest.mark.parametrize("setting", SETTINGS, ids=lambda s: "-".join(map(str, s)))
 def test_the_panel_says_what_autograd_says(setting, depth):
-    shown = VanishingGradients.view(depth, *setting)
+    shown = VanishingGradients().view(depth, *setting)
     expected, flat = autograd(depth, *setting)
     titles = re.findall(r"<title>.*?: (.*?)</title>", shown.html)
     assert [number(title) for title in titles] == pytest.approx(expected, rel=0.052)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
-
 from course_utils.exercises import Exercise
+from course_utils.exercises import later_numpy as np
 
 
 def _integers(rng, *shape):
@@ -58,22 +56,23 @@ def _right_size_without_strides(x, w, s, p):
     return conv2d(x, w, 1, p)[:, :rows, :columns]
 
 
-_EDGE = np.array([[[[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]]]])
-_TWO_FILTERS = np.array(
-    [[[[1, 0], [0, -1]], [[2, 1], [0, 0]]], [[[0, 3], [1, 0]], [[1, 1], [1, 2]]]]
-)
+def _fixed_convolutions():
+    edge = np.array([[[[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]]]])
+    two = np.array([[[[1, 0], [0, -1]], [[2, 1], [0, 0]]], [[[0, 3], [1, 0]], [[1, 1], [1, 2]]]])
+    return (
+        (_counted(1, 3, 3), np.ones((1, 1, 2, 2), dtype=int), 1, 0),
+        (_counted(1, 3, 4), np.array([[[[1, 0], [0, -2]]]]), 1, 0),
+        (_counted(2, 3, 4), two, 1, 0),
+        (_counted(1, 5, 4) % 7, edge, 1, 1),
+        (_counted(1, 6, 5) % 5, edge, 2, 0),
+        (_counted(3, 5, 7) % 4, _counted(2, 3, 3, 3) % 5 - 2, 2, 1),
+    )
+
 
 CONV2D = Exercise(
     id="05.conv2d",
     solution=conv2d,
-    fixed=(
-        (_counted(1, 3, 3), np.ones((1, 1, 2, 2), dtype=int), 1, 0),
-        (_counted(1, 3, 4), np.array([[[[1, 0], [0, -2]]]]), 1, 0),
-        (_counted(2, 3, 4), _TWO_FILTERS, 1, 0),
-        (_counted(1, 5, 4) % 7, _EDGE, 1, 1),
-        (_counted(1, 6, 5) % 5, _EDGE, 2, 0),
-        (_counted(3, 5, 7) % 4, _counted(2, 3, 3, 3) % 5 - 2, 2, 1),
-    ),
+    fixed=_fixed_convolutions,
     random_case=_random_convolution,
     wrong_ideas={
         "Your filter is turned by 180 degrees. That is the convolution of mathematics; in "
@@ -137,7 +136,7 @@ def _random_pooling(rng):
 
 def _windows(x, k, s):
     """All windows, flat: (C, rows, columns, k * k)."""
-    windows = sliding_window_view(x, (k, k), axis=(1, 2))[:, ::s, ::s]
+    windows = np.lib.stride_tricks.sliding_window_view(x, (k, k), axis=(1, 2))[:, ::s, ::s]
     return windows.reshape(*windows.shape[:3], k * k)
 
 
@@ -150,7 +149,7 @@ def _largest_size(x, k, s):
 MAX_POOL = Exercise(
     id="05.max-pool-2d",
     solution=max_pool2d,
-    fixed=(
+    fixed=lambda: (
         (_counted(1, 4, 4) * 3 % 7, 2, 2),
         (_counted(2, 4, 6) * 5 % 11, 2, 2),
         (_counted(1, 4, 6) * 5 % 7 - 6, 2, 2),  # nothing above zero

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
-from course_utils.datasets.files import scans
+from course_utils.datasets import files
 from course_utils.drawing.svg import TIMES
 from course_utils.explorer import Choice, Explorer, Slider, View
 from course_utils.geometry import output_size
@@ -24,13 +24,18 @@ FILTERS: dict[str, tuple[tuple[int, int, int], ...]] = {
 """Name -> 3 x 3 integer filter. The edge filters compare one side with the other (Prewitt)."""
 
 SIDE = 8  # of a scan
-_scans = cache(scans)
+
+
+@cache
+def _rows(digit: int) -> list[list[int]]:
+    return files.scan(files.scan_bytes()[1].index(digit))
 
 
 def scan(digit: int):
     """Return the first scan of a digit in the data: (8, 8) integers, 0 paper to 16 ink."""
-    images, labels = _scans()
-    return images[(labels == digit).argmax()].astype(int)
+    import numpy as np
+
+    return np.array(_rows(digit))
 
 
 def _middle(largest: int) -> int:
@@ -67,7 +72,7 @@ class ConvolutionalLayer(Explorer):
                 f"{pool} {TIMES} {pool} does not fit into it. Choose a smaller window, a smaller "
                 "stride or more padding."
             )
-        layer = figures.Layer(scan(digit), FILTERS[filter], **how)
+        layer = figures.Layer(_rows(digit), FILTERS[filter], **how)
         diagram = layer.draw(stage, row, column)
         says, rest = layer.sentence(stage, row, column), side % pool
         if rest:

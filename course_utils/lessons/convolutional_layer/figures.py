@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cache
-from itertools import product
+from itertools import chain, product
+from operator import mul
 
 from course_utils.drawing import style, svg
 from course_utils.drawing.style import FAINT, INK, INPUT, MUTED, OUTPUT, PAPER, WEIGHT, tint
 from course_utils.drawing.svg import TIMES, WIDTH, Diagram, arrow, box, frame, path, rect, text
+from course_utils.geometry import output_size
 
 STAGES = ("convolution", "detector", "pooling")
 
@@ -58,38 +60,48 @@ class Layer:
     padding: zeros on each side. pool: side of the pooling window, which moves by its own side; a
     rest at the right or lower border is left out.
 
-    maps: the padded image, convolution, detector, pooling, as arrays. Units count from 0.
+    maps: the padded image, convolution, detector, pooling, as rows. Units count from 0.
     """
 
     def __init__(self, image, kernel, bias=0, stride=1, padding=0, pool=2) -> None:
-        import numpy as np
-
-        from course_utils import ops  # the panel of two heads does without NumPy
-
         self.bias, self.stride, self.padding, self.pool = bias, stride, padding, pool
-        x, self.kernel = np.array(image), np.array(kernel)
-        z = ops.conv2d(x[None], self.kernel[None, None], stride=stride, padding=padding) + bias
-        a = z.clip(0)
-        self.maps = np.pad(x, padding), z[0], a[0], ops.max_pool2d(a, pool)[0]
-        self.most = max(1, int(abs(z).max()))
+        x, self.kernel = ([[int(v) for v in row] for row in grid] for grid in (image, kernel))
+        beside, beyond = [0] * padding, [[0] * (len(x) + 2 * padding)] * padding
+        self.maps = [[*beyond, *(beside + row + beside for row in x), *beyond]]
+        side = range(output_size(len(x), 3, stride, padding))
+        sums = [[sum(chain(*self.products(i, j))) for j in side] for i in side]
+        z = [[v + bias for v in row] for row in sums]
+        self.maps += [z, [[max(0, v) for v in row] for row in z]]
+        side = range(output_size(len(z), pool, pool))
+        self.maps.append([[max(self.window(i, j)) for j in side] for i in side])
+        self.most = max(1, *map(abs, chain(*z)))
         self.places = []  # of each map: its left and upper edge, the side of a cell
         for left, n in zip(_MAP_LEFTS, map(len, self.maps), strict=True):
             cell = min(_MAP_SIDE / n, 40)
             edge = (_MAP_SIDE - cell * n) / 2
             self.places.append((left + edge, _MAP_TOP + edge, cell))
 
-    def patch(self, i: int, j: int):
+    def patch(self, i: int, j: int) -> list[list[int]]:
         """Return what lies under the filter at unit (i, j)."""
         s = self.stride
-        return self.maps[0][i * s : i * s + 3, j * s : j * s + 3]
+        return [row[j * s : j * s + 3] for row in self.maps[0][i * s : i * s + 3]]
+
+    def products(self, i: int, j: int) -> list[list[int]]:
+        """Return the products of the filter with what lies under it at unit (i, j)."""
+        return [list(map(mul, *rows)) for rows in zip(self.patch(i, j), self.kernel, strict=True)]
+
+    def window(self, i: int, j: int) -> list[int]:
+        """Return what pooling reads for its unit (i, j), row by row."""
+        k = self.pool
+        rows = self.maps[2][i * k : (i + 1) * k]
+        return [value for row in rows for value in row[j * k : (j + 1) * k]]
 
     def largest(self, i: int, j: int) -> tuple[str, int, int]:
         """Write what pooling makes of the window (i, j), and return the first unit that wins it."""
-        k = self.pool
-        window = self.maps[2][i * k : (i + 1) * k, j * k : (j + 1) * k]
-        a, b = divmod(int(window.argmax()), k)
-        values = ", ".join(map(str, window.ravel().tolist()))
-        return f"max({values}) = {window[a, b]}", i * k + a, j * k + b
+        values = self.window(i, j)
+        a, b = divmod(values.index(max(values)), self.pool)
+        said = f"max({', '.join(map(str, values))}) = {max(values)}"
+        return said, i * self.pool + a, j * self.pool + b
 
     def biased(self, z: int) -> str:
         """Write the last step to the sum `z`."""
@@ -102,9 +114,9 @@ class Layer:
         if stage == "pooling":
             words, i, j = self.largest(i, j)
             says += f" = {words}. The largest is detector unit (row {i + 1}, column {j + 1}). There"
-        pairs = zip(self.patch(i, j).flat, self.kernel.flat, strict=True)
+        pairs = zip(chain(*self.patch(i, j)), chain(*self.kernel), strict=True)
         terms = [f"{x}{TIMES}{f'({_signed(w)})' if w < 0 else w}" for x, w in pairs if w]
-        z = self.maps[1][i, j]
+        z = self.maps[1][i][j]
         says += f": {' + '.join(terms)} = {_signed(z - self.bias)}, {self.biased(z)}."
         return says if stage == "convolution" else f"{says} {_relu(z)}."
 
@@ -137,23 +149,23 @@ class Layer:
     def cell(self, k: int, i: int, j: int, look: str, ink: str = INK) -> str:
         left, top, cell = self.places[k]
         x, y = left + (j + 0.5) * cell, top + (i + 0.5) * cell + 5
-        value = _signed(self.maps[k].item(i, j))
+        value = _signed(self.maps[k][i][j])
         label = f'<text class="g" x="{x:.1f}" y="{y:.1f}" fill="{ink}">{value}</text>'
         return self.block(k, i, j, look) + label
 
     def input(self) -> list[str]:
         grid, p, parts = self.maps[0], self.padding, []
-        dark, inside = max(1, int(grid.max())), range(p, len(grid) - p)
+        dark, inside = max(1, *chain(*grid)), range(p, len(grid) - p)
         zero = f'fill="{PAPER}" stroke="{tint(FAINT, 0.7)}" stroke-dasharray="2 2"'
         for i, j in product(range(len(grid)), repeat=2):
-            grey = 255 - round(200 * grid.item(i, j) / dark)
+            grey = 255 - round(200 * grid[i][j] / dark)
             pixel = f'fill="#{f"{grey:02X}" * 3}" stroke="{FAINT}"', PAPER if grey < 140 else INK
             drawn = pixel if i in inside and j in inside else (zero, MUTED)
             parts.append(self.cell(0, i, j, *drawn))
         return parts
 
     def unit(self, k: int, i: int, j: int) -> str:
-        value = self.maps[k].item(i, j)
+        value = self.maps[k][i][j]
         fill = _shade(value > 0, round(20 * abs(value) / self.most)) if value else "#F3F4F6"
         return self.cell(k, i, j, f'class="{" cdq"[k]}" fill="{fill}" stroke="{PAPER}"')
 
@@ -177,8 +189,8 @@ class Layer:
 
     def sums(self, look: str, cells: str, i: int, j: int, pooling: str = "") -> str:
         """Draw cells with the arithmetic of the detector unit (i, j), and outline what it reads."""
-        s, z, patch = self.stride, self.maps[1].item(i, j), self.patch(i, j)
-        pairs = zip(_written(patch), _written(patch * self.kernel), strict=True)
+        s, z, patch = self.stride, self.maps[1][i][j], self.patch(i, j)
+        pairs = zip(_written(patch), _written(self.products(i, j)), strict=True)
         return (
             f'<g class="{look}">{cells}<g class="v">'
             + self.block(0, i * s, j * s, _MARK, 3)
@@ -202,8 +214,8 @@ def _signed(value: int) -> str:
 
 
 def _written(values) -> list[str]:
-    """Write each number in four places of a fixed width, a line for each row of the array."""
-    return ["".join(f"{_signed(v):>3} "[:4] for v in row) for row in values.tolist()]
+    """Write each number in four places of a fixed width, a line for each row."""
+    return ["".join(f"{_signed(v):>3} "[:4] for v in row) for row in values]
 
 
 def _rows(left: float, lines: Sequence[str]) -> str:

@@ -2,9 +2,8 @@
 
 import math
 
-import numpy as np
-
 from course_utils.exercises import Exercise
+from course_utils.exercises import later_numpy as np
 
 
 def shift(x, dx, dy):
@@ -33,7 +32,7 @@ def _random_picture(rng):
 SHIFT = Exercise(
     id="03.shift",
     solution=shift,
-    fixed=(  # x, dx, dy: of either sign, once around and beyond
+    fixed=lambda: (  # x, dx, dy: of either sign, once around and beyond
         (np.array([[3, 1, 4, 1, 5]]), 1, 0),
         *((np.array([[3, 1, 4], [1, 5, 9], [2, 6, 5]]), *by) for by in ((1, 0), (0, 1))),
         *((np.array([[3, 1, 4, 1], [5, 9, 2, 6], [5, 3, 5, 8]]), *by) for by in ((1, 2), (-1, 0))),
@@ -140,7 +139,7 @@ def _random_kernel(rng):
 TURNED_KERNELS = Exercise(
     id="03.turned-kernels",
     solution=turned_kernels,
-    fixed=(
+    fixed=lambda: (
         (np.array([[1, 2], [3, 4]]),),
         (np.array([[1, 2, 3], [4, 5, 6], [7, 8, 9]]),),
         (np.array([[1, 0, -1], [2, 0, -2], [1, 0, -1]]),),

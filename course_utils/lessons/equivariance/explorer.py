@@ -23,19 +23,19 @@ class Equivariance(Explorer):
     @staticmethod
     def view(layer, picture, kernel, dx, dy):
         paths = layers.Paths(layers.picture(picture), layer, kernel, dx, dy)
-        diagram, cells, count = two_paths(paths), paths.differ.size, int(paths.differ.sum())
+        diagram, cells, count = two_paths(paths), paths.cells, paths.count
         if dx == dy == 0:
             says = "No shift, so there is nothing to compare: error 0. Move a slider."
         elif count:
             says = f"The paths differ in {count} of {cells} cells: error {reading(paths.error)}. "
-            says += _reason(paths, count)
+            says += _reason(paths)
         else:
-            says = f"The paths agree in all {cells} cells: error 0. {_reason(paths, count)}"
+            says = f"The paths agree in all {cells} cells: error 0. {_reason(paths)}"
         return View(diagram.svg, says, diagram.alt)
 
 
-def _reason(paths, count):
-    """Say why the paths agree, or differ in that many cells."""
+def _reason(paths):
+    """Say why the paths agree, or differ."""
     ways = [(d, name) for d, name in ((paths.dx, "columns"), (paths.dy, "rows")) if d]
     move = " and ".join(f"{abs(d) / paths.stride:g} {name}" for d, name in ways)
     wide = " and ".join(f"{layers.rim(d, paths.kernel)} {name}" for d, name in ways)
@@ -45,7 +45,7 @@ def _reason(paths, count):
     if paths.layer == "dense":
         says = "Every output has weights of its own, so a moved picture meets other weights. "
         return says + "Two unrelated maps of equal size are \u221a2 \u2248 1.414 apart."
-    if paths.layer == "zeros" and not count:
+    if paths.layer == "zeros" and not paths.count:
         says = "The layer pads with zeros, and yet nothing breaks: no window that reaches over the "
         return says + "border meets any ink, before or after the shift."
     if paths.layer == "zeros":
@@ -55,4 +55,4 @@ def _reason(paths, count):
         says = f"The shift is a multiple of the stride {paths.stride}, so the output moves by whole"
         return f"{says} cells of its own: {' and '.join(directions(*paths.moved))}."
     says = f"The output would have to move by {move}. No whole shift does: the best of all "
-    return says + f"{paths.mapped.size} leaves {reading(paths.best_error())}."
+    return says + f"{paths.cells} leaves {reading(paths.best_error())}."

@@ -6,9 +6,7 @@ paper where zero; a difference is vermillion, and dark enough to be seen whereve
 
 from collections import defaultdict
 from html import escape
-from itertools import groupby
-
-import numpy as np
+from itertools import chain, groupby
 
 from course_utils.drawing.style import BAD, FAINT, GOOD, INK, MUTED, OUTPUT, PAPER, WEIGHT, tint
 from course_utils.drawing.svg import TIMES, WIDTH, arrow, frame, group, number, path, rect, text
@@ -30,7 +28,7 @@ _HIGH, _LOW = _MIDDLE + 40, _MIDDLE + _SIDE - 40  # where they leave the picture
 
 def two_paths(paths):
     """Draw both paths, a `layers.Paths`, from the picture to the output, and their difference."""
-    largest = max(np.abs(paths.there).max(), np.abs(paths.here).max())
+    largest = max(map(abs, chain(*paths.there, *paths.here)))
     moved, moved_out = directions(paths.dx, paths.dy), directions(*paths.moved)
     out = "T" if paths.moved == (paths.dx, paths.dy) else "T\u2032"
     layer = [line.format(paths.kernel) for line in LAYERS[paths.layer][2:]]
@@ -42,7 +40,7 @@ def two_paths(paths):
         _named("f(T x)", paths.there, _MAPPED, _TOP, "signed", largest),
         _named(f"{out} f(x)", paths.here, _MAPPED, _BOTTOM, "signed", largest),
         _seam(_MAPPED, _BOTTOM, len(paths.here), *paths.moved),
-        _map(paths.there - paths.here, _GAP, _MIDDLE, _SIDE, "difference", largest),
+        _map(paths.gap, _GAP, _MIDDLE, _SIDE, "difference", largest),
         text(_GAP, _MIDDLE - 8, "difference", 17, bold=True),
         _step(_LEFT, _HIGH, _SHIFTED, _UPPER, "shift T", moved),
         _step(_LEFT, _LOW, _SHIFTED, _LOWER, "layer f", layer),
@@ -50,12 +48,11 @@ def two_paths(paths):
         _step(_SHIFTED, _LOWER, _MAPPED, _LOWER, f"shift {out}", moved_out),
         _verdict(paths.error),
     ]
-    said = "differ in {} of" if paths.error else "agree in all"
+    said = f"differ in {paths.count} of" if paths.count else "agree in all"
     alt = (
         f"Two paths through a layer ({', '.join(layer)}): the input shifted {', '.join(moved)} "
         f"and then the layer; the layer and then the output shifted {', '.join(moved_out)}. They "
-        f"{said.format(paths.differ.sum())} {paths.differ.size} cells, relative error "
-        f"{reading(paths.error)}."
+        f"{said} {paths.cells} cells, relative error {reading(paths.error)}."
     )
     return frame("".join(parts), height=384, alt=alt, kind="cnn-paths")
 
@@ -119,18 +116,12 @@ def _seam(x, y, n, dx, dy):
 
 
 def _map(values, x, y, side, ramp, largest=None):
-    """Draw an array (n, n) as cells; cells of one shade form one path, so that it stays light."""
-    values = np.asarray(values)  # a tensor is welcome, too
-    largest = (np.abs(values).max() if largest is None else largest) or 1
-    # From the middle of a step on, the next shade; half steps go away from zero.
-    shades = np.floor(np.abs(values) / largest * _LEVELS + 0.5).astype(int)
-    if ramp == "difference":
-        shades = np.where(values == 0, 0, np.clip(shades, _FAINTEST, _LEVELS))
-    elif ramp == "signed":
-        shades = np.where(values < 0, -shades, shades)
+    """Draw n rows of n numbers as cells; cells of one shade form one path: it stays light."""
+    largest = largest or max(map(abs, chain(*values))) or 1
     places = defaultdict(str)  # shade -> path data
-    for row, line in enumerate(shades.tolist()):
-        for shade, run in groupby(range(len(line)), line.__getitem__):
+    for row, line in enumerate(values):
+        shades = [_shade(value, largest, ramp) for value in line]
+        for shade, run in groupby(range(len(line)), shades.__getitem__):
             columns = list(run)
             places[shade] += f"M{columns[0]} {row}h{len(columns)}v1h-{len(columns)}z"
     cells = "".join(
@@ -142,6 +133,14 @@ def _map(values, x, y, side, ramp, largest=None):
     drawn = group(cells, transform=scale, shape_rendering="crispEdges")
     drawn += rect(0, 0, side, side, fill="none", stroke=MUTED, stroke_width=1.2)
     return group(drawn, class_="map", transform=f"translate({number(x)} {number(y)})")
+
+
+def _shade(value, largest, ramp):
+    """How many of `_LEVELS` steps from paper, below 0 in the second colour; half a step is one."""
+    shade = int(abs(value) / largest * _LEVELS + 0.5)
+    if ramp == "difference":
+        return min(max(shade, _FAINTEST), _LEVELS) if value else 0
+    return -shade if ramp == "signed" and value < 0 else shade
 
 
 def meter_table(columns, rows, *, spread):
@@ -176,7 +175,8 @@ def meter_table(columns, rows, *, spread):
 def map_rows(rows, *, names, alt):
     """Draw pictures, each with the feature maps that it gives, one picture a row.
 
-    rows: label -> (picture (n, n), maps (k, m, m)); all maps share one scale of colours. names:
+    rows: label -> (picture (n, n), maps (k, m, m)), arrays or tensors; all maps share one scale of
+    colours. names:
     over the columns of the maps, k of them.
     """
     side = min(150.0, (WIDTH - 130) / (len(names) + 1) - 16)
@@ -190,7 +190,7 @@ def map_rows(rows, *, names, alt):
     for r, (label, (picture, maps)) in enumerate(rows.items()):
         y = top + r * pitch
         parts.append(text(14, y + side / 2 + 6, escape(label), 16, bold=True))
-        parts.append(_map(picture, left, y, side, "ink"))
-        for c, values in enumerate(maps, start=1):
+        parts.append(_map(picture.tolist(), left, y, side, "ink"))
+        for c, values in enumerate(maps.tolist(), start=1):
             parts.append(_map(values, left + c * step, y, side, "signed", largest))
     return frame("".join(parts), height=top + len(rows) * pitch, alt=alt, kind="cnn-maps")

@@ -6,17 +6,17 @@ any T' at all every invertible layer would qualify.) With T' = identity it is in
 I. Goodfellow, Y. Bengio, A. Courville, "Deep Learning", 2016, section 9.2; T. Cohen and M. Welling,
 "Group Equivariant Convolutional Networks", ICML 2016, section 2.
 
-NumPy only, so that a panel need not wait for torch. Pictures and kernels here are whole numbers:
-sums of them are exact, and "the two paths agree" means equal to the last bit.
+Pictures, kernels and maps here are whole numbers, as a list of rows: sums of them are exact, and
+"the two paths agree" means equal to the last bit.
 """
 
 from functools import cache
-from math import comb
+from itertools import chain, islice, product, repeat
+from math import comb, gcd
+from operator import mul, sub
+from random import Random
 
-import numpy as np
-
-from course_utils.datasets.files import scans
-from course_utils.ops import max_pool2d
+from course_utils.datasets.files import scan
 
 LAYERS = {
     "circular": ("Convolution, circular", 1, "conv {0}\u00d7{0}", "circular"),
@@ -53,8 +53,8 @@ class Paths:
 
     shifted: T x. mapped: f(x), (m, m). there: f(T x), shift first. here: T' f(x), layer first.
     moved: by how many (columns, rows) T' moves, the shift divided by the stride and rounded down;
-    exact: whether that leaves no rest. differ: where the two paths differ, booleans (m, m).
-    error: |there - here| / |mapped|, Euclidean norms.
+    exact: whether that leaves no rest. gap: there - here. count: in how many cells it is not zero.
+    cells: m * m. error: |there - here| / |mapped|, Euclidean norms.
     """
 
     def __init__(self, x, layer, kernel, dx, dy):
@@ -64,24 +64,27 @@ class Paths:
         self.x, self.shifted = x, shift(x, dx, dy)
         self.mapped, self.there = (apply_layer(z, layer, kernel) for z in (x, self.shifted))
         self.here = shift(self.mapped, *self.moved)
-        self.differ = self.there != self.here
-        self.error = _norm(self.there - self.here) / _norm(self.mapped)
+        self.gap = _less(self.there, self.here)
+        self.count, self.cells = sum(map(bool, chain(*self.gap))), len(self.gap) ** 2
+        self.error = _length(self.gap) / _length(self.mapped)
 
     def best_error(self):
         """The smallest error that any whole shift of the output gives, over all m * m of them."""
-        m = len(self.mapped)
-        rows, columns = np.indices((m, m)).reshape(2, -1)
-        back = (rows - rows[:, None]) % m, (columns - columns[:, None]) % m
-        gaps = self.there.ravel() - self.mapped[back]  # (m * m shifts, m * m cells)
-        return float(np.sqrt((gaps**2).sum(axis=1).min())) / _norm(self.mapped)
+        ways = product(range(len(self.mapped)), repeat=2)
+        gaps = (_less(self.there, shift(self.mapped, *way)) for way in ways)
+        return min(map(_length, gaps)) / _length(self.mapped)
 
 
 def shift(x, dx, dy):
-    """Shift the last two axes, dx columns to the right and dy rows down, as on a ring.
+    """Shift rows of numbers, dx columns to the right and dy rows down, as on a ring.
 
-    (T x)[row, column] = x[(row - dy) mod H, (column - dx) mod W]
+    (T x)[row][column] = x[(row - dy) mod H][(column - dx) mod W]
     """
-    return np.roll(x, (dy, dx), axis=(-2, -1))
+
+    def turned(ring, by):
+        return [*ring[-by % len(ring) :], *ring[: -by % len(ring)]]
+
+    return [turned(row, dx) for row in turned(x, dy)]
 
 
 def equivariance_error(f, transform, x, output_transform=None):
@@ -99,44 +102,76 @@ def equivariance_error(f, transform, x, output_transform=None):
     return _norm(there - here) / _norm(mapped)
 
 
+def _norm(array):
+    return float((array**2).sum()) ** 0.5
+
+
+def _less(there, here):
+    """The differences of two maps, cell by cell."""
+    return [list(map(sub, *rows)) for rows in zip(there, here, strict=True)]
+
+
+def _length(rows):
+    return sum(value**2 for value in chain(*rows)) ** 0.5
+
+
 @cache
 def picture(name):
-    """One of two pictures, (16, 16) int64, read-only.
+    """One of two pictures, 16 rows of 16 whole numbers, as tuples: all get the same.
 
     "digit": a real scan of a seven, 0 to 16, 0 is paper; a margin of four cells on each side is
     empty, and no turn of it looks like itself. "gull": a drawn scene, 0 to 9, that fills its frame.
     """
-    drawn = np.array([list(map(int, line)) for line in _GULL.split()])
-    cells = drawn if name == "gull" else np.pad(scans()[0][27].astype(np.int64), 4)
-    cells.setflags(write=False)  # the same array is given to all
-    return cells
+    gull = (map(int, line) for line in _GULL.split())
+    return tuple(map(tuple, gull if name == "gull" else _framed(scan(27), 4, zeros=True)))
+
+
+def _framed(x, width, zeros):
+    """Put cells around a picture: zeros, or what lies there on a ring."""
+    n = len(x)
+    inside, reach = range(n), range(-width, n + width)
+    return [
+        [x[i % n][j % n] * (not zeros or (i in inside and j in inside)) for j in reach]
+        for i in reach
+    ]
+
+
+def _windows(x, size, step):
+    """Rows of what a window reads, each flat, from place to place."""
+    places = range(0, len(x) - size + 1, step)
+    return [
+        [list(chain(*(row[j : j + size] for row in x[i : i + size]))) for j in places]
+        for i in places
+    ]
 
 
 def edge_kernel(size):
-    """A kernel of whole numbers that answers to slanting edges, (size, size) int64, size odd.
+    """A kernel of whole numbers that answers to slanting edges, `size` rows; size is odd.
 
     A binomial smoothing times a difference, across (twice) and down; size 3: of Sobel's kernels.
     """
-    smooth = np.array([comb(size - 1, k) for k in range(size)])
-    slope = smooth * (np.arange(size) - size // 2)
-    slope //= np.gcd.reduce(slope)
-    return 2 * np.outer(smooth, slope) + np.outer(slope, smooth)
+    smooth = [comb(size - 1, k) for k in range(size)]
+    slope = [s * (k - size // 2) for k, s in enumerate(smooth)]
+    slope = [s // gcd(*slope) for s in slope]
+    pairs = list(zip(smooth, slope, strict=True))
+    return [[2 * a * d + b * c for c, d in pairs] for a, b in pairs]
 
 
 def apply_layer(x, layer, kernel):
-    """Apply a layer to a picture of whole numbers: x (n, n) with n even -> (m, m), m = n / stride.
+    """Apply a layer to a picture of whole numbers: n rows, n even -> m rows, m = n / stride.
 
     layer: of `LAYERS`; "strided" is circular, too, and "dense" leads from all n * n cells to as
     many, with fixed weights -1, 0 or 1. kernel: size, of the convolutions.
     """
-    if layer == "pooled":
-        return max_pool2d(x[None], 2)[0]
+    n, step = len(x), LAYERS[layer][1]
     if layer == "dense":
-        return (_dense_weights(x.size) @ x.ravel()).reshape(x.shape)
-    padded = np.pad(x, kernel // 2, mode="constant" if layer == "zeros" else "wrap")
-    windows = np.lib.stride_tricks.sliding_window_view(padded, (kernel, kernel))
-    step = LAYERS[layer][1]
-    return np.einsum("ijtu,tu->ij", windows[::step, ::step], edge_kernel(kernel))
+        values = iter([sum(map(mul, row, chain(*x))) for row in _dense_weights(n * n)])
+        return [list(islice(values, n)) for _ in x]
+    if layer == "pooled":
+        return [[max(window) for window in row] for row in _windows(x, 2, step)]
+    windows = _windows(_framed(x, kernel // 2, layer == "zeros"), kernel, step)
+    weights = list(chain(*edge_kernel(kernel)))
+    return [[sum(map(mul, window, weights)) for window in row] for row in windows]
 
 
 def rim(shift, kernel):
@@ -149,11 +184,17 @@ def rim(shift, kernel):
     return reach + min(abs(shift), reach) if shift else 0
 
 
-def _norm(values):
-    return float((values**2).sum()) ** 0.5
-
-
 @cache
 def _dense_weights(cells):
-    # RandomState and not default_rng: NumPy promises never to change its stream (NEP 19).
-    return np.random.RandomState(3).randint(-1, 2, (cells, cells))
+    """What NumPy's RandomState(3).randint(-1, 2) draws: two bits of a Mersenne twister, 3 is none.
+
+    Random(3) would begin elsewhere: it makes another state of the same seed.
+    """
+    state = [3]
+    for k in range(1, 624):
+        state.append((1812433253 * (state[-1] ^ state[-1] >> 30) + k) % 2**32)
+    random = Random()
+    random.setstate((3, (*state, 624), None))
+    bits = (random.getrandbits(32) & 3 for _ in repeat(None))
+    weights = (two - 1 for two in bits if two < 3)
+    return [list(islice(weights, cells)) for _ in range(cells)]

@@ -1,8 +1,7 @@
 """The coding exercises of notebook 02: matrix of a convolution, gradient of its weights."""
 
-import numpy as np
-
 from course_utils.exercises import Exercise
+from course_utils.exercises import later_numpy as np
 
 
 def toeplitz_matrix(w, n, stride, padding):
@@ -47,7 +46,7 @@ def _floats(*values):
 TOEPLITZ_MATRIX = Exercise(
     id="02.toeplitz-matrix",
     solution=toeplitz_matrix,
-    fixed=(  # w, n, stride, padding; the lecture's layer first
+    fixed=lambda: (  # w, n, stride, padding; the lecture's layer first
         (_floats(1, 2, 3), 5, 1, 1),
         (_floats(1, 2, 3), 7, 1, 0),
         (_floats(4), 4, 1, 0),
@@ -113,7 +112,7 @@ def _random_signals(rng):
 SHARED_GRADIENT = Exercise(
     id="02.shared-gradient",
     solution=shared_gradient,
-    fixed=(  # x, g, kernel, padding
+    fixed=lambda: (  # x, g, kernel, padding
         (_floats(1, 2, 3, 4, 5), _floats(1, 1, 1, 1, 1), 3, 1),
         (_floats(1, 2, 3, 4, 5), _floats(1, 0, 0, 0, 0), 3, 1),
         (_floats(2, -1, 3, 5), _floats(1, 2), 3, 0),
