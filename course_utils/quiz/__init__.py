@@ -1,8 +1,9 @@
 """`ask("01.dense-arrows")`: a question to answer, lock in, get hints for and reveal in place.
 
 Questions stand in `data/questions` (`questions.py`); `marking.py` says what is right and why not;
-`card.py` says how a card reads and looks; `widget.py` is the live card and the file of answers.
-Only that needs ipywidgets and a disk, and it is loaded when a card is shown.
+`record.py` what is kept and what a button does; `card.py` how a card reads and looks. `widget.py`
+is the live card and the file of answers: only that needs ipywidgets and a disk, and it is loaded
+when a card is shown.
 
 Own code, because jupyterquiz neither locks an answer before the reveal nor remembers one.
 """

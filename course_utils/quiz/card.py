@@ -207,7 +207,7 @@ def hints_html(question: Question, shown: int) -> str:
 
 
 def feedback_html(question: Question, record: dict, refusal: str = "") -> str:
-    """What is said to the answer that was kept: `record` is that of `widget.AnswerFile`.
+    """What is said to the answer that was kept: `record` is that of `quiz.record`.
 
     After a check the mark in a word and a symbol, the answer it is for, and why; at the reveal the
     student's answer beside the right one, then the explanation. refusal: of what was typed last.

@@ -12,8 +12,8 @@ from weakref import WeakSet
 import ipywidgets as widgets
 
 from course_utils.quiz import card as cards
-from course_utils.quiz.marking import mark
 from course_utils.quiz.questions import Question
+from course_utils.quiz.record import changes, decode, encode, fitting
 from course_utils.state import StateFile
 
 # A browser sends key strokes one at a time and holds the rest back while the kernel is busy, but
@@ -21,11 +21,8 @@ from course_utils.state import StateFile
 # press; see Quiz._on_typed.
 TAIL_SECONDS = 1.0
 CARDS: WeakSet["Quiz"] = WeakSet()  # of this kernel: a cell run twice shows one question twice
-VERSION = 1  # of the files of answers
 
 _ELSEWHERE = "Another card of this question holds your answer. What you wrote here is not kept: {}"
-# What is kept of a question; the answer may be a list of option keys, `hints` is how many are open.
-_FRESH = {"answer": "", "checked": False, "locked": False, "revealed": False, "hints": 0}
 
 
 class AnswerFile(StateFile):
@@ -39,26 +36,7 @@ class AnswerFile(StateFile):
     def __init__(self, stem: str):
         super().__init__("answers", f"{stem}.json")
 
-    def decode(self, data: object) -> dict[str, dict]:
-        if not isinstance(data, dict) or not isinstance(data.get("answers"), dict):
-            raise ValueError("it holds no answers")
-        if (found := data.get("version")) != VERSION:
-            raise ValueError(f"it is of version {found!r}, this course reads version {VERSION}")
-        for question_id, record in data["answers"].items():
-            if not _is_record(record):
-                raise ValueError(f"the answer to {question_id} is damaged")
-        return data["answers"]
-
-    def encode(self, content: dict[str, dict]) -> dict:
-        return {"version": VERSION, "answers": content}
-
-
-def _is_record(record: object) -> bool:
-    if not isinstance(record, dict) or record.keys() != _FRESH.keys():
-        return False
-    kinds = {key: type(value) for key, value in _FRESH.items()} | {"answer": str | list}
-    whole = all(isinstance(record[key], kind) for key, kind in kinds.items())
-    return whole and all(isinstance(item, str) for item in record["answer"])
+    decode, encode = staticmethod(decode), staticmethod(encode)
 
 
 class Quiz(widgets.VBox):
@@ -76,7 +54,7 @@ class Quiz(widgets.VBox):
             for key, text in question.options.items():
                 self._boxes[key] = widgets.Checkbox(description=text, indent=False)
         records, self._notice = answers.read()
-        self._record = self._fitting(records.get(question.id, {}))
+        self._record = fitting(question, records.get(question.id, {}))
         self._unkept = False  # whether the record holds what could not be stored
         self._redo, self._acted_at, self._refusal = None, 0.0, ""
 
@@ -122,17 +100,6 @@ class Quiz(widgets.VBox):
         if not self._boxes:
             self.entry.value = answer or (None if self.question.options else "")
 
-    def _fitting(self, stored: dict) -> dict:
-        """A stored record made whole, without an answer that the question no longer allows."""
-        record = _FRESH | stored
-        answer, keys = record["answer"], list(self.question.options)
-        if self._boxes:
-            fits = [key for key in keys if isinstance(answer, list) and key in answer]
-        else:
-            fits = answer if answer in (keys or [str(answer)]) else ""
-        record |= {"answer": fits, "hints": min(record["hints"], len(self.question.hints))}
-        return record if len(fits) == len(answer) else record | {"checked": False, "locked": False}
-
     # --- what the buttons do ---
 
     def _act(self, action: str) -> None:
@@ -149,41 +116,18 @@ class Quiz(widgets.VBox):
         if self._redo and time.monotonic() - self._acted_at < TAIL_SECONDS:
             self._keep(self._redo)
 
-    def _changes(self, action: str, now: dict, entered: str | list[str]) -> dict:
-        """What an action changes in `now`, the record as it is stored at this moment.
-
-        Another card of the question, perhaps in another kernel, may have changed it, so a button
-        that was enabled a moment ago may be pressed too late. entered: the answer in the input.
-        """
-        if action == "hint":
-            shown = max(now["hints"], self._record["hints"] + 1)
-            return {"hints": min(shown, len(self.question.hints))}
-        if action == "reveal":
-            mine = entered and not now["locked"] and now["answer"] == self._entered
-            return {"answer": entered if mine else now["answer"], "revealed": True}
-        if action == "hide":
-            return {"revealed": False}
-        if now["revealed"]:
-            return {}
-        if action == "unlock":
-            return {"locked": False}
-        if now["locked"] and (action == "check" or not self._record["locked"]):
-            return {}
-        verdict = mark(self.question, entered)
-        self._refusal = "" if verdict.attempt else verdict.message
-        if not verdict.attempt:
-            return {"locked": False}  # it was locked if text has arrived after the press
-        return {"answer": entered, "checked": action == "check", "locked": action == "lock"}
-
     def _keep(self, action: str) -> None:
         """Do one action to the stored record, and show the outcome on each card of the question."""
-        typed, before, name = self.answer, self._record, self.question.id
+        question, typed, before = self.question, self.answer, self._record
+        name = question.id
         touched = typed != self._entered
 
         def changed(records: dict) -> dict:
-            now = before if self._unkept else self._fitting(records.get(name, {}))
-            entered = typed if touched else now["answer"]
-            return records | {name: now | self._changes(action, now, entered)}
+            now = before if self._unkept else fitting(question, records.get(name, {}))
+            entered, mine = typed if touched else now["answer"], now["answer"] == self._entered
+            new, said = changes(question, action, now, before, entered, mine)
+            self._refusal = self._refusal if said is None else said
+            return records | {name: now | new}
 
         records, notice = self._answers.change(changed)
         unkept = records is None
@@ -197,7 +141,7 @@ class Quiz(widgets.VBox):
 
     def begin_again(self) -> None:
         """Empty the card, as if the question had never been answered."""
-        fresh = self._fitting({})
+        fresh = fitting(self.question, {})
         self._enter(fresh["answer"])
         self._refusal, self._notice, self._redo = "", "", None
         self._show(fresh, unkept=False)
