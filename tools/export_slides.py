@@ -36,6 +36,7 @@ from nbformat import NotebookNode
 
 from tools.run_notebooks import find
 from tools.slides import assets, browser
+from tools.web import marks
 
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = ROOT / "notebooks"
@@ -45,6 +46,9 @@ NOTEBOOK_LINK = re.compile(
     r'<a([^>]* href=")(\d\d_\w+)\.ipynb((?:#[^"]*)?"[^>]*)>(.*?)</a>', re.DOTALL
 )
 NOTES = re.compile(r"\s*<details[^>]*>\s*<summary>.*?</summary>(.*)</details>\s*", re.DOTALL)
+STILL_NOTE = """
+<p class="cnn-kernel-note">A still of the interactive panel: its controls work in JupyterLab.</p>
+"""
 SLIDE_NOTE = re.compile(r"^- \*\*(.+?)\*\*(?!\*)(.*(?:\n {2}.*)*)\n?", re.MULTILINE)
 
 
@@ -97,11 +101,16 @@ def notes(notebook: NotebookNode) -> dict[str, str]:
 def prepare(notebook: NotebookNode) -> NotebookNode:
     """Return a copy of a notebook as its slides show it: titled, each slide with its notes.
 
-    (The template leaves out code without the tag `show-code`.)
+    Panels are marked, so that they come alive where the website has the deck. (The template leaves
+    out code without the tag `show-code`.)
     """
     deck = nbformat.from_dict(notebook)
     deck.metadata["title"] = title(deck)
-    told, cells = notes(deck), []
+    names, told, cells = marks.imports(deck.cells), notes(deck), []
+    code = (cell for cell in deck.cells if cell.cell_type == "code")
+    for output, mark in (pair for cell in code for pair in marks.pairs(cell, names)):
+        if mark and mark.kind == "panel":
+            output.data["text/html"] = mark.wrap(output.data["text/html"] + STILL_NOTE)
     ends = {slide[-1].id: told[heading(slide)] for slide in slides(deck) if heading(slide) in told}
     for cell in deck.cells:
         if cell.cell_type == "markdown" and slide_type(cell) == "notes":
@@ -173,7 +182,7 @@ S opens the notes for the lecturer. Everything here works without a network.</p>
 <ol>
 {chr(10).join(rows)}
 </ol>
-<p class="aside">The panels are stills: to move them, open the notebook in JupyterLab.</p>
+<p class="aside">The panels are stills: they move in JupyterLab and on the course's website.</p>
 </main>
 </body>
 </html>

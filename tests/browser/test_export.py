@@ -102,7 +102,7 @@ def test_a_deck_works_offline(deck):
     remote = [url for url in deck.requests if not url.startswith(("file:", "data:", "blob:"))]
     assert remote == deck.errors == []
     panels = deck.count(".cnn-explorer")  # and "a still of the panel" under each
-    assert deck.count(":has(> .cnn-explorer) + .cnn-kernel-note") == panels
+    assert deck.count("[data-panel] > .cnn-explorer + .cnn-kernel-note") == panels
     assert deck.count(".cnn-kernel-note") == panels
     maths = any("$" in cell.source for cell in deck.cells if cell.cell_type == "markdown")
     assert (deck.count("mjx-container") > 0) == maths
