@@ -5,6 +5,7 @@ const read = require('fs').readFileSync;
 require(`${process.argv[2]}/node-main.js`).init({
   loader: { load: ['adaptors/liteDOM', 'input/tex-full', 'output/svg'], versionWarnings: false },
   startup: { typeset: false },
+  tex: { packages: { '[-]': ['noundefined'] } }, // which would show a slip in red, and go on
   // Glyphs stand in each formula: shared ones need ids, and those depend on what came before.
   svg: { fontCache: 'none' },
 }).then((MathJax) => {
