@@ -8,6 +8,7 @@ from course_utils.quiz.marking import mark
 from course_utils.quiz.questions import Question
 
 VERSION = 1  # of the files of answers
+ELSEWHERE = "Another card of this question holds your answer. What you wrote here is not kept: {}"
 # The answer may be a list of option keys, `hints` is how many are open.
 FRESH = {"answer": "", "checked": False, "locked": False, "revealed": False, "hints": 0}
 
@@ -77,3 +78,19 @@ def changes(
     if not verdict.attempt:
         return {"locked": False}, verdict.message  # locked if text has arrived after the press
     return {"answer": entered, "checked": action == "check", "locked": action == "lock"}, ""
+
+
+def buttons(question: Question, record: dict) -> list[tuple[str, str, bool]]:
+    """The four buttons below a question: what each does, its words, whether it is disabled.
+
+    The one just pressed stays enabled: a disabled one would drop the keyboard focus.
+    """
+    total, shown, revealed = len(question.hints), record["hints"], record["revealed"]
+    hint = "All hints shown" if shown == total else f"Hint ({shown + 1} of {total})"
+    lock = ("unlock", "Change my answer") if record["locked"] else ("lock", "Lock in")
+    return [
+        ("check", "Check", record["locked"] or revealed),
+        (*lock, revealed),
+        ("hint", hint, revealed),
+        (*(("hide", "Hide the answer") if revealed else ("reveal", "Reveal")), False),
+    ]

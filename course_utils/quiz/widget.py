@@ -13,7 +13,7 @@ import ipywidgets as widgets
 
 from course_utils.quiz import card as cards
 from course_utils.quiz.questions import Question
-from course_utils.quiz.record import changes, decode, encode, fitting
+from course_utils.quiz.record import ELSEWHERE, buttons, changes, decode, encode, fitting
 from course_utils.state import StateFile
 
 # A browser sends key strokes one at a time and holds the rest back while the kernel is busy, but
@@ -21,8 +21,6 @@ from course_utils.state import StateFile
 # press; see Quiz._on_typed.
 TAIL_SECONDS = 1.0
 CARDS: WeakSet["Quiz"] = WeakSet()  # of this kernel: a cell run twice shows one question twice
-
-_ELSEWHERE = "Another card of this question holds your answer. What you wrote here is not kept: {}"
 
 
 class AnswerFile(StateFile):
@@ -65,16 +63,16 @@ class Quiz(widgets.VBox):
         self.lock_button = widgets.Button(tooltip="Store my answer without feedback")
         self.hint_button = widgets.Button(tooltip="Show the next hint")
         self.reveal_button = widgets.Button(tooltip="Show the answer and the explanation")
-        buttons = [self.check_button, self.lock_button, self.hint_button, self.reveal_button]
-        row = widgets.HBox(buttons).add_class("cnn-quiz-buttons")
+        pressed = self.check_button, self.lock_button, self.hint_button, self.reveal_button
+        self._buttons, row = pressed, widgets.HBox(pressed).add_class("cnn-quiz-buttons")
         areas = [widgets.HTML() for _ in range(3)]
         self.hints_area, self.feedback_area, self.notice_area = areas
         super().__init__([prompt, self.entry, row, *areas])
         self.add_class("cnn-quiz").add_class(f"cnn-quiz-kind-{question.kind}")
 
         self._enter(self._record["answer"])
-        for button in buttons:
-            button.on_click(lambda pressed: self._act(pressed.action))
+        for button in pressed:
+            button.on_click(lambda button: self._act(button.action))
         if isinstance(self.entry, widgets.Text):
             # Not on_submit: it is deprecated, and its successor also fires on leaving the field.
             self.entry.on_msg(self._on_message)
@@ -136,7 +134,7 @@ class Quiz(widgets.VBox):
             if card.question.id == name:
                 card._show(record, unkept)
         if touched and typed and self.answer != typed:
-            notice = _ELSEWHERE.format(cards.answer_text(self.question, typed))
+            notice = ELSEWHERE.format(cards.answer_text(self.question, typed))
         self._notify(notice or self._notice)
 
     def begin_again(self) -> None:
@@ -160,23 +158,13 @@ class Quiz(widgets.VBox):
 
     def _render(self) -> None:
         """Make buttons, input and texts say what the record says."""
-        total, shown = len(self.question.hints), self._record["hints"]
-        locked, revealed = self._record["locked"], self._record["revealed"]
-        closed = locked or revealed
+        closed = self._record["locked"] or self._record["revealed"]
         for control in self._boxes.values() or [self.entry]:
             control.disabled = closed
-        hint = "All hints shown" if shown == total else f"Hint ({shown + 1} of {total})"
-        lock = ("unlock", "Change my answer") if locked else ("lock", "Lock in")
-        reveal = ("hide", "Hide the answer") if revealed else ("reveal", "Reveal")
-        # The button just pressed stays enabled: a disabled one would drop the keyboard focus.
-        for button, (action, words), disabled in (
-            (self.check_button, ("check", "Check"), closed),
-            (self.lock_button, lock, revealed),
-            (self.hint_button, ("hint", hint), revealed),
-            (self.reveal_button, reveal, False),
-        ):
+        said = buttons(self.question, self._record)
+        for button, (action, words, disabled) in zip(self._buttons, said, strict=True):
             button.action, button.description, button.disabled = action, words, disabled
-        self.hints_area.value = cards.hints_html(self.question, shown)
+        self.hints_area.value = cards.hints_html(self.question, self._record["hints"])
         self.feedback_area.value = cards.feedback_html(self.question, self._record, self._refusal)
 
     def _notify(self, notice: str) -> None:

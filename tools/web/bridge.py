@@ -6,7 +6,6 @@ but `course_utils`: a panel or an exercise that needs more says so when it is op
 """
 
 import contextlib
-import html
 import importlib
 import importlib.util
 import json
@@ -15,22 +14,19 @@ import math
 import traceback
 from pathlib import Path
 
-from course_utils.exercises import find, report, show_solution
+from course_utils.exercises import find, show_solution
 from course_utils.exercises.comparing import described, one_line
 from course_utils.exercises.report import Report
 from course_utils.exercises.running import Notepad
 from course_utils.explorer import Choice, Explorer
 from course_utils.quiz import find_question, mark, question_files
-from course_utils.quiz.card import STYLE, feedback_html, hints_html, prompt_html
-from course_utils.quiz.record import changes, decode, fitting, is_record
+from course_utils.quiz.card import STYLE, answer_text, feedback_html, hints_html, prompt_html
+from course_utils.quiz.record import ELSEWHERE, buttons, changes, decode, fitting, is_record
 
 _panels: dict[str, Explorer] = {}  # of this page
 _refusals: dict[str, str] = {}  # question id -> why what was entered last cannot be marked
 _CODE = "<your code>"  # what tracebacks call the editor
 _HOUR = 3600  # seconds: it is the page that ends a check, with the worker
-
-if not importlib.util.find_spec("pygments"):
-    report.coloured = html.escape
 
 
 def answer(method: str, arguments: str) -> str:
@@ -122,19 +118,25 @@ def question_open(id: str, record: dict) -> dict:
     }
 
 
-def question_act(id: str, record: dict, action: str, entered: str | list[str] | None) -> dict:
+def question_act(
+    id: str, record: dict, action: str, entered: str | list[str] | None, mine: bool = True
+) -> dict:
     """Do what a button does: check, lock, unlock, hint, reveal or hide.
 
     record: as it is kept now. entered: what was written and is not kept yet; None for nothing.
+    mine: whether what is kept is what the input held before.
     """
     question = find_question(id)
     now = _whole(question, record)
-    entered = now["answer"] if entered is None else entered
+    written, entered = entered, now["answer"] if entered is None else entered
     seen = now | {"locked": False}  # "Lock in" is pressed where a card shows that it is open
-    new, refusal = changes(question, action, now, seen, entered, mine=True)
+    new, refusal = changes(question, action, now, seen, entered, mine)
     if refusal is not None:
         _refusals[id] = refusal
-    return _said(question, now | new)
+    said, now = _said(question, now | new), now | new
+    if written and (now["locked"] or now["revealed"]) and now["answer"] != written:
+        said["notice"] = ELSEWHERE.format(answer_text(question, written))
+    return said
 
 
 def answers_name(id: str) -> str:
@@ -154,6 +156,11 @@ def answers_read(name: str, text: str) -> dict:
     return records
 
 
+def _silent(page: str) -> str:
+    """HTML for an area of the page that a screen reader follows anyway."""
+    return page.replace(' role="status"', "", 1).replace(' aria-live="polite"', "", 1)
+
+
 def _whole(question, record: dict) -> dict:
     return fitting(question, record if is_record(record) else {})
 
@@ -164,8 +171,9 @@ def _said(question, record: dict) -> dict:
     return {
         "record": record,
         "refusal": refusal,
-        "hints_html": hints_html(question, record["hints"]),
-        "feedback_html": feedback_html(question, record, refusal),
+        "buttons": buttons(question, record),
+        "hints_html": _silent(hints_html(question, record["hints"])),
+        "feedback_html": _silent(feedback_html(question, record, refusal)),
         "correct": verdict.correct if marked else None,
     }
 
@@ -223,5 +231,5 @@ def _line(error: BaseException) -> str:
 
 
 def _result(found: Report) -> dict:
-    page = found._repr_html_().replace("run this cell again", "press Run")
+    page = _silent(found._repr_html_()).replace("run this cell again", "press Run")
     return {"state": found.state, "html": page}
