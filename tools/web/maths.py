@@ -17,6 +17,7 @@ SCRIPT = Path(__file__).with_name("maths.cjs")
 TOKEN = re.compile("\ue000(\\d+)\ue001")  # private characters: no text has them
 # What MathJax says about its own tree, for scripts that are not there.
 NOISE = re.compile(r' (?:data-[\w-]+|focusable|xmlns)="[^"]*"')
+PHONE = 34  # ex: what is wider does not fit a narrow page within a line
 NO_NODE = "node was not found; the website needs it to set its formulas. Install Node.js."
 
 
@@ -44,7 +45,8 @@ class Formulas:
         """
         known = self.cache and self.cache.is_file()
         kept = json.loads(self.cache.read_text(encoding="utf-8")) if known else {}
-        version = assets.packages()["mathjax"] + SCRIPT.read_text(encoding="utf-8")
+        sources = [path.read_text(encoding="utf-8") for path in (SCRIPT, Path(__file__))]
+        version = "".join([assets.packages()["mathjax"], *sources])
         keys = {
             formula: hashlib.sha256(f"{version}{formula}".encode()).hexdigest()[:24]
             for formula in self.numbers
@@ -99,4 +101,6 @@ def _html(tex: str, display: bool, svg: str, mathml: str) -> str:
         raise assets.AssetError(f"the formula {tex!r} cannot be set: {wrong[1]}")
     svg = NOISE.sub("", svg).replace('role="img"', 'aria-hidden="true"', 1)
     mathml = re.sub(r">\s+<", "><", re.sub(r' data-[\w-]+="[^"]*"', "", mathml))
-    return f'<span class="math{" display" if display else ""}">{svg}{mathml}</span>'
+    wide = float(re.search(r'width="([\d.]+)ex"', svg)[1]) > PHONE
+    kind = " display" if display else " wide" if wide else ""
+    return f'<span class="math{kind}">{svg}{mathml}</span>'

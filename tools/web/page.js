@@ -86,7 +86,7 @@ window.cnn ??= {};
   for (const event of ['storage', 'cnn-answers', 'cnn-exercises']) addEventListener(event, progress);
 
   // Tab stops at what scrolls sideways, and only at that.
-  const reach = () => all('.scroll, .cnn-picture, .cnn-board, .math.display', main).forEach((box) => {
+  const reach = () => all('.scroll, .cnn-picture, .cnn-board, .display, .wide', main).forEach((box) => {
     if (box.scrollWidth > box.clientWidth + 1) box.tabIndex = 0; else box.removeAttribute('tabindex');
   });
   new ResizeObserver(reach).observe(main);
