@@ -1,4 +1,4 @@
-"""JupyterLab for the tests that need it running: started as `make lab` does, on a free port."""
+"""What several folders of tests need: a running JupyterLab, and what npm fetches."""
 
 import re
 import socket
@@ -9,7 +9,18 @@ from contextlib import contextmanager
 
 import pytest
 
+from tools.slides import assets
+
 START_TIMEOUT = 60  # seconds for JupyterLab to answer
+
+
+@pytest.fixture(scope="session")
+def npm():
+    """The scripts of slides and website are there, or can be fetched."""
+    try:
+        return assets.install()
+    except assets.AssetError as error:
+        pytest.skip(str(error))
 
 
 @pytest.fixture(scope="session")

@@ -167,15 +167,6 @@ def test_a_folder_that_holds_something_else_is_refused(tmp_path):
         build_site.build(tmp_path)
 
 
-@pytest.fixture(scope="module")
-def npm():
-    """MathJax is there, or can be fetched."""
-    try:
-        return assets.install()
-    except assets.AssetError as error:
-        pytest.skip(str(error))
-
-
 def test_formulas_are_set_once_and_need_no_script(npm, tmp_path):
     cache = tmp_path / "maths.json"
     first = Formulas(cache)
