@@ -92,8 +92,8 @@ def in_a_browser(data: dict, depths: Sequence[int]) -> dict:
     for name, kind in panels().items():
         try:
             made = kind if isinstance(kind, str) else kind(*panel_data.arguments(name, data))
-        except TypeError as error:  # a trained network is wanted
-            made = str(error)
+        except ImportError as error:
+            made = error.name
         shown[name] = made if isinstance(made, str) else pictures(made, depths)
     tried = [one for lesson in LESSONS for one in exercises.exercises_of(lesson)]
     questions = [
