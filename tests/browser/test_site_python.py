@@ -158,7 +158,7 @@ def test_an_endless_loop_is_ended_while_others_go_on(live):
 
 
 def test_limited_calls_take_turns(live):
-    both = f"""() => Promise.all([[1, '{ENDLESS}'], [1, '4']].map(
+    both = f"""() => Promise.all([[1, '{ENDLESS}'], [9, '4']].map(
       ([seconds, expression]) => ({ASK})(['checker', 'limited', seconds, 'value', expression])))"""
     first, second = live.evaluate(both)
     assert first["name"] == "TimeUp" and second == {"value": 4}
