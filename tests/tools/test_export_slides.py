@@ -128,8 +128,9 @@ def test_assets_that_are_there_are_not_fetched_again(tmp_path, monkeypatch):
 
 def test_every_package_has_a_digest_and_files():
     manifest = json.loads(assets.MANIFEST.read_text(encoding="utf-8"))
-    names = {**manifest["dependencies"], **manifest["devDependencies"]}
-    assert set(manifest["assets"]) == set(names)
+    groups = ("dependencies", "devDependencies", "optionalDependencies")
+    names = {name for group in groups for name in manifest[group]}
+    assert set(manifest["assets"]) == names
     for recipe in manifest["assets"].values():
         assert recipe["integrity"].startswith("sha512-") and recipe["files"]
 

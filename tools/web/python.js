@@ -1,31 +1,30 @@
 // Python in a worker of its own: cnn.Python sends requests and matches the answers by their number.
 window.cnn ??= {};
 {
-  const folder = new URL("../python/", document.currentScript.src).href;
+  const place = new URL("../python/", document.currentScript.src).href;
 
-  /** Load a classic script, where a file may not be fetched. */
-  const loadScript = (src) => new Promise((resolve, reject) => {
-    const failed = () => reject(new Error(`${src} was not found`));
-    document.head.append(Object.assign(document.createElement("script"), { src, onload: resolve, onerror: failed }));
+  /** Load a classic script: that a page may do which was opened from a folder. */
+  const loadScript = (src) => new Promise((onload, reject) => {
+    const onerror = () => reject(new Error(`${src} was not found`));
+    document.head.append(Object.assign(document.createElement("script"), { src, onload, onerror }));
   });
 
-  let opened; // a promise of {name: Blob, gzipped}
-  /** Return what python/ holds, for pages that were opened from a folder. */
-  const files = () => opened ??= loadScript(`${folder}bundle.js`).then(() => {
+  const unzipped = (file) => new Response(file.stream().pipeThrough(new DecompressionStream("gzip")));
+
+  let bundle; // a promise of what is in python/: {name: Blob, gzipped}
+  const opened = () => bundle ??= loadScript(`${place}bundle.js`).then(() => {
     const bytes = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
-    const blobs = Object.entries(cnn.bundle).map(([name, text]) => [name, new Blob([bytes(text)])]);
+    const files = Object.entries(cnn.bundle).map(([name, text]) => [name, new Blob([bytes(text)])]);
     delete cnn.bundle;
-    return Object.fromEntries(blobs);
+    return Object.fromEntries(files);
   });
 
-  /** Make a worker and return it, with the message that starts its Python. */
+  /** Return a new worker and the message that starts its Python. */
   const hire = async () => {
-    if (location.protocol !== "file:") return [new Worker(`${folder}worker.js`), { place: folder }];
-    const held = await files();
-    const script = held["worker.js"].stream().pipeThrough(new DecompressionStream("gzip"));
-    const text = await new Response(script).text();
-    const address = URL.createObjectURL(new Blob([text], { type: "text/javascript" }));
-    return [new Worker(address), { place: folder, files: held }];
+    if (location.protocol !== "file:") return [new Worker(`${place}worker.js`), { place }];
+    const files = await opened();
+    const script = new Blob([await unzipped(files["worker.js"]).text()], { type: "text/javascript" });
+    return [new Worker(URL.createObjectURL(script)), { place, files }];
   };
 
   cnn.Python = class {
@@ -33,36 +32,33 @@ window.cnn ??= {};
 
     /** Say whether this browser can run Python, and its reader has not asked to save data. */
     static possible() {
-      const can = ["WebAssembly", "Worker", "DecompressionStream"].every((name) => name in window);
-      return can && !navigator.connection?.saveData;
+      return "WebAssembly" in window && "Worker" in window && !navigator.connection?.saveData;
     }
 
-    /** A promise that Python has started; the first to ask starts it. Rejected where it cannot. */
-    get ready() {
-      return this.#ready ??= this.#start();
-    }
+    /** A promise that Python has started; who asks first starts it. Rejected where it cannot. */
+    get ready() { return this.#ready ??= this.#start(); }
 
-    /** Call a function of bridge.py; what it raises rejects, with the package `missing` or null. */
+    /** Call a function of bridge.py. An error it raises has `missing`: the package, or null. */
     async call(method, ...args) {
       await this.ready;
       return this.#send({ method, args });
     }
 
-    /** Call, but end this Python after `seconds` with a TimeUp error. One such call at a time. */
+    /** Call, and after `seconds` end this Python with a TimeUp error. One such call at a time. */
     limited(seconds, method, ...args) {
       const run = async () => {
         await this.ready;
-        const late = Object.assign(new Error(`not done within ${seconds} s`), { name: "TimeUp" });
+        const late = Object.assign(new Error(`not done in ${seconds} s`), { name: "TimeUp" });
         const timer = setTimeout(() => {
           this.terminate(late);
-          this.ready.catch(() => {}); // ready again by the next call, which hears of a failure
+          this.ready.catch(() => {}); // the next call finds it ready, or is told why not
         }, 1000 * seconds);
         try { return await this.call(method, ...args); } finally { clearTimeout(timer); }
       };
       return this.#turn = this.#turn.then(run, run);
     }
 
-    /** End the worker; what waits for it is rejected. The next call starts a new one. */
+    /** End the worker; what waits for it is rejected. The next call starts another. */
     terminate(reason = new Error("Python was ended")) {
       this.#worker?.terminate();
       this.#worker = this.#ready = undefined;
@@ -74,17 +70,16 @@ window.cnn ??= {};
       if (!cnn.Python.possible()) throw new Error("Python does not run here");
       const [worker, first] = await hire();
       this.#worker = worker;
-      this.#count = 0;
       worker.onmessage = ({ data }) => this.#answered(data);
       worker.onerror = (event) => {
         event.preventDefault();
-        this.terminate(new Error(event.message || "the worker was not started"));
+        this.terminate(new Error(event.message || "the worker did not start"));
       };
       await this.#send(first);
     }
 
     #send(message) {
-      const id = this.#count++; // 0 starts Python
+      const id = this.#count++;
       return new Promise((resolve, reject) => {
         this.#waiting.set(id, { resolve, reject });
         this.#worker.postMessage({ id, ...message });
@@ -92,10 +87,11 @@ window.cnn ??= {};
     }
 
     #answered({ id, value, error, missing = null, broken }) {
-      const waits = this.#waiting.get(id);
+      const asked = this.#waiting.get(id);
+      if (!asked) return; // of a worker that was ended meanwhile
       this.#waiting.delete(id);
-      if (error === undefined) return waits.resolve(value);
-      waits.reject(Object.assign(new Error(error), { missing }));
+      if (error === undefined) return asked.resolve(value);
+      asked.reject(Object.assign(new Error(error), { missing }));
       if (broken) this.terminate();
     }
   };

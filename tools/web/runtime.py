@@ -3,7 +3,7 @@
     worker.js             Pyodide's two scripts and ours, one script for a worker
     pyodide.asm.wasm      Pyodide's interpreter       pyodide-lock.json   that it has no packages
     python_stdlib.zip     what a page can use of the standard library, compiled
-    course.zip            course_utils, its data, bridge.py, panel_data.py and its JSON, compiled
+    course.zip            course_utils, data/, bridge.py, panel_data.py and its JSON, compiled
     bundle.js             all of that for pages opened from a folder, where nothing can be fetched
     LICENSES.txt
 
@@ -21,16 +21,19 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+from filelock import FileLock
+
 from tools.slides import assets
 
 ROOT = Path(__file__).resolve().parents[2]
 WEB = Path(__file__).parent
 CACHE = ROOT / "build" / "python"
-DATA = ("*.toml", "*.json", "questions/*.toml", "papers/*.toml")
+DATA = ("*.toml", "*.json", "questions/*.toml", "papers/*.toml", "*.npz")
 OWN = ("LICENSES.txt", "left_out.py", "runtime.py", "slim.mjs", "slim.py", "worker.js")
+MEASURED = ROOT / "notebooks" / "12_imagenet_winners.ipynb"  # panel_data.py runs cells of it
 NO_NODE = (
-    "node was not found; the website needs Node.js 20.6 or later, to compile its Python. Install it "
-    "(Debian, Ubuntu: sudo apt-get install nodejs npm; macOS: brew install node; "
+    "node was not found; the website needs Node.js 20.6 or later, to compile its Python. Install "
+    "it (Debian, Ubuntu: sudo apt-get install nodejs npm; macOS: brew install node; "
     "conda: conda install -c conda-forge nodejs) and run this again."
 )
 NODE_TIMEOUT = 600  # seconds; it takes about 10
@@ -47,14 +50,16 @@ def build(target: Path, web: Path = WEB, cache: Path = CACHE) -> None:
     """
     course = course_files(web)
     made = cache / _digest(course)
-    if not made.is_dir():
-        shutil.rmtree(cache, ignore_errors=True)
-        cache.mkdir(parents=True)
-        with tempfile.TemporaryDirectory(dir=cache) as scratch:
-            _make(Path(scratch), course, web)
-            (Path(scratch) / "out").rename(made)
-    shutil.rmtree(target, ignore_errors=True)
-    shutil.copytree(made, target)
+    cache.mkdir(parents=True, exist_ok=True)
+    with FileLock(cache / "lock"):
+        if not made.is_dir():
+            for old in filter(Path.is_dir, cache.iterdir()):
+                shutil.rmtree(old)
+            with tempfile.TemporaryDirectory(dir=cache) as scratch:
+                _make(Path(scratch), course, web)
+                (Path(scratch) / "out").rename(made)
+        shutil.rmtree(target, ignore_errors=True)
+        shutil.copytree(made, target)
 
 
 def course_files(web: Path = WEB) -> dict[str, bytes]:
@@ -71,6 +76,7 @@ def _digest(course: dict[str, bytes]) -> str:
     """Name what is built by all that goes in: the course, these tools and Pyodide."""
     pinned = json.loads(assets.MANIFEST.read_text(encoding="utf-8"))["assets"]["pyodide"]
     tools = {f"tools/{name}": (WEB / name).read_bytes() for name in OWN}
+    tools[MEASURED.name] = MEASURED.read_bytes()
     digest = hashlib.sha256(json.dumps(pinned).encode())
     for path, content in sorted((course | tools).items()):
         digest.update(f"\n{path} {len(content)}\n".encode() + content)

@@ -12,5 +12,10 @@ const indexURL = `${pyodide}/`;
 const python = await loadPyodide({ indexURL, env: { PYTHONHASHSEED: "0" } });
 python.FS.mkdir("/work");
 python.FS.mount(python.FS.filesystems.NODEFS, { root: work }, "/work");
-python.runPython(fs.readFileSync(new URL("slim.py", import.meta.url), "utf8"));
-process.exit(0); // Pyodide keeps Node waiting
+try {
+  python.runPython(fs.readFileSync(new URL("slim.py", import.meta.url), "utf8"));
+  process.exit(0); // Pyodide keeps Node waiting
+} catch (error) { // uncaught, Node would print a line of Pyodide's, which has a million letters
+  console.error(String(error));
+  process.exit(1);
+}

@@ -1,7 +1,7 @@
 """Compile the course and as much of the standard library as a page can use. Runs in Pyodide.
 
 /work/course        in: what the page's Python finds, course_utils among it
-/work/course.zip    out: the same, compiled for this Python
+/work/course.zip    out: the same, compiled for this Python; exercises.py stay source
 /work/python_stdlib.zip     out: modules of the standard library, compiled
 
 Kept of the standard library is what Pyodide has loaded by now, what the course imports, what a
@@ -17,21 +17,23 @@ from pathlib import Path
 WORK, COURSE = Path("/work"), Path("/work/course")
 LIBRARY = "/lib/python314.zip"
 STUDENTS = """
-    abc array ast bisect calendar cmath collections contextlib copy csv dataclasses datetime decimal
-    enum fractions functools graphlib heapq inspect io itertools json linecache math numbers
-    operator os pathlib pprint queue random re secrets statistics string string.templatelib struct
-    sys textwrap time timeit tomllib traceback types typing unicodedata uuid warnings weakref
-    """.split()
+    abc array ast bisect calendar cmath collections contextlib copy csv dataclasses datetime
+    decimal enum fractions functools graphlib heapq inspect io itertools json linecache math
+    numbers operator os pathlib pprint queue random re secrets statistics string string.templatelib
+    struct sys textwrap time timeit tomllib traceback types typing unicodedata uuid warnings weakref
+"""
+# Found by Python without an import statement: by name, or from C.
 BY_NAME = """
-    _pylong _strptime encodings.ascii encodings.idna encodings.latin_1 encodings.unicode_escape
-    encodings.utf_16 encodings.utf_8_sig
-    """.split()  # that Python finds without an import statement
-# Not followed from one module of the library to another: a page has no processes, terminal, network, archives or manual.
+    _pylong _strptime encodings.ascii encodings.latin_1 encodings.unicode_escape encodings.utf_16
+    encodings.utf_8_sig
+"""
+# Not followed from one module of the library to the next: a page has no processes, no terminal, no
+# network, no manual.
 NO_USE = """
     _pyrepl argparse doctest email ftplib http multiprocessing pdb pydoc site tarfile unittest
     urllib
-    """.split()
-NEEDS_SOURCE = "exercises.py"  # a solution is shown as it is written
+"""
+SHOWN = "/exercises.py"  # a solution is shown as it is written
 
 
 def names(tree: ast.AST, package: str) -> set[str]:
@@ -52,7 +54,7 @@ def kept(library: dict[str, tuple[str, bytes]], wanted: set[str]) -> set[str]:
 
     library: module -> (path, source).
     """
-    found, open_ = set(), set(wanted)
+    found, open_, no_use = set(), set(wanted), NO_USE.split()
     while open_:
         name = open_.pop()
         parents = {name[:dot] for dot, sign in enumerate(name) if sign == "."}
@@ -63,7 +65,7 @@ def kept(library: dict[str, tuple[str, bytes]], wanted: set[str]) -> set[str]:
         path, source = library[name]
         package = name if path.endswith("__init__.py") else name.rpartition(".")[0]
         follows = names(ast.parse(source), package)
-        open_ |= {one for one in follows if one.split(".")[0] not in NO_USE} - found
+        open_ |= {one for one in follows if one.split(".")[0] not in no_use} - found
     return found
 
 
@@ -71,19 +73,13 @@ def module(path: str) -> str:
     return path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
 
 
-def write(target: Path, files: dict[str, bytes], place: str, optimize: int) -> None:
-    """Write a zip with the modules among the files compiled. place: what tracebacks say."""
+def write(target: Path, files: dict[str, bytes], place: str) -> None:
+    """Write a zip, its modules compiled without docstrings. place: what tracebacks say."""
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
         for path, content in sorted(files.items()):
-            if path.endswith(".py"):
-                code = compile(content, place + path, "exec", dont_inherit=True, optimize=optimize)
-                if path.endswith(NEEDS_SOURCE):
-                    folder, _, name = path.rpartition("/")
-                    compiled = f"{folder}/__pycache__/{name[:-3]}.cpython-314.pyc"
-                    archive.writestr(zipfile.ZipInfo(path), content, archive.compression)
-                else:
-                    compiled = path + "c"
-                path, content = compiled, _code_to_hash_pyc(code, bytes(8), False)
+            if path.endswith(".py") and not path.endswith(SHOWN):
+                code = compile(content, place + path, "exec", dont_inherit=True, optimize=2)
+                path, content = path + "c", _code_to_hash_pyc(code, bytes(8), False)
             archive.writestr(zipfile.ZipInfo(path), content, archive.compression)
 
 
@@ -93,14 +89,14 @@ def main() -> None:
         library = {module(path): (path, archive.read(path)) for path in paths}
     loaded = {name for name in sys.modules if name in library}
     course = {str(p.relative_to(COURSE)): p.read_bytes() for p in COURSE.rglob("*") if p.is_file()}
-    wanted = loaded | {*STUDENTS, *BY_NAME}
+    wanted = loaded | {*STUDENTS.split(), *BY_NAME.split()}
     for path, source in course.items():
         if path.endswith(".py"):
             wanted |= names(ast.parse(source), module(path))
     modules = kept(library, wanted)
     chosen = dict(library[name] for name in modules)
-    write(WORK / "python_stdlib.zip", chosen, f"{LIBRARY}/", optimize=2)  # without docstrings
-    write(WORK / "course.zip", course, "/course/", optimize=2)
+    write(WORK / "python_stdlib.zip", chosen, f"{LIBRARY}/")
+    write(WORK / "course.zip", course, "/course/")
 
 
 main()

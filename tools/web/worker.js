@@ -2,7 +2,7 @@
 // one in the same file (runtime.py puts them together), so that a Blob can be a whole worker, too.
 let answer; // of bridge.py: (method, arguments as JSON) -> JSON
 
-/** Start Python. place: address of its folder; files: its content, gzipped, where that cannot be fetched. */
+/** Start Python. place: its folder's address; files: what is there, gzipped, if it cannot be fetched. */
 async function startPython({ place, files }) {
   if (files) {
     self.fetch = async (address) => {
@@ -19,12 +19,13 @@ async function startPython({ place, files }) {
   answer = python.pyimport("bridge").answer;
 }
 
-self.onmessage = async ({ data: { id, method, args, ...start } }) => {
+self.onmessage = async ({ data }) => {
   try {
-    if (id === 0) await startPython(start);
-    const said = id === 0 ? {} : JSON.parse(answer(method, JSON.stringify(args)));
-    self.postMessage(said?.error ? { id, ...said } : { id, value: said });
-  } catch (error) { // of JavaScript: this Python is not to be relied on any more
-    self.postMessage({ id, error: String(error), broken: true });
+    if (data.place) await startPython(data);
+    const said = data.place ? {} : JSON.parse(answer(data.method, JSON.stringify(data.args)));
+    self.postMessage(said?.error ? { id: data.id, ...said } : { id: data.id, value: said });
+  } catch (error) { // not one that bridge.py answers with: this Python is not relied on any more
+    const lines = String(error).trim().split("\n"); // a traceback says what it is in the last
+    self.postMessage({ id: data.id, error: lines.pop(), broken: true });
   }
 };
