@@ -18,10 +18,16 @@ VIOLATIONS = """async () => (await axe.run(document, { resultTypes: ['violations
   .map(({ id, nodes }) => [id, nodes.map((one) => [one.target.join(' '), one.failureSummary])])"""
 OPEN = "() => document.querySelectorAll('details').forEach((one) => { one.open = true; })"
 # The height in pixels of the smallest letters of each drawing, by its class.
-LETTERS = """() => [...document.querySelectorAll('main svg.cnn-diagram')]
-  .filter((svg) => svg.checkVisibility()).map((svg) => [svg.classList[1], Math.min(...[...svg
-    .querySelectorAll('text')].filter((text) => text.textContent.trim())
-    .map((text) => parseFloat(getComputedStyle(text).fontSize) * text.getScreenCTM().d))])"""
+LETTERS = """() => {
+  const size = (text) => {
+    const { c, d } = text.getScreenCTM();  // d alone is 0 for a text on its side
+    return parseFloat(getComputedStyle(text).fontSize) * Math.hypot(c, d);
+  };
+  const texts = (svg) => [...svg.querySelectorAll('text')].filter((one) => one.textContent.trim());
+  return [...document.querySelectorAll('main svg.cnn-diagram')]
+    .filter((svg) => svg.checkVisibility())
+    .map((svg) => [svg.classList[1], Math.min(...texts(svg).map(size))]);
+}"""
 OVERHANG = "() => document.documentElement.scrollWidth - innerWidth"
 # What scrolls sideways and cannot be reached from the keyboard.
 UNREACHED = """() => [...document.querySelectorAll('main *')]
