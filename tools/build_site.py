@@ -80,7 +80,8 @@ def write_pages(pages: Sequence[Page], formulas: Formulas, folder: Path) -> None
         "scripts": [name for name in SCRIPTS if (folder / "assets" / f"{name}.js").is_file()],
         "styles": sorted(path.name for path in (folder / "assets").glob("*.css")),
         "chapters": list(zip(LESSONS, pages, strict=True)),
-        "decks": {path.stem for path in (folder / "slides").glob("[0-9]*.html")},
+        "decks": {path.name for path in (folder / "slides").glob("[0-9]*")},
+        "python": (folder / "python").is_dir(),
     }
 
     def write(name: str, template: str, **values: object) -> None:
@@ -130,11 +131,11 @@ def build(target: Path, python: bool = True, cache: Path | None = CACHE) -> list
             ignored = shutil.ignore_patterns("index.html")  # the pages of the lessons link the decks
             shutil.copytree(export_slides.TARGET, new / "slides", ignore=ignored)
             enliven_decks(new / "slides")
-        write_pages(pages, formulas, new)
         if python and importlib.util.find_spec("tools.web.runtime"):
             from tools.web import runtime
 
             runtime.build(new / "python")
+        write_pages(pages, formulas, new)
         lines = [f"  {part:<20} {size / 1e6:6.2f} MB" for part, size in export_slides.sizes(new)]
         export_slides.replace(new, target)
     return lines

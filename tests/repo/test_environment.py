@@ -66,14 +66,18 @@ def test_the_lock_pins_everything_within_its_range():
 
 
 def test_workflows_run_what_make_runs():
-    (path,) = (ROOT / ".github" / "workflows").glob("*.yml")
-    jobs = yaml.safe_load(path.read_text(encoding="utf-8"))["jobs"]
+    workflows = (ROOT / ".github" / "workflows").glob("*.yml")
+    read = {path.stem: yaml.safe_load(path.read_text(encoding="utf-8")) for path in workflows}
+    jobs = read["ci"]["jobs"]
     steps = {name: " ".join(str(s) for s in job["steps"]) for name, job in jobs.items()}
     assert ".ci/run" in steps["linux"]
     assert "environment.yml" in steps["conda"]
     assert set(jobs["conda"]["strategy"]["matrix"]["os"]) == {"macos-latest", "windows-latest"}
     floor = PROJECT["requires-python"].removeprefix(">=")
     assert floor in jobs["linux"]["strategy"]["matrix"]["python"]
+    publish = read["site"]["jobs"]["publish"]["steps"]
+    runs = [step.get("run") or step.get("with", {}).get("path") for step in publish]
+    assert [run for run in runs if run] == ["make slides", "make site", "build/site"]
 
 
 def test_every_import_is_a_declared_dependency():

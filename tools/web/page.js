@@ -1,40 +1,42 @@
 // What every page does: theme, menu, search, progress, and reaching what scrolls sideways.
 window.cnn ??= {};
 {
-  const $ = (selector, root = document) => root.querySelector(selector);
-  const all = (selector, root = document) => [...root.querySelectorAll(selector)];
-  const make = (tag, set = {}, ...inside) => {
+  const root = document.documentElement;
+  const $ = (selector, within = root) => within.querySelector(selector);
+  const all = (selector, within = root) => [...within.querySelectorAll(selector)];
+  const make = (tag, set, ...inside) => {
     const made = Object.assign(document.createElement(tag), set);
-    made.append(...inside);
-    return made;
+    return made.append(...inside), made;
   };
   const kept = (key) => { // null, too, in a browser that keeps nothing
     try { return JSON.parse(localStorage.getItem(`cnn-course/${key}`)); } catch { return null; }
   };
-  const root = document.documentElement, main = $('#main'), lessons = $('#lessons');
-  const [menu, theme, search, query, found] = ['#menu', '#theme', '#search', '#query', '#found'].map((id) => $(id));
+  const [main, lessons, menu, theme, search, query, found] =
+    ['#main', '#lessons', '#menu', '#theme', '#search', '#query', '#found'].map((id) => $(id));
 
-  const dark = () => (root.dataset.theme ?? (matchMedia('(prefers-color-scheme: dark)').matches ? 'dark' : '')) === 'dark';
+  const night = matchMedia('(prefers-color-scheme: dark)');
+  const dark = () => (root.dataset.theme ? root.dataset.theme === 'dark' : night.matches);
   theme.onclick = () => {
     root.dataset.theme = dark() ? 'light' : 'dark';
-    theme.ariaPressed = dark();
     try { localStorage.setItem('cnn-course/theme', root.dataset.theme); } catch { /* for this page only */ }
+    theme.ariaPressed = dark();
   };
   theme.ariaPressed = dark();
 
   const open = (on) => { menu.ariaExpanded = on; lessons.classList.toggle('open', on); };
   menu.onclick = () => open(menu.ariaExpanded !== 'true');
   lessons.onclick = ({ target }) => { if (target.closest('a')) open(false); };
-  document.onkeydown = ({ key }) => { if (key === 'Escape' && menu.ariaExpanded === 'true') { open(false); menu.focus(); } };
+  lessons.onkeydown = menu.onkeydown = ({ key }) => {
+    if (key === 'Escape') { open(false); menu.focus(); }
+  };
 
   // Sections that hold every word, those with most of them in the heading first.
   const look = () => {
     const words = query.value.toLowerCase().split(/\s+/).filter(Boolean);
-    found.hidden = !words.length || !cnn.index;
-    if (found.hidden) return;
+    if ((found.hidden = !words.length || !cnn.index)) return;
     const count = (text) => words.filter((word) => text.toLowerCase().includes(word)).length;
-    const hits = cnn.index.filter((row) => count(`${row[3]} ${row[4]}`) === words.length);
-    hits.sort((a, b) => count(b[3]) - count(a[3]));
+    const hits = cnn.index.filter((row) => count(`${row[3]} ${row[4]}`) === words.length)
+      .sort((a, b) => count(b[3]) - count(a[3]));
     $('p', found).textContent = hits.length ? `${hits.length} found` : 'Nothing found.';
     const pieces = new RegExp(`(${words.map((word) => word.replace(/[^\w\s]/g, '\\$&')).join('|')})`, 'i');
     $('ol', found).replaceChildren(...hits.slice(0, 20).map(([file, title, anchor, heading, text]) => {
@@ -45,13 +47,11 @@ window.cnn ??= {};
         make('strong', {}, heading), make('small', {}, title), make('span', {}, from ? '… ' : '', ...snippet)));
     }));
   };
-  query.addEventListener('focus', () => {
-    document.head.append(make('script', { src: 'assets/search-index.js', onload: look }));
-  }, { once: true });
+  query.addEventListener('focus', () =>
+    document.head.append(make('script', { src: 'assets/search-index.js', onload: look })), { once: true });
   query.oninput = look;
   search.onsubmit = (event) => { event.preventDefault(); $('a', found)?.click(); };
-  search.onclick = ({ target }) => { if (target.closest('a')) found.hidden = true; };
-  search.addEventListener('focusout', ({ relatedTarget: to }) => { if (to && !search.contains(to)) found.hidden = true; });
+  document.onclick = ({ target }) => { if (!search.contains(target) || target.closest('a')) found.hidden = true; };
   search.onkeydown = (event) => {
     const stops = [query, ...all('a', found)], step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
     if (event.key === 'Escape') { query.focus(); found.hidden = true; }
@@ -63,27 +63,27 @@ window.cnn ??= {};
   // From what questions and exercises keep: ○ open, ◐ begun, ● all done.
   const progress = () => {
     const solved = kept('exercises') ?? [], sum = [0, 0, 0, 0], rows = [];
-    for (const { dataset: { lesson, questions, exercises }, firstElementChild: link } of all('[data-lesson]')) {
-      const ids = exercises.split(' ').filter(Boolean), records = Object.values(kept(`answers/${lesson}`)?.answers ?? {});
-      const numbers = [records.filter((one) => one.checked || one.locked || one.revealed).length, +questions,
-        ids.filter((id) => solved.includes(id)).length, ids.length];
-      numbers.forEach((number, i) => { sum[i] += number; });
-      const [tried, asked, done, set] = numbers, begun = tried + done;
-      const mark = begun >= asked + set ? '●' : begun ? '◐' : '○';
-      const says = `${tried} of ${asked} questions${set ? `, ${done} of ${set} exercises` : ''}`;
+    for (const { dataset, firstElementChild: link } of all('[data-lesson]')) {
+      const records = Object.values(kept(`answers/${dataset.lesson}`)?.answers ?? {});
+      const tried = records.filter((one) => one.checked || one.locked || one.revealed).length;
+      const ids = dataset.exercises.split(' ').filter(Boolean), asked = +dataset.questions;
+      const done = ids.filter((id) => solved.includes(id)).length, begun = tried + done;
+      [tried, asked, done, ids.length].forEach((number, i) => { sum[i] += number; });
+      const mark = begun >= asked + ids.length ? '●' : begun ? '◐' : '○';
+      const says = `${tried} of ${asked} questions${ids.length ? `, ${done} of ${ids.length} exercises` : ''}`;
       Object.assign($('.state', link), { textContent: mark, title: says });
-      for (const card of all(`[data-of="${lesson}"]`)) card.textContent = begun ? `${mark} ${says}` : '';
-      rows.push(make('li', {}, `${mark} `, make('a', { href: link.href }, link.innerText.replace(mark, '').trim()), ` ${says}`));
+      all(`[data-of="${dataset.lesson}"]`).forEach((card) => { card.textContent = begun ? `${mark} ${says}` : ''; });
+      rows.push(make('li', {}, `${mark} `, make('a', { href: link.href }, dataset.title), ` ${says}`));
     }
     const total = `${sum[0]} of ${sum[1]} questions answered, ${sum[2]} of ${sum[3]} exercises solved.`;
-    for (const place of all('#total')) place.textContent = total;
+    all('#total').forEach((place) => { place.textContent = total; });
     for (const place of all('[data-progress]')) {
       place.replaceChildren(make('p', {}, total), make('ul', { className: 'progress' }, ...rows));
       place.dataset.state = 'live';
     }
   };
   progress();
-  for (const event of ['storage', 'cnn-answers', 'cnn-exercises']) addEventListener(event, progress);
+  ['storage', 'cnn-answers', 'cnn-exercises'].forEach((event) => addEventListener(event, progress));
 
   // Tab stops at what scrolls sideways, and only at that.
   const reach = () => all('.scroll, .cnn-picture, .cnn-board, .display, .wide', main).forEach((box) => {
