@@ -48,8 +48,9 @@ def answer(method: str, arguments: str) -> str:
 def panel_open(key: str, where: str, settings: dict) -> dict:
     """Make a panel; `key` is the page's name for it. where: as in "package.module:Class"."""
     module, name = where.split(":")
+    data = _data_of(name)
     made = getattr(importlib.import_module(module), name)
-    panel = _panels[key] = made(*_data_of(name), **settings)
+    panel = _panels[key] = made(*data, **settings)
     return {"controls": [_control(one) for one in panel.controls], "shown": _shown(panel)}
 
 
@@ -72,7 +73,8 @@ def _data_of(name: str) -> tuple:
         return ()
     panel_data = importlib.import_module("panel_data")
     kept = Path(panel_data.__file__).with_suffix(".json")
-    return panel_data.arguments(name, json.loads(kept.read_text("utf-8")))
+    data = json.loads(kept.read_text("utf-8")) if name in panel_data.NAMES else {}
+    return panel_data.arguments(name, data)
 
 
 def _control(control) -> dict:
