@@ -20,7 +20,7 @@ from course_utils.exercises.report import Report
 from course_utils.exercises.running import Notepad
 from course_utils.explorer import Choice, Explorer
 from course_utils.quiz import find_question, mark, question_files
-from course_utils.quiz.card import STYLE, answer_text, feedback_html, hints_html, prompt_html
+from course_utils.quiz.card import answer_text, feedback_html, hints_html, prompt_html
 from course_utils.quiz.record import ELSEWHERE, buttons, changes, decode, fitting, is_record
 
 _panels: dict[str, Explorer] = {}  # of this page
@@ -111,7 +111,7 @@ def question_open(id: str, record: dict) -> dict:
     """Return all that a card shows. record: as it is kept; {} for none."""
     question = find_question(id)
     return {
-        "prompt": STYLE + prompt_html(question),
+        "prompt": prompt_html(question),
         "kind": question.kind,
         "options": question.options,
         "unit": question.unit,

@@ -57,7 +57,7 @@ window.cnn ??= {};
       <span>${cnn.text(options[value])}</span></label>`);
     return names.length
       ? `<fieldset class="live-options"><legend>${words}</legend>${each.join("")}</fieldset>`
-      : `<div class="widget-text"><label class="widget-label" for="${key}">${words}</label>
+      : `<div class="live-control"><label for="${key}">${words}</label>
         <input type="text" id="${key}" autocomplete="off"></div>`;
   };
 
@@ -68,10 +68,9 @@ window.cnn ??= {};
     const made = await stored(), form = document.createElement("form");
     form.className = `cnn-quiz cnn-quiz-kind-${made.kind}`;
     form.innerHTML = `${made.prompt}${entry(`card-${++count}`, made)}
-      <div class="cnn-quiz-buttons">${'<button class="jupyter-button"></button>'.repeat(4)}</div>
+      <div class="cnn-quiz-buttons">${'<button></button>'.repeat(4)}</div>
       ${'<div role="status"></div>'.repeat(3)}`;
     const [inputs, buttons, areas] = cnn.find(form, "input", "button", "[role=status]");
-    buttons[0].classList.add("mod-primary");
     let shown, entered;         // the record; what of it is in the input: all else was written there
 
     const answer = () => {
