@@ -22,10 +22,7 @@ cnn.exercise = async (root) => {
     const lost = cnn.store.lost && `Your code is ${cnn.store.lost}`;
     note.textContent = solved().includes(id) ? `✓ solved ${lost}` : lost;
   };
-  const put = (text) => {
-    editor.value = text;
-    changed();
-  };
+  const put = (text) => changed(editor.value = text);
   // Deprecated, and the one way of which the browser's own undo knows.
   const type = (text) => document.execCommand(text ? "insertText" : "delete", false, text);
   const indent = (back) => {    // the lines that are chosen; without a choice, put in four spaces

@@ -52,9 +52,10 @@ window.cnn ??= {};
           next = null;
           show(await cnn.ask(...now));
         }
-      } finally {
-        busy = false;
+      } catch ({ message }) {
+        sentence.textContent = `This panel has stopped: ${message}. Load the page again.`;
       }
+      busy = false;
     };
     row.oninput = ({ target: { type, value, dataset: { name }, nextElementSibling } }) => {
       if (type === "range") nextElementSibling.textContent = value;

@@ -18,8 +18,7 @@ window.cnn ??= {};
       return done;
     },
     download(name) {
-      const file = { version: 1, answers: answers.read(name) };
-      cnn.save(`${name}.json`, JSON.stringify(file, null, 1));
+      cnn.save(`${name}.json`, JSON.stringify({ version: 1, answers: answers.read(name) }, null, 1));
     },
     async take(name, file) {    // its answers win, all others stay; returns what was there before
       const taken = await cnn.ask("answers_read", name, await file.text()), before = answers.read(name);
@@ -31,17 +30,16 @@ window.cnn ??= {};
       root.innerHTML = `<button type="button">Save my answers</button>
         <label>Open saved answers <input type="file" accept=".json"></label><p role="status"></p>`;
       const [[save], [choose], [said]] = cnn.find(root, "button", "input", "p");
-      const undo = (before) => {
-        answers.write(name, before);
-        said.textContent = "Your earlier answers are back.";
-      };
       save.onclick = () => answers.download(name);
       choose.onchange = async () => {
         const [file] = choose.files;
         try {
           const before = await answers.take(name, file);
           said.innerHTML = `Answers taken from ${cnn.text(file.name)}. <button type="button">Undo</button>`;
-          said.lastChild.onclick = () => undo(before);
+          said.lastChild.onclick = () => {
+            answers.write(name, before);
+            said.textContent = "Your earlier answers are back.";
+          };
         } catch ({ message }) {
           said.textContent = `${file.name} is not taken: ${message}.`;
         }
@@ -102,7 +100,7 @@ window.cnn ??= {};
         const done = await cnn.ask("question_act", id, now, action, written, mine);
         show(done);
         return done.record;
-      });
+      }).catch(({ message }) => cnn.say(areas[2], cnn.text(`Nothing was done: ${message}.`)));
     };
     const follow = async () => {  // another card or another page may have changed the record
       if (!cnn.same(kept(), shown)) show(await stored());
