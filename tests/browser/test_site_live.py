@@ -229,6 +229,37 @@ def test_what_cannot_be_alive_keeps_its_still_and_says_why(site):
     expect(page.get_by_text("not attempted yet")).to_be_visible()
 
 
+def test_where_python_has_ended_the_page_says_so(site):
+    page = site.open(panel(SparseConnectivity) + question(DENSE))
+    alive(page, 2)
+    site.refuse = dict.fromkeys(("panel_move", "question_act"), {"error": "ended", "missing": None})
+    page.get_by_role("slider", name="Inputs").fill("7")
+    expect(page.locator(".cnn-says")).to_have_text(
+        "This panel has stopped: ended. Load the page again."
+    )
+    answer_it(page.locator("[data-question]"), "25")
+    page.get_by_role("button", name="Check").click()
+    expect(page.get_by_text("Nothing was done: ended.")).to_be_visible()
+    site.refuse = {}
+    page.get_by_role("button", name="Check").click()
+    expect(page.get_by_text("✓ Right: 25")).to_be_visible()
+    expect(page.get_by_text("Nothing was done")).to_have_count(0)
+
+
+def test_on_a_phone_the_picture_scrolls_and_stays_where_it_is_when_it_is_redrawn(site):
+    site.page.set_viewport_size({"width": 390, "height": 800})
+    page = site.open(
+        f"<style>.cnn-diagram {{ min-width: 770px; }}</style>{panel(SparseConnectivity)}"
+    )
+    alive(page)
+    box = page.locator(".scroll")
+    box.evaluate("(one) => { one.scrollLeft = 120; }")
+    page.get_by_role("slider", name="Inputs").fill("9")
+    expect(page.locator("svg").first).to_have_attribute("aria-label", re.compile("9 inputs"))
+    assert box.evaluate("(one) => one.scrollLeft") == 120
+    assert page.evaluate("() => document.documentElement.scrollWidth") == 390
+
+
 def test_without_python_everything_stays_as_it_was(site):
     site.page.add_init_script("window.noPython = true")
     page = site.open(panel(SparseConnectivity) + question(DENSE) + exercise() + ANSWERS)

@@ -84,12 +84,13 @@ def test_a_panel_of_data_gets_what_was_made_for_the_page(tmp_path, monkeypatch):
 
     monkeypatch.setattr(bridge, "Shows", Shows, raising=False)
     assert "missing" in ask("panel_open", "d", "tools.web.bridge:Shows", {})
-    source = "def arguments(name, data):\n    return (data[name],)\n"
+    source = 'NAMES = ["Shows"]\ndef arguments(name, data):\n    return tuple(data.values())\n'
     (tmp_path / "panel_data.py").write_text(source)
     (tmp_path / "panel_data.json").write_text('{"Shows": [1, 2]}')
     monkeypatch.syspath_prepend(tmp_path)
     made = ask("panel_open", "d", "tools.web.bridge:Shows", {})
     assert made["shown"]["picture"] == '<div class="cnn-picture">[1, 2]</div>'
+    assert ask("panel_open", "e", where(SparseConnectivity), {})["controls"]
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from course_utils.exercises.report import Report
 from course_utils.exercises.running import Notepad
 from course_utils.explorer import Choice, Explorer
 from course_utils.quiz import find_question, mark, question_files
-from course_utils.quiz.card import STYLE, answer_text, feedback_html, hints_html, prompt_html
+from course_utils.quiz.card import answer_text, feedback_html, hints_html, prompt_html
 from course_utils.quiz.record import ELSEWHERE, buttons, changes, decode, fitting, is_record
 
 _panels: dict[str, Explorer] = {}  # of this page
@@ -48,8 +48,9 @@ def answer(method: str, arguments: str) -> str:
 def panel_open(key: str, where: str, settings: dict) -> dict:
     """Make a panel; `key` is the page's name for it. where: as in "package.module:Class"."""
     module, name = where.split(":")
+    data = _data_of(name)
     made = getattr(importlib.import_module(module), name)
-    panel = _panels[key] = made(*_data_of(name), **settings)
+    panel = _panels[key] = made(*data, **settings)
     return {"controls": [_control(one) for one in panel.controls], "shown": _shown(panel)}
 
 
@@ -72,7 +73,8 @@ def _data_of(name: str) -> tuple:
         return ()
     panel_data = importlib.import_module("panel_data")
     kept = Path(panel_data.__file__).with_suffix(".json")
-    return panel_data.arguments(name, json.loads(kept.read_text("utf-8")))
+    data = json.loads(kept.read_text("utf-8")) if name in panel_data.NAMES else {}
+    return panel_data.arguments(name, data)
 
 
 def _control(control) -> dict:
@@ -109,7 +111,7 @@ def question_open(id: str, record: dict) -> dict:
     """Return all that a card shows. record: as it is kept; {} for none."""
     question = find_question(id)
     return {
-        "prompt": STYLE + prompt_html(question),
+        "prompt": prompt_html(question),
         "kind": question.kind,
         "options": question.options,
         "unit": question.unit,

@@ -3,8 +3,9 @@ window.cnn ??= {};
 
 cnn.text = (words) => words.replace(/[&<>"]/g, (sign) => `&#${sign.charCodeAt()};`);
 cnn.same = (one, other) => JSON.stringify(one) === JSON.stringify(other);
-cnn.ask = (method, ...args) => cnn.python.call(method, ...args);
+cnn.find = (root, ...selectors) => selectors.map((one) => [...root.querySelectorAll(one)]);
 cnn.say = (area, html) => { if (area.said !== html) area.innerHTML = area.said = html; };
+cnn.ask = (method, ...args) => cnn.python.call(method, ...args);
 
 cnn.save = (download, text) => {
   const href = URL.createObjectURL(new Blob([text]));
@@ -15,41 +16,44 @@ cnn.save = (download, text) => {
 cnn.store = {                   // localStorage, or this page's memory where that keeps nothing
   memory: {},
   lost: "",                     // what to say of that
-  get(key, otherwise) {
+  tried(act, otherwise) {
     try {
-      return JSON.parse(this.memory[key] ?? localStorage.getItem(key)) ?? otherwise;
+      return act() ?? otherwise;
     } catch {
       this.lost = "not kept: this browser stores nothing for this page.";
       return otherwise;
     }
   },
+  get(key, otherwise) {
+    return this.tried(() => JSON.parse(this.memory[key] ?? localStorage.getItem(key)), otherwise);
+  },
   set(key, value) {
     this.memory[key] = JSON.stringify(value);
-    try {
+    this.tried(() => {
       localStorage.setItem(key, this.memory[key]);
       delete this.memory[key];
-    } catch {
-      this.lost = "not kept: this browser stores nothing for this page.";
-    }
+    });
   },
 };
 
 cnn.begin = async (root) => {   // <div class="live" data-panel|question|exercise|answers="…">
-  const { dataset } = root, kind = ["Panel", "Question", "Exercise", "Answers"]
-    .find((name) => name.toLowerCase() in dataset);
+  const { panel, question, exercise, answers } = cnn, { dataset } = root;
+  const [kind, open] = Object.entries({ panel, question, exercise, answers: answers.offer })
+    .find(([name]) => name in dataset) ?? [];
   if (!kind || dataset.state) return;
   dataset.state = "starting";
   let needs = "Python, which does not run here";
   try {
     await (cnn.python ??= new cnn.Python()).ready;
     needs = "a trained network";
-    await new cnn[kind](root).open();
+    await open(root);
     dataset.state = "live";
   } catch ({ missing }) {       // the still stays, for good
     dataset.state = "still";
-    const line = `Alive in JupyterLab: it needs ${{ numpy: "NumPy", torch: "PyTorch" }[missing] ?? needs}.`;
-    const said = kind === "Panel" || kind === "Exercise" ? `<p class="live-note">${line}</p>` : "";
-    root.insertAdjacentHTML("beforeend", said);
+    if (kind !== "panel" && kind !== "exercise") return;
+    needs = { numpy: "NumPy", torch: "PyTorch" }[missing] ?? needs;
+    const line = `<p class="live-note">Alive in JupyterLab: it needs ${needs}.</p>`;
+    root.insertAdjacentHTML("beforeend", line);
   }
 };
 
