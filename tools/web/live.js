@@ -42,18 +42,19 @@ cnn.begin = async (root) => {   // <div class="live" data-panel|question|exercis
     .find(([name]) => name in dataset) ?? [];
   if (!kind || dataset.state) return;
   dataset.state = "starting";
-  let needs = "Python, which does not run here";
+  let started = false;
   try {
     await (cnn.python ??= new cnn.Python()).ready;
-    needs = "a trained network";
+    started = true;
     await open(root);
     dataset.state = "live";
-  } catch ({ missing }) {       // the still stays, for good
+  } catch (error) {             // the still stays, for good
     dataset.state = "still";
-    if (kind !== "panel" && kind !== "exercise") return;
-    needs = { numpy: "NumPy", torch: "PyTorch" }[missing] ?? needs;
+    const other = started ? "a trained network" : "Python, which does not run here";
+    const needs = { numpy: "NumPy", torch: "PyTorch" }[error.missing] ?? other;
     const line = `<p class="live-note">Alive in JupyterLab: it needs ${needs}.</p>`;
-    root.insertAdjacentHTML("beforeend", line);
+    if (kind === "panel" || kind === "exercise") root.insertAdjacentHTML("beforeend", line);
+    if (started && error.missing === undefined) throw error;  // not Python's: a mistake in here
   }
 };
 
