@@ -425,7 +425,8 @@ def test_ideas_are_told_apart_on_the_fixed_inputs_and_a_mixture_gets_no_hint(exe
     fixed = exercise.cases()[: -exercise.random_count]
     cases = [exercise.prepare(arguments) for arguments in fixed]
     results = [[case.expected for case in cases]]
-    results += [[case.ideas[hint] for case in cases] for hint in exercise.wrong_ideas]
+    for idea in exercise.wrong_ideas.values():
+        results.append([exercise.result(idea, case.original) for case in cases])
     for one, other in itertools.combinations(results, 2):
         assert any(compare(a, b) != "same" for a, b in zip(one, other, strict=True))
     ideas = list(exercise.wrong_ideas.values())

@@ -71,14 +71,13 @@ class Exercise:
         return [*fixed, *(self.random_case(rng) for _ in range(self.random_count))]
 
     def prepare(self, arguments, tensors: bool = False) -> _Case:
-        """An input with its right result, and what each wrong idea makes of it."""
-        ideas = {}
-        for hint, idea in self.wrong_ideas.items():
-            with contextlib.suppress(Exception):  # nothing equals an idea that leads nowhere here
-                ideas[hint] = idea(*copy.deepcopy(arguments))
-        expected = self.solution(*copy.deepcopy(arguments))
+        """An input with its right result."""
         handed = tuple(map(comparing.as_tensor, arguments)) if tensors else arguments
-        return _Case(handed, expected, ideas)
+        return _Case(handed, self.result(self.solution, arguments), arguments)
+
+    def result(self, function, arguments):
+        """What a function of the course, the solution or a wrong idea, makes of an input."""
+        return function(*copy.deepcopy(arguments))
 
     def check(self, function, *, seconds: float = SECONDS, _tensors: bool = False) -> Report:
         """Try `function` on every case; see `check` of this module."""
@@ -103,9 +102,9 @@ class Exercise:
 
 
 class _Case(NamedTuple):
-    arguments: tuple
+    arguments: tuple  # as they are handed to the student's function
     expected: object
-    ideas: dict[str, object]  # hint -> result
+    original: tuple  # as the exercise has them
 
 
 def check(student_function, exercise_id: str | None = None, *, seconds: float = SECONDS) -> Report:
@@ -194,7 +193,7 @@ class _Outcome(NamedTuple):
     shown: dict[str, str]  # rows of the report
     kind: str = ""  # type of what was given
     changed: str = ""  # name of the argument that was changed in place
-    ideas: frozenset[str] = frozenset()  # hints of the wrong ideas that give the same result
+    given: object = None  # a copy, to hold the wrong ideas against
 
 
 def _try(exercise, function, case, notepad):
@@ -212,9 +211,9 @@ def _try(exercise, function, case, notepad):
         return _Outcome("nothing", shown)
     pairs = zip(exercise.parameters, case.arguments, arguments, strict=True)
     changed = next((name for name, old, new in pairs if not comparing.unchanged(old, new)), "")
-    ideas = frozenset(hint for hint, of in case.ideas.items() if compare(of, given) == "same")
     kind = type(comparing.plain(given)).__name__
-    return _Outcome(compare(case.expected, given), shown, kind, changed, ideas)
+    verdict = compare(case.expected, given)
+    return _Outcome(verdict, shown, kind, changed, comparing.kept(given))
 
 
 def _place(error, function):
@@ -258,7 +257,7 @@ def _judge(exercise, cases, outcomes, end, seconds):
         return say("failed", message, cases[0], first.shown.items(), hint)
     for case, outcome in tried:
         if outcome.verdict != "same":
-            state, message, hint = _wrong(exercise, case.expected, outcome, outcomes)
+            state, message, hint = _wrong(exercise, case.expected, outcome, tried)
             right = "" if state == "raised" else comparing.result_text(case.expected)
             rows = [("Expected", right), *outcome.shown.items()]
             return say(state, message, case, rows, hint)
@@ -281,7 +280,7 @@ def _judge(exercise, cases, outcomes, end, seconds):
     return say("passed", message)
 
 
-def _wrong(exercise, expected, outcome, outcomes):
+def _wrong(exercise, expected, outcome, tried):
     """State, message and hint of the Report on an outcome that is not right."""
     if "Error" in outcome.shown:
         message = "Your function stops with an error on this input."
@@ -296,12 +295,27 @@ def _wrong(exercise, expected, outcome, outcomes):
         given, right = _article(outcome.kind), _article(type(expected).__name__)
         message = f"Your function returns {given}, and the result should be {right}."
         return "wrong type", message, ""
-    # An idea must give the student's result on *every* input, those included where it happens to
-    # be right: one input proves little (5 inputs and kernel 3 give 15 to two different ideas).
-    common = frozenset.intersection(*(o.ideas for o in outcomes))
-    hint = next((hint for hint in exercise.wrong_ideas if hint in common), "")
-    right = sum(o.verdict == "same" for o in outcomes)
-    return "failed", f"{right} of {len(outcomes)} inputs are right. The first that is not:", hint
+    hint = next((hint for hint in exercise.wrong_ideas if _follows(exercise, hint, tried)), "")
+    right = sum(outcome.verdict == "same" for _, outcome in tried)
+    return "failed", f"{right} of {len(tried)} inputs are right. The first that is not:", hint
+
+
+def _follows(exercise, hint, tried):
+    """Whether a wrong idea gives the student's result on *every* input.
+
+    Those included where it happens to be right: one input proves little (5 inputs and kernel 3
+    give 15 to two different ideas). Where the student is wrong comes first: most ideas end there.
+    """
+    for case, outcome in sorted(tried, key=lambda pair: pair[1].verdict == "same"):
+        if outcome.verdict in ("nothing", "raised"):
+            return False
+        try:
+            result = exercise.result(exercise.wrong_ideas[hint], case.original)
+        except Exception:  # an idea may lead nowhere here, and nothing equals that
+            return False
+        if compare(result, outcome.given) != "same":
+            return False
+    return True
 
 
 def _article(name):

@@ -88,6 +88,15 @@ def as_numpy(array):
     return array.numpy()
 
 
+def kept(value, depth=4):
+    """A result as it is now, whatever becomes of it later: arrays copied, as NumPy's."""
+    if is_array(value):
+        return as_numpy(value).copy()
+    if isinstance(value, tuple | list) and depth:  # one that contains itself has no end
+        return [kept(item, depth - 1) for item in value]
+    return value
+
+
 def as_tensor(value):
     """An array as a torch tensor, floats in torch's default dtype; anything else as it is."""
     if not is_array(value):

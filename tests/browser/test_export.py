@@ -12,6 +12,8 @@ import pytest
 from files import NOTEBOOKS, ROOT
 from playwright.sync_api import expect
 
+from course_utils.quiz import find_question
+from tools import export_slides
 from tools.slides import assets, browser
 
 AXE = ROOT / "build" / "npm"
@@ -33,6 +35,13 @@ CHECK_SLIDE = """async (number) => {
     others.reverse().forEach(([one, mark]) => mark.replaceWith(one));
   }
 }"""
+
+
+# How many slips are told under each lead in the notes, for each slide with questions.
+SLIPS_TOLD = """() => Reveal.getSlides().filter((slide) => slide.querySelector('.cnn-quiz'))
+  .map((slide) => [...slide.querySelectorAll('aside.notes p')]
+    .filter((lead) => lead.textContent.startsWith('If somebody says something else'))
+    .map((lead) => lead.nextElementSibling.querySelectorAll(':scope > li').length))"""
 
 
 class Export(NamedTuple):
@@ -57,7 +66,8 @@ def exported(tmp_path_factory) -> Export:
 class Deck:
     """An exported deck, open in a page without network, and what the page asked for meanwhile.
 
-    cells: those of its notebook that are not skipped; notes: its lecturer's notes among them.
+    cells: those of its notebook that are not skipped; notes: its lecturer's notes among them;
+    slips: for each slide with questions, how many known slips each of them has.
     """
 
     def __init__(self, page, file: Path):
@@ -74,6 +84,9 @@ class Deck:
         pairs = list(zip(kinds, notebook.cells, strict=True))
         self.cells = [cell for kind, cell in pairs if kind != "skip"]
         self.notes = [cell for kind, cell in pairs if kind == "notes"]
+        slides = ["\n".join(c.source for c in slide) for slide in export_slides.slides(notebook)]
+        asked = [re.findall(r'ask\("([^"]+)"\)', source) for source in slides]
+        self.slips = [[len(find_question(name).wrong) for name in names] for names in asked if names]
 
     def count(self, selector: str) -> int:
         """Return how many elements of the page a selector finds."""
@@ -142,8 +155,10 @@ def test_questions_are_folded_text_and_notes_do_not_show(deck):
     assert deck.count(".cnn-quiz :is(input, button)") == 0
     assert deck.count("aside.notes") >= len(deck.notes) > 0
     assert deck.count("aside.notes:visible") == 0
-    said = deck.page.locator("aside.notes").all_inner_texts()
-    assert any("If somebody says something else" in text for text in said)
+    # Each question with known slips, and no other, has them in the notes of its own slide.
+    told = deck.page.evaluate(SLIPS_TOLD)
+    assert [[slips for slips in slide if slips] for slide in deck.slips] == told
+    assert sum(map(len, told)) > 0
 
 
 def test_a_clicker_opens_the_answer_before_it_moves_on(deck):

@@ -208,7 +208,7 @@ MODULE = NetworkExercise(
     solution=inception_module,
     fixed=((6, (3, 2, 3, 2, 3, 3)), (8, (4, 3, 6, 1, 2, 2)), (4, (2, 2, 2, 2, 2, 2))),
     random_case=_random_module,
-    random_count=3,
+    random_count=6,
     image=lambda in_maps, filters: (2, in_maps, 7, 9),
     wrong_ideas={
         "`torch.cat` joins along the first axis if you do not say which. That is the images: of "

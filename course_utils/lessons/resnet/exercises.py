@@ -124,7 +124,7 @@ DOTTED_BLOCK = Exercise(
     solution=dotted_block,
     fixed=((4, 8, 2), (4, 4, 1), (4, 8, 1), (4, 4, 2)),  # in_maps, maps, stride
     random_case=lambda rng: (rng.randint(1, 4), rng.randint(1, 6), rng.randint(1, 2)),
-    random_count=3,  # a network is made and run for each
+    random_count=6,
     wrong_ideas={
         "The sum is right, and it comes out as it is. In fig. 2 one more ReLU follows: can "
         "your block put out a negative number?": _forward(
