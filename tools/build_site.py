@@ -99,7 +99,8 @@ def enliven_decks(folder: Path) -> None:
     """Let the panels on the slides use the Python of the pages."""
     links = '<link rel="stylesheet" href="../assets/live.css">\n'
     scripts = "".join(
-        f'<script defer src="../assets/{name}.js"></script>\n' for name in ("python", "live", "panel")
+        f'<script defer src="../assets/{name}.js"></script>\n'
+        for name in ("python", "live", "panel")
     )
     for deck in folder.glob("[0-9]*.html"):
         page = deck.read_text(encoding="utf-8")
@@ -128,7 +129,9 @@ def build(target: Path, python: bool = True, cache: Path | None = CACHE) -> list
         index = search_index(pages, formulas)
         (new / "assets" / "search-index.js").write_text(index, encoding="utf-8")
         if (export_slides.TARGET / "index.html").is_file():
-            ignored = shutil.ignore_patterns("index.html")  # the pages of the lessons link the decks
+            ignored = shutil.ignore_patterns(
+                "index.html"
+            )  # the pages of the lessons link the decks
             shutil.copytree(export_slides.TARGET, new / "slides", ignore=ignored)
             enliven_decks(new / "slides")
         if python and importlib.util.find_spec("tools.web.runtime"):

@@ -3,6 +3,7 @@
 import json
 import random
 import threading
+import zipfile
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from types import SimpleNamespace
@@ -18,6 +19,7 @@ from course_utils.quiz import find_question
 from tests.headless import panels
 from tests.test_headless import EXERCISES, NEED_NUMPY, NEED_TORCH, PANELS
 from tools import build_site, export_slides
+from tools.slides import browser as slides_browser
 from tools.web import bridge, panel_data
 
 pytestmark = pytest.mark.browser
@@ -42,10 +44,12 @@ class Handler(SimpleHTTPRequestHandler):
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory, npm):
-    """The whole site: its folder, and the address at which it is served."""
+    """The whole site with one deck: its folder, and the address at which it is served."""
     folder = tmp_path_factory.mktemp("www") / "site"
+    decks = folder.parent / "slides"
+    export_slides.export(NOTEBOOKS[1:2], decks, with_pdf=False)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(export_slides, "TARGET", folder.parent / "no-slides")
+        patch.setattr(export_slides, "TARGET", decks)
         build_site.build(folder)
     server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=folder))
     threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -108,7 +112,6 @@ def shown(panel):
 @pytest.fixture(scope="module")
 def data(site):
     """The data of the panels that the site was built with."""
-    import zipfile
 
     with zipfile.ZipFile(site.folder / "python" / "course.zip") as course:
         return json.loads(course.read("panel_data.json"))
@@ -177,7 +180,7 @@ def test_an_endless_loop_is_ended_and_the_next_check_works(visit):
     before = panel.locator(".cnn-says").inner_text()
     panel.locator("input[type=range]").first.press("ArrowRight")
     expect(panel.locator(".cnn-says")).not_to_have_text(before)
-    expect(root.locator(".cnn-check[data-state=endless]")).to_be_visible()
+    expect(root.locator(".cnn-check[data-state=endless]")).to_be_visible(timeout=30_000)
     editor.fill("def count_edges(n, kernel, stride, padding):\n    return (\n")
     run.click()
     expect(root.locator(".cnn-check[data-state=raised]")).to_contain_text("SyntaxError")
@@ -208,6 +211,27 @@ def test_the_folder_works_without_a_server(lesson, site, visit):
     before = panel.locator(".cnn-says").inner_text()
     panel.locator("input[type=range]").first.press("ArrowRight")
     expect(panel.locator(".cnn-says")).not_to_have_text(before)
+
+
+def test_the_panels_on_the_slides_are_alive_and_fit(visit):
+    page = visit("slides/01_sparse_connectivity")
+    page.wait_for_function("() => document.documentElement.dataset.deck === 'ready'")
+    for place, panel in enumerate(page.locator("[data-panel]").all()):
+        tall = page.evaluate(
+            """(place) => {
+              const slide = document.querySelectorAll('[data-panel]')[place].closest('section');
+              const { h, v } = Reveal.getIndices(slide);
+              Reveal.slide(h, v);
+              return slide.scrollHeight;
+            }""",
+            place,
+        )
+        assert tall <= slides_browser.SCREEN["height"]
+        at, before = page.url, panel.locator(".cnn-says").inner_text()
+        panel.get_by_label("Kernel").press("ArrowRight")
+        expect(panel.locator(".cnn-says")).not_to_have_text(before)
+        assert page.url == at, "the key left the slide"
+        expect(panel.locator(".cnn-kernel-note")).to_be_hidden()
 
 
 BROKEN = {

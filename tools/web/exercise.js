@@ -3,14 +3,14 @@ window.cnn ??= {};
 
 cnn.exercise = async (root) => {
   const { exercise: id, stub } = root.dataset, place = `cnn-course/code/${id}`, seconds = 5;
-  const name = [...stub.matchAll(/^def (\w+)/gm)].pop()[1], still = [...root.childNodes];
-  const solution = await cnn.ask("exercise_solution", id);
+  const name = [...stub.matchAll(/^def (\w+)/gm)].pop()[1];
+  await cnn.ask("exercise_open", id); // rejects where it cannot be checked here
   root.innerHTML = `<label for="code-${id}">Your code for ${name}</label>
     <textarea id="code-${id}" aria-describedby="keys-${id}" spellcheck="false" autocapitalize="off">
     </textarea>
     <p id="keys-${id}" class="live-note">Tab indents; Escape, then Tab leaves the editor. Ctrl+Enter runs.</p>
     ${["Run", "Reset", "Download"].map((word) => `<button type="button">${word}</button>`).join(" ")}
-    <span class="live-note"></span><div role="status"></div>${solution}`;
+    <span class="live-note"></span><div role="status"></div>`;
   const [[editor], [run, reset, download], [note], [result]] =
     cnn.find(root, "textarea", "button", "span.live-note", "[role=status]");
   let leaving = false;
@@ -70,6 +70,5 @@ cnn.exercise = async (root) => {
   run.onclick = check;
   reset.onclick = () => confirm("Put the first lines back in place of your code?") && put(stub);
   download.onclick = () => cnn.save(`${name}.py`, editor.value);
-  result.append(...still);
   put(cnn.store.get(place, stub));
 };

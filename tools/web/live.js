@@ -38,7 +38,7 @@ cnn.store = {                   // localStorage, or this page's memory where tha
 
 cnn.begin = async (root) => {   // <div class="live" data-panel|question|exercise|answers="…">
   const { panel, question, exercise, answers } = cnn, { dataset } = root;
-  const [kind, open] = Object.entries({ panel, question, exercise, answers: answers.offer })
+  const [kind, open] = Object.entries({ panel, question, exercise, answers: answers?.offer })
     .find(([name]) => name in dataset) ?? [];
   if (!kind || dataset.state) return;
   dataset.state = "starting";
