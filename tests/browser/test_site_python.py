@@ -140,6 +140,9 @@ def test_errors_say_what_is_wrong_and_which_package_is_missing(live):
     assert value(live, "1 / 0") == error | {"message": "division by zero"}
     absent = {"message": "No module named 'torch'", "missing": "torch"}
     assert value(live, "torch", "torch") == error | absent
+    for module, package in (("ledger", "torch"), ("ops", "numpy")):  # their first import says it
+        said = value(live, "1", f"course_utils.{module}")
+        assert said == error | {"message": f"No module named '{package}'", "missing": package}
     left_out = "the module sqlite3 is not part of the Python of this page"
     assert value(live, "1", "sqlite3") == error | {"message": left_out, "missing": "sqlite3"}
 

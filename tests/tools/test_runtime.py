@@ -94,6 +94,13 @@ def test_a_second_build_copies_the_first(python, tmp_path, monkeypatch):
     assert content(tmp_path) == content(python)
 
 
+def test_of_a_module_that_cannot_run_only_its_import_is_kept(course):
+    assert b"Raised inside" not in course.read("course_utils/exercises/running.pyc")  # docstrings
+    assert b"run_for" in course.read("course_utils/exercises/running.pyc")
+    code = course.read("course_utils/probing.pyc")
+    assert b"numpy" in code and b"def" not in code and len(code) < 250
+
+
 @pytest.mark.parametrize("changed", ["bridge.py", "panel_data.py"])
 def test_what_goes_in_is_built_anew_when_it_changes(tmp_path, monkeypatch, changed):
     def make(scratch, course, web):

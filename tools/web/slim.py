@@ -1,7 +1,8 @@
 """Compile the course and as much of the standard library as a page can use. Runs in Pyodide.
 
 /work/course        in: what the page's Python finds, course_utils among it
-/work/course.zip    out: the same, compiled for this Python; exercises.py stay source
+/work/course.zip    out: the same, compiled for this Python; exercises.py stay source, and of a
+                    module that imports what no page has (torch) there is only that import
 /work/python_stdlib.zip     out: modules of the standard library, compiled
 
 Kept of the standard library is what Pyodide has loaded by now, what the course imports, what a
@@ -11,6 +12,7 @@ student may want, and all that these import in turn, inside of functions too.
 import ast
 import sys
 import zipfile
+from _imp import is_frozen
 from importlib._bootstrap_external import _code_to_hash_pyc
 from pathlib import Path
 
@@ -28,11 +30,13 @@ BY_NAME = """
     encodings.utf_8_sig
 """
 # Not followed from one module of the library to the next: a page has no processes, no terminal, no
-# network, no manual.
+# network, no manual, no Windows; and some modules are there in C.
 NO_USE = """
-    _pyrepl argparse doctest email ftplib http multiprocessing pdb pydoc site tarfile unittest
-    urllib
+    _pydatetime _pyrepl argparse asyncio.windows_events concurrent.futures.process
+    concurrent.interpreters doctest email ftplib http importlib._bootstrap
+    importlib._bootstrap_external multiprocessing pdb pydoc site tarfile unittest urllib
 """
+NOT_FOLLOWED = tuple(f"{name}." for name in NO_USE.split())
 SHOWN = "/exercises.py"  # a solution is shown as it is written
 
 
@@ -54,7 +58,7 @@ def kept(library: dict[str, tuple[str, bytes]], wanted: set[str]) -> set[str]:
 
     library: module -> (path, source).
     """
-    found, open_, no_use = set(), set(wanted), NO_USE.split()
+    found, open_ = set(), set(wanted)
     while open_:
         name = open_.pop()
         parents = {name[:dot] for dot, sign in enumerate(name) if sign == "."}
@@ -65,8 +69,21 @@ def kept(library: dict[str, tuple[str, bytes]], wanted: set[str]) -> set[str]:
         path, source = library[name]
         package = name if path.endswith("__init__.py") else name.rpartition(".")[0]
         follows = names(ast.parse(source), package)
-        open_ |= {one for one in follows if one.split(".")[0] not in no_use} - found
+        open_ |= {one for one in follows if not f"{one}.".startswith(NOT_FOLLOWED)} - found
     return found
+
+
+def possible(source: bytes, course: set[str]) -> bytes:
+    """Return the source of a module, or only its first import of a package that no page has.
+
+    course: the packages and modules beside the library.
+    """
+    for node in ast.parse(source).body:
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            packages = {name.split(".")[0] for name in names(node, "")}
+            if packages - sys.stdlib_module_names - course:
+                return ast.unparse(node).encode()
+    return source
 
 
 def module(path: str) -> str:
@@ -87,12 +104,15 @@ def main() -> None:
     with zipfile.ZipFile(LIBRARY) as archive:
         paths = [path for path in archive.namelist() if path.endswith(".py")]
         library = {module(path): (path, archive.read(path)) for path in paths}
+    library = {name: one for name, one in library.items() if not is_frozen(name)}
     loaded = {name for name in sys.modules if name in library}
     course = {str(p.relative_to(COURSE)): p.read_bytes() for p in COURSE.rglob("*") if p.is_file()}
     wanted = loaded | {*STUDENTS.split(), *BY_NAME.split()}
+    own = {path.split("/")[0].removesuffix(".py") for path in course}
     for path, source in course.items():
         if path.endswith(".py"):
-            wanted |= names(ast.parse(source), module(path))
+            course[path] = possible(source, own)
+            wanted |= names(ast.parse(course[path]), module(path))
     modules = kept(library, wanted)
     chosen = dict(library[name] for name in modules)
     write(WORK / "python_stdlib.zip", chosen, f"{LIBRARY}/")
