@@ -67,7 +67,7 @@ def glossary() -> list[dict]:
 
 
 def write_pages(pages: Sequence[Page], formulas: Formulas, folder: Path) -> None:
-    """Write the lessons, the index and the glossary; decks in `slides` are linked."""
+    """Write the lessons, the index and the glossary for what the folder has: decks, Python."""
     templates = Environment(
         loader=FileSystemLoader(WEB),
         autoescape=True,
@@ -77,7 +77,7 @@ def write_pages(pages: Sequence[Page], formulas: Formulas, folder: Path) -> None
     )
     templates.globals |= {
         "course": COURSE,
-        "scripts": [name for name in SCRIPTS if (folder / "assets" / f"{name}.js").is_file()],
+        "scripts": SCRIPTS if (folder / "python").is_dir() else SCRIPTS[-1:],
         "styles": sorted(path.name for path in (folder / "assets").glob("*.css")),
         "chapters": list(zip(LESSONS, pages, strict=True)),
         "decks": {path.name for path in (folder / "slides").glob("[0-9]*")},

@@ -81,6 +81,8 @@ def test_what_comes_alive_is_read_from_the_syntax_tree(source, found):
         ('for x in ("01.a", "01.b"):\n    display(show_solution(x))', True),
         ('figures.arrows_into_s3("Dense")', True),
         ("figures.arrows_into_s3(kind)", False),
+        ("display(Field(books.values()))", True),
+        ("f(Field())", False),
         ('print(1)\nask("01.dense-arrows")', False),
         (f"{STUB}\n\n\ncheck(count_edges)", False),
         ("x = 5", False),

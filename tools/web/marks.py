@@ -84,17 +84,20 @@ def pairs(cell: NotebookNode, names: dict[str, str]) -> list[tuple[NotebookNode,
 
 def only_shows(cell: NotebookNode, names: dict[str, str]) -> bool:
     """Say whether the code of a cell does nothing but make what is shown below it."""
-    calls = [node for node in ast.walk(_tree(cell)) if isinstance(node, ast.Call)]
-    found = [_mark(call, cell, names) for call in calls]
-    exercise = any(mark and mark.kind == "exercise" for mark in found)
-    return bool(calls) and not exercise and all(map(_shows, calls, found, [names] * len(calls)))
+    calls = {c: _mark(c, cell, names) for c in ast.walk(_tree(cell)) if isinstance(c, ast.Call)}
+    found = [call for call, mark in calls.items() if mark]
+    given = {part for call in found for part in ast.walk(call) if part is not call}
+    told = [_shows(call, mark, names) for call, mark in calls.items() if call not in given]
+    return bool(told) and all(told)
 
 
 def _shows(call: ast.Call, mark: Mark | None, names: dict[str, str]) -> bool:
-    """A picture that is given values of the lesson does more: its code says which."""
+    if mark:
+        return mark.kind != "exercise"
     name = _name(call.func, names)
+    # A picture that is given values of the lesson does more: its code says which.
     plain = "lessons" not in name or all(isinstance(node, ast.Constant) for node in call.args)
-    return bool(mark or (SHOWING.fullmatch(name) and plain))
+    return bool(SHOWING.fullmatch(name) and plain)
 
 
 def _tree(cell: NotebookNode) -> ast.Module:

@@ -6,37 +6,34 @@ window.cnn ??= {};
   const all = (selector, within = root) => [...within.querySelectorAll(selector)];
   const make = (tag, set, ...inside) => {
     const made = Object.assign(document.createElement(tag), set);
-    return made.append(...inside), made;
+    made.append(...inside);
+    return made;
   };
   const kept = (key) => { // null, too, in a browser that keeps nothing
     try { return JSON.parse(localStorage.getItem(`cnn-course/${key}`)); } catch { return null; }
   };
   const [main, lessons, menu, theme, search, query, found] =
-    ['#main', '#lessons', '#menu', '#theme', '#search', '#query', '#found'].map((id) => $(id));
-
+    ['main', 'lessons', 'menu', 'theme', 'search', 'query', 'found'].map((id) => $(`#${id}`));
   const night = matchMedia('(prefers-color-scheme: dark)');
-  const dark = () => (root.dataset.theme ? root.dataset.theme === 'dark' : night.matches);
+  const dark = () => root.dataset.theme === 'dark' || (!root.dataset.theme && night.matches);
   theme.onclick = () => {
     root.dataset.theme = dark() ? 'light' : 'dark';
     try { localStorage.setItem('cnn-course/theme', root.dataset.theme); } catch { /* for this page only */ }
     theme.ariaPressed = dark();
   };
   theme.ariaPressed = dark();
-
   const open = (on) => { menu.ariaExpanded = on; lessons.classList.toggle('open', on); };
   menu.onclick = () => open(menu.ariaExpanded !== 'true');
   lessons.onclick = ({ target }) => { if (target.closest('a')) open(false); };
-  lessons.onkeydown = menu.onkeydown = ({ key }) => {
-    if (key === 'Escape') { open(false); menu.focus(); }
-  };
-
+  const leave = ({ key }) => { if (key === 'Escape') { open(false); menu.focus(); } };
+  lessons.onkeydown = menu.onkeydown = leave;
   // Sections that hold every word, those with most of them in the heading first.
   const look = () => {
     const words = query.value.toLowerCase().split(/\s+/).filter(Boolean);
     if ((found.hidden = !words.length || !cnn.index)) return;
     const count = (text) => words.filter((word) => text.toLowerCase().includes(word)).length;
-    const hits = cnn.index.filter((row) => count(`${row[3]} ${row[4]}`) === words.length)
-      .sort((a, b) => count(b[3]) - count(a[3]));
+    const hits = cnn.index.filter((row) => count(`${row[3]} ${row[4]}`) === words.length);
+    hits.sort((a, b) => count(b[3]) - count(a[3]));
     $('p', found).textContent = hits.length ? `${hits.length} found` : 'Nothing found.';
     const pieces = new RegExp(`(${words.map((word) => word.replace(/[^\w\s]/g, '\\$&')).join('|')})`, 'i');
     $('ol', found).replaceChildren(...hits.slice(0, 20).map(([file, title, anchor, heading, text]) => {
@@ -66,7 +63,7 @@ window.cnn ??= {};
     for (const { dataset, firstElementChild: link } of all('[data-lesson]')) {
       const records = Object.values(kept(`answers/${dataset.lesson}`)?.answers ?? {});
       const tried = records.filter((one) => one.checked || one.locked || one.revealed).length;
-      const ids = dataset.exercises.split(' ').filter(Boolean), asked = +dataset.questions;
+      const ids = dataset.exercises.match(/\S+/g) ?? [], asked = +dataset.questions;
       const done = ids.filter((id) => solved.includes(id)).length, begun = tried + done;
       [tried, asked, done, ids.length].forEach((number, i) => { sum[i] += number; });
       const mark = begun >= asked + ids.length ? '●' : begun ? '◐' : '○';
@@ -76,11 +73,9 @@ window.cnn ??= {};
       rows.push(make('li', {}, `${mark} `, make('a', { href: link.href }, dataset.title), ` ${says}`));
     }
     const total = `${sum[0]} of ${sum[1]} questions answered, ${sum[2]} of ${sum[3]} exercises solved.`;
-    all('#total').forEach((place) => { place.textContent = total; });
-    for (const place of all('[data-progress]')) {
-      place.replaceChildren(make('p', {}, total), make('ul', { className: 'progress' }, ...rows));
-      place.dataset.state = 'live';
-    }
+    all('#total').forEach((place) => place.replaceChildren(total));
+    all('[data-progress]').forEach((place) =>
+      place.replaceChildren(make('p', {}, total), make('ul', { className: 'progress' }, ...rows)));
   };
   progress();
   ['storage', 'cnn-answers', 'cnn-exercises'].forEach((event) => addEventListener(event, progress));
