@@ -86,7 +86,9 @@ class Deck:
         self.notes = [cell for kind, cell in pairs if kind == "notes"]
         slides = ["\n".join(c.source for c in slide) for slide in export_slides.slides(notebook)]
         asked = [re.findall(r'ask\("([^"]+)"\)', source) for source in slides]
-        self.slips = [[len(find_question(name).wrong) for name in names] for names in asked if names]
+        self.slips = [
+            [len(find_question(name).wrong) for name in names] for names in asked if names
+        ]
 
     def count(self, selector: str) -> int:
         """Return how many elements of the page a selector finds."""
