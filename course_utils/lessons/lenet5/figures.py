@@ -119,7 +119,7 @@ def connection_table(table: Sequence[Sequence[int]]) -> Diagram:
 
     table: for every output map the numbers of the input maps that it reads, from 0.
     """
-    inputs, cell, left, top, high = 6, min(48.0, 800 / len(table)), 130, 64, 32
+    inputs, cell, left, top, high = 6, min(48.0, 800 / len(table)), 130, 64, 26
     right, bottom = left + len(table) * cell, top + inputs * high
     body = [
         text(left, 26, "map of C3", 16, bold=True, fill=style.OUTPUT),
