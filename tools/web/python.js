@@ -10,7 +10,6 @@ window.cnn ??= {};
   });
 
   const unzipped = (file) => new Response(file.stream().pipeThrough(new DecompressionStream("gzip")));
-
   let bundle; // a promise of what is in python/: {name: Blob, gzipped}
   const opened = () => bundle ??= loadScript(`${place}bundle.js`).then(() => {
     const bytes = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
