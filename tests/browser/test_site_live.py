@@ -30,7 +30,7 @@ cnn.Python = class {
   get ready() { return window.noPython ? Promise.reject(new Error('none')) : Promise.resolve(); }
   async call(method, ...args) {
     const answer = JSON.parse(await window.answer(method, JSON.stringify(args)));
-    if (answer.error !== undefined) throw Object.assign(new Error(answer.error), answer);
+    if (answer?.error !== undefined) throw Object.assign(new Error(answer.error), answer);
     return answer;
   }
   limited(seconds, method, ...args) {
