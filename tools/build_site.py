@@ -13,8 +13,11 @@ The same files give the same site, byte for byte. It replaces the one before in 
 """
 
 import argparse
+import base64
+import hashlib
 import importlib.util
 import json
+import re
 import shutil
 import sys
 import tempfile
@@ -37,6 +40,8 @@ TARGET = ROOT / "build" / "site"
 CACHE = ROOT / "build" / "maths.json"
 FONTS = ROOT / "tools" / "jupyter" / "custom" / "fonts"
 SIGN = "assets/site.css"  # a folder with this file holds a site
+FIGURES = "assets/figures"
+PICTURE = re.compile(r'(<img [^>]*src=")data:image/(png|jpeg);base64,([^"]+)')
 SCRIPTS = ("python", "live", "panel", "quiz", "exercise", "page")  # of every page, in their order
 PARTS = {
     "start": "First of all",
@@ -85,14 +90,27 @@ def write_pages(pages: Sequence[Page], formulas: Formulas, folder: Path) -> None
     }
 
     def write(name: str, template: str, **values: object) -> None:
-        text = templates.get_template(template).render(name=name, **values)
-        (folder / f"{name}.html").write_text(formulas.fill(text), encoding="utf-8")
+        text = formulas.fill(templates.get_template(template).render(name=name, **values))
+        (folder / f"{name}.html").write_text(take_figures(text, folder), encoding="utf-8")
 
     beside = [None, *pages, None]
     for before, page, after in zip(beside, pages, beside[2:], strict=False):
         write(page.slug, "page.html.j2", page=page, before=before, after=after)
     write("index", "index.html.j2", parts=PARTS)
     write("glossary", "glossary.html.j2", words=glossary())
+
+
+def take_figures(page: str, folder: Path) -> str:
+    """Return a page whose pictures are files of their own: they load when they are scrolled to."""
+    (folder / FIGURES).mkdir(exist_ok=True)
+
+    def take(found: re.Match) -> str:
+        picture = base64.b64decode(found[3])
+        name = f"{FIGURES}/{hashlib.sha256(picture).hexdigest()[:16]}.{found[2]}"
+        (folder / name).write_bytes(picture)
+        return f"{found[1]}{name}"
+
+    return PICTURE.sub(take, page)
 
 
 def enliven_decks(folder: Path) -> None:

@@ -17,7 +17,7 @@ from tools.web import runtime
 
 SMALL = Path(__file__).parent / "small_web"
 CACHE = ROOT / "build" / "python-tests"
-TRANSFERRED = ("worker.js", "pyodide.asm.wasm", "pyodide-lock.json", "python_stdlib.zip")
+TRANSFERRED = ("worker.js", "pyodide.packed", "pyodide-lock.json", "python_stdlib.zip")
 
 
 def content(folder: Path) -> dict[str, bytes]:

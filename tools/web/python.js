@@ -12,7 +12,11 @@ window.cnn ??= {};
   const unzipped = (file) => new Response(file.stream().pipeThrough(new DecompressionStream("gzip")));
   let bundle; // a promise of what is in python/: {name: Blob, gzipped}
   const opened = () => bundle ??= loadScript(`${place}bundle.js`).then(() => {
-    const bytes = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+    const bytes = (text) => {
+      const letters = atob(text), made = new Uint8Array(letters.length);
+      for (let i = 0; i < made.length; i++) made[i] = letters.charCodeAt(i);
+      return made;
+    };
     const files = Object.entries(cnn.bundle).map(([name, text]) => [name, new Blob([bytes(text)])]);
     delete cnn.bundle;
     return Object.fromEntries(files);

@@ -1,7 +1,8 @@
 """The Python of the website: Pyodide, a slim standard library and the course, as one folder.
 
     worker.js             Pyodide's two scripts and ours, one script for a worker
-    pyodide.asm.wasm      Pyodide's interpreter       pyodide-lock.json   that it has no packages
+    pyodide.packed        Pyodide's interpreter, gzipped: not every host compresses what it sends
+    pyodide-lock.json     that it has no packages
     python_stdlib.zip     what a page can use of the standard library, compiled
     course.zip            course_utils, data/, bridge.py, panel_data.py and its JSON, compiled
     bundle.js             all of that for pages opened from a folder, where nothing can be fetched
@@ -103,6 +104,9 @@ def _make(scratch: Path, course: dict[str, bytes], web: Path) -> None:
     shutil.copy(pyodide / "pyodide.asm.wasm", out)
     (out / "worker.js").write_text(_worker(pyodide), encoding="utf-8")
     _bundle(out)
+    wasm = out / "pyodide.asm.wasm"
+    (out / "pyodide.packed").write_bytes(gzip.compress(wasm.read_bytes(), mtime=0))
+    wasm.unlink()
     licences = (WEB / "LICENSES.txt").read_text(encoding="utf-8")
     version = assets.packages("optionalDependencies")["pyodide"]
     (out / "LICENSES.txt").write_text(licences.format(version=version), encoding="utf-8")

@@ -4,13 +4,15 @@ let answer; // of bridge.py: (method, arguments as JSON) -> JSON
 
 /** Start Python. place: its folder's address; files: what is there, gzipped, if it cannot be fetched. */
 async function startPython({ place, files }) {
-  if (files) {
-    self.fetch = async (address) => {
-      const file = files[String(address).split("/").pop()];
-      const stream = file.stream().pipeThrough(new DecompressionStream("gzip"));
-      return new Response(stream, { headers: { "Content-Type": "application/wasm" } });
-    };
-  }
+  const fetched = self.fetch;
+  self.fetch = async (address, ...settings) => {
+    const name = String(address).split("/").pop();
+    const packed = files?.[name].stream()
+      ?? (name.endsWith(".wasm") && (await fetched(`${place}pyodide.packed`)).body);
+    if (!packed) return fetched(address, ...settings);
+    const stream = packed.pipeThrough(new DecompressionStream("gzip"));
+    return new Response(stream, { headers: { "Content-Type": "application/wasm" } });
+  };
   const zip = fetch(`${place}course.zip`).then((response) => response.arrayBuffer());
   const settings = { indexURL: place, createPyodideModule: _createPyodideModule };
   const python = await globalThis.loadPyodide(settings);
