@@ -15,7 +15,6 @@ The same files give the same site, byte for byte. It replaces the one before in 
 import argparse
 import base64
 import hashlib
-import importlib.util
 import json
 import re
 import shutil
@@ -32,6 +31,7 @@ from course_utils.lessons.start_here.overview import words
 from tools import export_slides
 from tools.export_slides import COURSE, NOTEBOOKS, ROOT, ExportError
 from tools.slides.assets import AssetError
+from tools.web import runtime
 from tools.web.maths import Formulas
 from tools.web.pages import Page, anchor, plain
 
@@ -147,15 +147,10 @@ def build(target: Path, python: bool = True, cache: Path | None = CACHE) -> list
         index = search_index(pages, formulas)
         (new / "assets" / "search-index.js").write_text(index, encoding="utf-8")
         if (export_slides.TARGET / "index.html").is_file():
-            ignored = shutil.ignore_patterns(
-                "index.html"
-            )  # the pages of the lessons link the decks
-            shutil.copytree(export_slides.TARGET, new / "slides", ignore=ignored)
-            enliven_decks(new / "slides")
-        if python and importlib.util.find_spec("tools.web.runtime"):
-            from tools.web import runtime
-
+            shutil.copytree(export_slides.TARGET, new / "slides")
+        if python:
             runtime.build(new / "python")
+            enliven_decks(new / "slides")
         write_pages(pages, formulas, new)
         lines = [f"  {part:<20} {size / 1e6:6.2f} MB" for part, size in export_slides.sizes(new)]
         export_slides.replace(new, target)

@@ -182,7 +182,8 @@ S opens the notes for the lecturer. Everything here works without a network.</p>
 <ol>
 {chr(10).join(rows)}
 </ol>
-<p class="aside">The panels are stills: they move in JupyterLab and on the course's website.</p>
+<p class="aside">The panels move in JupyterLab and on the course's website; elsewhere they are
+stills.</p>
 </main>
 </body>
 </html>

@@ -356,5 +356,5 @@ def test_the_index_says_what_a_lesson_has(site):
 
 def test_the_report_names_the_parts(site):
     parts = {line.split()[0]: float(line.split()[1]) for line in site.report}
-    assert set(parts) == {"*.html", "assets", "assets/fonts", "all"}
-    assert 0 < parts["assets"] < 2 and 5 < parts["all"] < 25
+    assert set(parts) == {"*.html", "assets", "assets/figures", "assets/fonts", "all"}
+    assert parts["assets/figures"] > 3 and 0 < parts["assets"] < 2 and 5 < parts["all"] < 25

@@ -10,8 +10,8 @@ register(`data:text/javascript,${encodeURIComponent(hook)}`);
 const { loadPyodide } = createRequire(import.meta.url)(`${pyodide}/pyodide.js`);
 const indexURL = `${pyodide}/`;
 const python = await loadPyodide({ indexURL, env: { PYTHONHASHSEED: "0" } });
-python.FS.mkdir("/work");
-python.FS.mount(python.FS.filesystems.NODEFS, { root: work }, "/work");
+python.FS.mkdir("/build");
+python.FS.mount(python.FS.filesystems.NODEFS, { root: work }, "/build");
 try {
   python.runPython(fs.readFileSync(new URL("slim.py", import.meta.url), "utf8"));
   process.exit(0); // Pyodide keeps Node waiting

@@ -1,9 +1,9 @@
 """Compile the course and as much of the standard library as a page can use. Runs in Pyodide.
 
-/work/course        in: what the page's Python finds, course_utils among it
-/work/course.zip    out: the same, compiled for this Python; exercises.py stay source, and of a
+/build/course        in: what the page's Python finds, course_utils among it
+/build/course.zip    out: the same, compiled for this Python; exercises.py stay source, and of a
                     module that imports what no page has (torch) there is only that import
-/work/python_stdlib.zip     out: modules of the standard library, compiled
+/build/python_stdlib.zip     out: modules of the standard library, compiled
 
 Kept of the standard library is what Pyodide has loaded by now, what the course imports, what a
 student may want, and all that these import in turn, inside of functions too.
@@ -16,7 +16,7 @@ from _imp import is_frozen
 from importlib._bootstrap_external import _code_to_hash_pyc
 from pathlib import Path
 
-WORK, COURSE = Path("/work"), Path("/work/course")
+WORK, COURSE = Path("/build"), Path("/build/course")
 LIBRARY = "/lib/python314.zip"
 STUDENTS = """
     abc array ast bisect calendar cmath collections contextlib copy csv dataclasses datetime
