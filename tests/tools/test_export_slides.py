@@ -22,6 +22,9 @@ def slide(kind: str) -> dict:
 
 
 NOTES = "<details><summary>For the lecturer</summary>\n\nAsk first.\n</details>"
+PANEL = """from course_utils.lessons.vgg.explorer import KernelStack
+hidden_code = KernelStack()
+hidden_code"""
 LINKS = "[Next](02_next.ipynb#part-1), [another](03_other.ipynb), [data](../data/README.md)"
 
 
@@ -31,7 +34,7 @@ def deck():
     cells = [
         new_markdown_cell(f"# Made *up*\n\n{LINKS}", metadata=slide("slide")),
         new_markdown_cell(NOTES, metadata=slide("notes")),
-        new_code_cell("hidden_code = 1", outputs=[shown('<div class="cnn-explorer">P</div>')]),
+        new_code_cell(PANEL, outputs=[shown('<div class="cnn-explorer">P</div>')]),
         new_code_cell("fit()", outputs=[shown("<div>Training: 5 epochs</div>")]),
         new_code_cell("shown_code = 2", metadata={"tags": ["show-code"]}),
         new_code_cell("ask()", outputs=[shown('<div class="cnn-quiz">Q</div>')]),
@@ -48,6 +51,7 @@ def test_the_deck_shows_tagged_code_only_and_asks_for_nothing_remote(deck):
     assert "For the lecturer" not in page and "Ask first." in page
     assert 'src="http' not in page and 'href="http' not in page
     assert page.count("its controls work in JupyterLab") == 1
+    assert 'data-panel="course_utils.lessons.vgg.explorer:KernelStack"' in page
 
 
 def test_a_slide_gets_the_notes_that_name_it(deck):
