@@ -16,9 +16,11 @@ from course_utils.explorer import Choice, Slider
 from course_utils.lessons import LESSONS
 from course_utils.lessons.start_here.overview import progress_of
 from course_utils.quiz import find_question
+from tests.browser.test_site_pages import OVERHANG, VIOLATIONS
 from tests.headless import panels
 from tests.test_headless import EXERCISES, NEED_NUMPY, NEED_TORCH, PANELS
 from tools import build_site, export_slides
+from tools.slides import assets
 from tools.slides import browser as slides_browser
 from tools.web import bridge, panel_data
 
@@ -31,6 +33,7 @@ CALL = """async (requests) => {
     answers.push(await cnn.python.call(method, ...args).catch(({ message }) => message));
   return answers;
 }"""
+
 STATES = [5, pytest.param(50, marks=pytest.mark.slow)]
 LIVE = ".live[data-state=live]"
 
@@ -190,9 +193,17 @@ def test_an_endless_loop_is_ended_and_the_next_check_works(visit):
 # --- pages ---
 
 
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_everything_on_a_page_is_alive_or_says_why(path, visit):
-    page = visit(path.stem)
+SAMPLE = ("01", "06", "12")
+OTHERS = [p.stem for p in NOTEBOOKS if not p.stem.startswith(SAMPLE)]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [p.stem for p in NOTEBOOKS if p.stem.startswith(SAMPLE)]
+    + [pytest.param(name, marks=pytest.mark.slow) for name in OTHERS],
+)
+def test_everything_on_a_page_is_alive_or_says_why(name, visit):
+    page = visit(name)
     for root in page.locator(".live[data-state=still]").all():
         assert root.locator(".live-note").inner_text().startswith("Alive in JupyterLab: it needs ")
     questions = page.locator("[data-question]").count()
@@ -203,6 +214,14 @@ def test_everything_on_a_page_is_alive_or_says_why(path, visit):
         for root in still.all()
     }
     assert named <= NEED_NUMPY | NEED_TORCH | {"MoveTheGull", "DigitReader"}
+    axe = assets.install("devDependencies")["axe-core"] / "axe.min.js"
+    page.evaluate(axe.read_text(encoding="utf-8"))
+    for theme in ("light", "dark"):
+        page.emulate_media(color_scheme=theme)
+        assert page.evaluate(VIOLATIONS) == []
+    for width in (320, 390):
+        page.set_viewport_size({"width": width, "height": 800})
+        assert page.evaluate(OVERHANG) <= 0
 
 
 @pytest.mark.parametrize("lesson", LESSONS[1:3], ids=lambda lesson: lesson.slug)
@@ -212,6 +231,24 @@ def test_the_folder_works_without_a_server(lesson, site, visit):
     before = panel.locator(".cnn-says").inner_text()
     panel.locator("input[type=range]").first.press("ArrowRight")
     expect(panel.locator(".cnn-says")).not_to_have_text(before)
+
+
+def test_a_finger_moves_a_slider_and_chooses(site, chrome):
+    context = chrome.new_context(
+        viewport={"width": 390, "height": 800}, has_touch=True, is_mobile=True
+    )
+    page = context.new_page()
+    page.goto(f"{site.base}/01_sparse_connectivity.html")
+    panel = page.locator("[data-panel][data-state=live]").first
+    panel.wait_for(timeout=60_000)
+    says = panel.locator(".cnn-says")
+    for control in (panel.get_by_label("Kernel"), panel.get_by_label("Dense")):
+        before = says.inner_text()
+        control.scroll_into_view_if_needed()
+        box = control.bounding_box()
+        page.touchscreen.tap(box["x"] + 0.8 * box["width"], box["y"] + box["height"] / 2)
+        expect(says).not_to_have_text(before)
+    context.close()
 
 
 def test_the_panels_on_the_slides_are_alive_and_fit(visit):
