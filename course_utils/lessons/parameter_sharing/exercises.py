@@ -84,7 +84,7 @@ TOEPLITZ_MATRIX = Exercise(
 
 def shared_gradient(x, g, kernel, padding):
     """Add up, for each weight of the kernel, what every one of its uses contributes."""
-    gradient = np.zeros(kernel)
+    gradient = [0.0] * kernel
     for output in range(len(g)):
         for tap in range(kernel):
             place = output - padding + tap  # the input that this weight meets here
@@ -95,52 +95,57 @@ def shared_gradient(x, g, kernel, padding):
 
 def _uses(x, g, kernel, padding):
     """For each weight, the contributions of its uses in the order of the outputs."""
-    met = np.pad(x, padding, constant_values=np.nan)  # a weight on the padding has no use
-    uses = [g * met[tap : tap + len(g)] for tap in range(kernel)]
-    return [each[~np.isnan(each)] for each in uses]
+    padded = [None] * padding + [*x] + [None] * padding  # a weight on the padding has no use
+    met = [zip(g, padded[tap:], strict=False) for tap in range(kernel)]
+    return [[slope * value for slope, value in pairs if value is not None] for pairs in met]
+
+
+def _wrapped_at_the_left(x, g, kernel, padding):
+    around = [*x[len(x) - padding :], *x, *x[:padding]]
+    return shared_gradient(around, g, kernel, 0)
 
 
 def _random_signals(rng):
     n = rng.randint(3, 9)
     kernel = rng.randint(1, min(n, 4))
     padding = rng.randint(0, kernel - 1)
-    x = _floats(*(rng.randint(-4, 4) for _ in range(n)))
-    g = _floats(*(rng.randint(-4, 4) for _ in range(n + 2 * padding - kernel + 1)))
+    x = [rng.randint(-4, 4) for _ in range(n)]
+    g = [rng.randint(-4, 4) for _ in range(n + 2 * padding - kernel + 1)]
     return x, g, kernel, padding
 
 
 SHARED_GRADIENT = Exercise(
     id="02.shared-gradient",
     solution=shared_gradient,
-    fixed=lambda: (  # x, g, kernel, padding
-        (_floats(1, 2, 3, 4, 5), _floats(1, 1, 1, 1, 1), 3, 1),
-        (_floats(1, 2, 3, 4, 5), _floats(1, 0, 0, 0, 0), 3, 1),
-        (_floats(2, -1, 3, 5), _floats(1, 2), 3, 0),
-        (_floats(2, -1, 3), _floats(4, 1, -2), 1, 0),
-        (_floats(1, 4, 2, 8, 5, 7), _floats(3, -1, 2, 4, 1, 2), 5, 2),
+    arrays=("x", "g"),
+    fixed=(  # x, g, kernel, padding
+        ([1, 2, 3, 4, 5], [1, 1, 1, 1, 1], 3, 1),
+        ([1, 2, 3, 4, 5], [1, 0, 0, 0, 0], 3, 1),
+        ([2, -1, 3, 5], [1, 2], 3, 0),
+        ([2, -1, 3], [4, 1, -2], 1, 0),
+        ([1, 4, 2, 8, 5, 7], [3, -1, 2, 4, 1, 2], 5, 2),
     ),
     random_case=_random_signals,
     wrong_ideas={
         "You divide by the number of uses. The loss feels every use in full: add the contributions "
-        "and do not average them.": lambda *case: np.array([uses.mean() for uses in _uses(*case)]),
+        "and do not average them.": lambda *case: [sum(uses) / len(uses) for uses in _uses(*case)],
         "Only the last use of each weight is left. Does your loop overwrite what the earlier "
-        "outputs had contributed?": lambda *case: np.array([uses[-1] for uses in _uses(*case)]),
+        "outputs had contributed?": lambda *case: [uses[-1] for uses in _uses(*case)],
         "Only the first use of each weight counts in your result. The same weight works at "
-        "other outputs as well.": lambda *case: np.array([uses[0] for uses in _uses(*case)]),
+        "other outputs as well.": lambda *case: [uses[0] for uses in _uses(*case)],
         "This would be right if every `g[i]` were 1. A use at an output that hardly moves the loss "
         "must count little: where does `g` enter "
-        "the chain rule?": lambda x, g, k, p: shared_gradient(x, g**0, k, p),
+        "the chain rule?": lambda x, g, k, p: shared_gradient(x, [1] * len(g), k, p),
         "You add up `g` alone. In s = … + w·x + … the derivative of s with respect to w is "
-        "the input that w multiplies.": lambda x, g, k, p: shared_gradient(x**0, g, k, p),
+        "the input that w multiplies.": lambda x, g, k, p: shared_gradient([1] * len(x), g, k, p),
         "The numbers are right and their order is reversed. Weight 0 meets the leftmost input "
         "of every window.": lambda *case: shared_gradient(*case)[::-1],
         "Your windows begin at the first input. With padding, which input does weight 0 meet "
         "at output 0?": lambda x, g, k, p: shared_gradient(x, g, k, 0),
         "A place before the first input becomes the last input in your sum: `x[-1]` is legal "
-        "Python. A weight on the padding contributes "
-        "nothing.": lambda x, g, k, p: shared_gradient(np.pad(x, p, mode="wrap"), g, k, 0),
+        "Python. A weight on the padding contributes nothing.": _wrapped_at_the_left,
         "All weights get the same number. Uses of *different* weights do not belong in one sum: "
         "keep a sum of its own "
-        "for each weight.": lambda x, g, k, p: np.full(k, shared_gradient(x, g, k, p).sum()),
+        "for each weight.": lambda x, g, k, p: [sum(shared_gradient(x, g, k, p))] * k,
     },
 )
