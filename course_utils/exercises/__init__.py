@@ -314,9 +314,9 @@ def _wrong(exercise, expected, outcome, tried):
     if outcome.verdict == "wrong type":
         given, right = _article(outcome.kind), _article(type(expected).__name__)
         message = f"Your function returns {given}, and the result should be {right}."
-        if isinstance(expected, tuple | list) and (
-            isinstance(outcome.given, list) or is_array(outcome.given)
-        ):
+        arrays = ("ndarray", "Tensor")
+        kinds = ("tuple", "list", *arrays) if isinstance(expected, tuple | list) else arrays
+        if type(expected).__name__ in kinds and outcome.kind in kinds:
             message = f"Your function returns {given}, as it may. What is in it has the wrong type."
         return "wrong type", message, ""
     hint = next((hint for hint in exercise.wrong_ideas if _follows(exercise, hint, tried)), "")

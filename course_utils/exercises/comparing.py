@@ -11,6 +11,7 @@ import sys
 # Above the rounding of float32, which torch computes in unless told otherwise.
 _TOLERANCE = 1e-5
 _LONGEST = 160  # characters of a value, an error or a line of code that a report shows
+_MOST_ROWS = 20  # of a list of lists
 
 
 def compare(expected, given) -> str:
@@ -147,7 +148,7 @@ def short(value) -> str:
 
 def result_text(value) -> str:
     """A result as the report shows it: arrays (with their shape) and lists of lists in rows."""
-    if isinstance(value, list) and {*map(type, value)} == {list} and len(value) <= _reader.maxlist:
+    if isinstance(value, list) and {*map(type, value)} == {list} and len(value) <= _MOST_ROWS:
         return "[" + ",\n ".join(map(short, value)) + "]"
     if not is_array(value) or not value.ndim:
         return short(value)
