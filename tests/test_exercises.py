@@ -301,6 +301,51 @@ def test_in_the_kernel_of_a_notebook():
 # --------------------------------------------------------------------------- values and pages
 
 
+def test_a_list_of_rows_may_be_an_array_and_is_written_in_rows():
+    rows = Exercise(
+        "99.rows", lambda n: [[n, 0], [0, n]], ((1,), (2,)), lambda rng: (rng.random(),)
+    )
+    for right in (lambda n: n * np.eye(2), lambda n: n * torch.eye(2), lambda n: ((n, 0), (0, n))):
+        assert rows.check(right).state == "passed"
+    wrong = rows.check(lambda n: [[np.float64(2 * n), 0], [0, 0]])
+    assert (wrong.rows["Expected"], wrong.rows["Given"]) == (
+        "[[1, 0],\n [0, 1]]",
+        "[[2.0, 0],\n [0, 0]]",
+    )
+    assert_readable(wrong)
+    one_type, another = (
+        (lambda n: n, "an int, and the result should be a list"),
+        "a list, as it may",
+    )
+    for function, said in (
+        one_type,
+        (lambda n: [n, n], another),
+        (lambda n: LETTERS, "NumPy array, as"),
+    ):
+        report = rows.check(function)
+        assert report.state == "wrong type" and said in report.message
+
+
+@pytest.mark.parametrize("numpy_is_there", [True, False])
+def test_arrays_are_lists_where_there_is_no_numpy_and_the_report_says_so(
+    numpy_is_there, monkeypatch
+):
+    if not numpy_is_there:
+        monkeypatch.setitem(sys.modules, "numpy", None)  # as the import system says "not found"
+    halves = Exercise(
+        *("99.halves", lambda x, rows: [v / 2 for v in x], (([1, 2], [[3], [4]]),)),
+        *(lambda rng: ([rng.random()], [[5]]), {}, 5, ("x", "rows")),
+    )
+    assert halves.check(halves.solution).state == "passed"
+    assert halves.check(lambda x, rows: x).state == "failed"
+    said = "There is no NumPy here: `x` is a list and `rows` is a list of rows."
+    of_arrays = halves.check(lambda x, rows: x / 2)
+    assert of_arrays.state == ("passed" if numpy_is_there else "raised")
+    for report in (of_arrays, halves.check(lambda x, rows: ...), halves.check(lambda *x: 1 // 0)):
+        assert (said in report.message) != numpy_is_there
+    assert said not in DOUBLE.check(lambda n: 1 // 0).message
+
+
 NAN, LARGE, EYE, LETTERS = float("nan"), 2**60, torch.eye(2), np.array([["a", "b"], ["c", "d"]])
 COMPARED = {  # verdict: pairs of what is expected and what is given
     "same": [
@@ -308,17 +353,21 @@ COMPARED = {  # verdict: pairs of what is expected and what is given
         *((1e-9, np.float32(1e-9)), (0.0, 1e-6), (NAN, NAN), ((1, 2), [1, 2]), (True, True)),
         *(("a", "a"), (np.eye(2), EYE), (EYE, np.eye(2, dtype=bool)), (np.zeros(0), np.zeros(0))),
         (EYE, torch.eye(2, dtype=torch.bfloat16, requires_grad=True)),
+        *(([[1, 0], [0, 1]], one) for one in (np.eye(2), EYE, [np.array([1, 0]), np.arange(2)])),
+        *(((1.0, NAN), np.array([1.0, NAN])), ([1, 0.1], [np.int8(1), torch.tensor(0.1)])),
         (np.array([1e3, 1e-4]), np.array([1e3, 0.0])),  # float32 rounds at 1e3's size
     ],
     "different": [
         *((13, 13.0000001), (LARGE + 1, float(LARGE)), (13, float("inf")), (0.1, 0.11)),
         *((1e-9, 1.001e-9), (1e-9, 0.0)),  # a small product is compared by its own size
         (np.array([1e-9, 1e-12]), np.array([1e-9, 1e-11])),
+        *(([[1, 0], [0, 1]], np.eye(3)), ([1, 2], np.array([1.5, 2]))),
         *(((1, 2), (1, 2, 3)), ([(1, 2), (3, 4)], [[1, 2], [3, 5]]), (np.eye(2), np.eye(3))),
     ],
     "wrong type": [
         *((13, None), ((1, 2), (1, "2")), ((1, 2), 1), (True, 1), (1, True), (None, 0), (1, 1j)),
-        (np.eye(2), LETTERS),
+        *((np.eye(2), LETTERS), ([["a"]], np.eye(1)), ([1, 1], np.eye(2)), ([1], np.array(1))),
+        *(([1, 0], np.array([True, False])), (np.eye(2), [[1, 0], [0, 1]])),
     ],
 }
 PAIRS = [(verdict, *pair) for verdict, pairs in COMPARED.items() for pair in pairs]

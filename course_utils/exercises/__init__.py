@@ -42,6 +42,8 @@ class Exercise:
         student's are compared with; its parameters name the arguments.
     fixed: argument tuples, from the simplest on. The known wrong ideas differ on these. A function
         that returns them where they hold arrays: an exercise is found without NumPy.
+    arrays: the parameters whose lists are handed over as NumPy arrays of floats, where there is
+        NumPy; solution and wrong ideas take both.
     random_case: makes one more argument tuple from a `random.Random`. The seed is the id, so every
         check tries the same `random_count` inputs.
     wrong_ideas: hint -> what somebody with this idea would write. The hint teaches and does not
@@ -54,6 +56,7 @@ class Exercise:
     random_case: Callable[[random.Random], tuple]
     wrong_ideas: Mapping[str, Callable] = field(default_factory=dict)
     random_count: int = 30
+    arrays: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -68,7 +71,11 @@ class Exercise:
         """All argument tuples, the fixed ones first. The same at every call."""
         rng = random.Random(self.id)
         fixed = self.fixed() if callable(self.fixed) else self.fixed
-        return [*fixed, *(self.random_case(rng) for _ in range(self.random_count))]
+        cases = [*fixed, *(self.random_case(rng) for _ in range(self.random_count))]
+        return [tuple(map(self._handed, self.parameters, case)) for case in cases]
+
+    def _handed(self, name, value):
+        return comparing.array_if_numpy(value) if name in self.arrays else value
 
     def prepare(self, arguments, tensors: bool = False) -> _Case:
         """An input with its right result."""
@@ -239,6 +246,7 @@ def _judge(exercise, cases, outcomes, end, seconds):
         return Report(exercise.id, exercise.name, state, message, rows, hint)
 
     last = cases[min(len(outcomes), len(cases) - 1)]  # that was tried
+    without_numpy = _without_numpy(exercise, cases[0])
     if end == "interrupted":
         return say("interrupted", "You stopped the check.", last)
     if end != "done" and len(outcomes) < len(cases):
@@ -251,13 +259,15 @@ def _judge(exercise, cases, outcomes, end, seconds):
     first, tried = outcomes[0], list(zip(cases, outcomes, strict=True))
     if all(outcome.verdict == "nothing" for outcome in outcomes):
         if "Error" in first.shown or not first.shown["Printed"]:
-            return say("not attempted", "Write the function, then run this cell again.")
+            message = f"Write the function, then run this cell again.{without_numpy}"
+            return say("not attempted", message)
         hint = "Printing shows a value to you. `return` hands it to whoever called the function."
         message = "Your function prints, but returns nothing."
         return say("failed", message, cases[0], first.shown.items(), hint)
     for case, outcome in tried:
         if outcome.verdict != "same":
             state, message, hint = _wrong(exercise, case.expected, outcome, tried)
+            message += without_numpy * (state == "raised")
             right = "" if state == "raised" else comparing.result_text(case.expected)
             rows = [("Expected", right), *outcome.shown.items()]
             return say(state, message, case, rows, hint)
@@ -280,6 +290,16 @@ def _judge(exercise, cases, outcomes, end, seconds):
     return say("passed", message)
 
 
+def _without_numpy(exercise, case):
+    """A sentence on the arrays of an exercise, where they are lists; else nothing."""
+    said = " and ".join(
+        f"`{name}` is a list{' of rows' * isinstance(value[0], list)}"
+        for name, value in zip(exercise.parameters, case.arguments, strict=True)
+        if name in exercise.arrays and isinstance(value, list)
+    )
+    return f" There is no NumPy here: {said}." if said else ""
+
+
 def _wrong(exercise, expected, outcome, tried):
     """State, message and hint of the Report on an outcome that is not right."""
     if "Error" in outcome.shown:
@@ -294,6 +314,10 @@ def _wrong(exercise, expected, outcome, tried):
     if outcome.verdict == "wrong type":
         given, right = _article(outcome.kind), _article(type(expected).__name__)
         message = f"Your function returns {given}, and the result should be {right}."
+        arrays = ("ndarray", "Tensor")
+        kinds = ("tuple", "list", *arrays) if isinstance(expected, tuple | list) else arrays
+        if type(expected).__name__ in kinds and outcome.kind in kinds:
+            message = f"Your function returns {given}, as it may. What is in it has the wrong type."
         return "wrong type", message, ""
     hint = next((hint for hint in exercise.wrong_ideas if _follows(exercise, hint, tried)), "")
     right = sum(outcome.verdict == "same" for _, outcome in tried)

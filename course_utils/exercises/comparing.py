@@ -11,6 +11,7 @@ import sys
 # Above the rounding of float32, which torch computes in unless told otherwise.
 _TOLERANCE = 1e-5
 _LONGEST = 160  # characters of a value, an error or a line of code that a report shows
+_MOST_ROWS = 20  # of a list of lists
 
 
 def compare(expected, given) -> str:
@@ -18,9 +19,10 @@ def compare(expected, given) -> str:
 
     int: any integer (NumPy and zero-dimensional tensors too) and a float without a fraction are
     compared exactly; a boolean is the wrong type. float: any real number, within a relative 1e-5
-    (of 0: within 1e-5). bool, str, None: the same type, exactly. tuple, list: either, item by item.
-    NumPy array, torch tensor: either, of the same shape, within 1e-5 of each value or of the
-    largest one, whichever is more: sums that cancel round at their terms' size. NaN equals NaN.
+    (of 0: within 1e-5). bool, str, None: the same type, exactly. tuple, list: either, item by item;
+    for numbers or rows of numbers, an array or a tensor will do. NumPy array, torch tensor: either,
+    of the same shape, within 1e-5 of each value or of the largest one, whichever is more: sums that
+    cancel round at their terms' size. NaN equals NaN.
     """
     if is_array(expected):
         return _compare_arrays(expected, given)
@@ -30,6 +32,8 @@ def compare(expected, given) -> str:
             return "wrong type"
         return "same" if given == expected else "different"
     if isinstance(expected, tuple | list):
+        if is_array(given):
+            given = given.tolist()
         if not isinstance(given, tuple | list):
             return "wrong type"
         if len(expected) != len(given):
@@ -97,6 +101,15 @@ def kept(value, depth=4):
     return value
 
 
+def array_if_numpy(values):
+    """A list as a NumPy array of floats; as it is where there is no NumPy."""
+    try:
+        import numpy as np
+    except ImportError:
+        return values
+    return np.array(values, float)
+
+
 def as_tensor(value):
     """An array as a torch tensor, floats in torch's default dtype; anything else as it is."""
     if not is_array(value):
@@ -114,7 +127,12 @@ def plain(value):
     return value.item() if scalar or (is_array(value) and value.ndim == 0) else value
 
 
-_reader = reprlib.Repr()
+class _Reader(reprlib.Repr):
+    def repr1(self, x, level):
+        return super().repr1(plain(x), level)  # 0.5, not np.float64(0.5)
+
+
+_reader = _Reader()
 _reader.maxlist = _reader.maxtuple = _reader.maxdict = 12
 _reader.maxstring = _reader.maxother = _reader.maxlong = _LONGEST
 
@@ -129,7 +147,9 @@ def short(value) -> str:
 
 
 def result_text(value) -> str:
-    """A result as the report shows it: an array in rows, with its shape; all else on one line."""
+    """A result as the report shows it: arrays (with their shape) and lists of lists in rows."""
+    if isinstance(value, list) and {*map(type, value)} == {list} and len(value) <= _MOST_ROWS:
+        return "[" + ",\n ".join(map(short, value)) + "]"
     if not is_array(value) or not value.ndim:
         return short(value)
     import numpy as np

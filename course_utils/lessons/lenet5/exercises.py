@@ -3,7 +3,6 @@
 import functools
 
 from course_utils.exercises import Exercise
-from course_utils.exercises import later_numpy as np
 
 
 def table_parameters(table, kernel):
@@ -175,15 +174,26 @@ MODERN_NETWORK = _Network(
 
 def confusion_matrix(labels, predictions, classes):
     """Count how often each class was read as each class: a row per label, a column per reading."""
-    counts = np.zeros((classes, classes), dtype=int)
+    counts = [[0] * classes for _ in range(classes)]  # a list of its own for each row
     for label, prediction in zip(labels, predictions, strict=True):
-        counts[label, prediction] += 1
+        counts[label][prediction] += 1
     return counts
 
 
-def _shares(labels, predictions, classes):
-    counts = confusion_matrix(labels, predictions, classes)
-    return counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+def _counts_where(wanted):
+    """The wrong idea that keeps the counts where wanted(row, column), and 0 elsewhere."""
+    return lambda *case: [
+        [count * wanted(i, j) for j, count in enumerate(row)]
+        for i, row in enumerate(confusion_matrix(*case))
+    ]
+
+
+def _each_row(change):
+    return lambda *case: [change(row) for row in confusion_matrix(*case)]
+
+
+def _one_row_for_all(labels, predictions, classes):
+    return [[predictions.count(j) for j in range(classes)]] * classes
 
 
 def _random_readings(rng):
@@ -209,13 +219,16 @@ CONFUSION_MATRIX = Exercise(
         "to the digit as it was read.": lambda a, b, n: confusion_matrix(b, a, n),
         "Your entries are 0 or 1. When the same mistake happens twice, what should stand "
         "there? An assignment `= 1` "
-        "forgets the first time.": lambda a, b, n: (confusion_matrix(a, b, n) > 0).astype(int),
+        "forgets the first time.": _each_row(lambda row: [min(count, 1) for count in row]),
         "Your diagonal is empty. Right answers are counted, too: the rows have to add up to "
-        "the number of digits "
-        "of each kind.": lambda a, b, n: confusion_matrix(a, b, n) * (1 - np.eye(n, dtype=int)),
+        "the number of digits of each kind.": _counts_where(lambda i, j: i != j),
         "Only your diagonal is filled. The mistakes are what the matrix is made "
-        "for.": lambda a, b, n: confusion_matrix(a, b, n) * np.eye(n, dtype=int),
-        "These are shares of a row. Wanted are whole numbers, the counts.": _shares,
+        "for.": _counts_where(lambda i, j: i == j),
+        "These are shares of a row. Wanted are whole numbers, the counts.": _each_row(
+            lambda row: [count / max(sum(row), 1) for count in row]
+        ),
+        "All your rows are the same. `[row] * n` holds one list n times: what is counted in one "
+        "of them is counted in all.": _one_row_for_all,
         "Your matrix is too small when the last class does not occur. Its size is `classes`, "
         "whatever the data holds.": lambda a, b, n: confusion_matrix(a, b, 1 + max(a + b)),
     },

@@ -4,7 +4,6 @@ import math
 from itertools import accumulate
 
 from course_utils.exercises import Exercise
-from course_utils.exercises import later_numpy as np
 
 
 def chain_gradient(x, weights):
@@ -137,8 +136,16 @@ INIT_SCALE = Exercise(
 
 def count_dead_units(outputs):
     """Count the ReLU units, columns of outputs (N, units), that are 0 for every input."""
-    ever_on = (outputs > 0).any(axis=0)  # (units,)
-    return int((~ever_on).sum())
+    dead = 0
+    for unit in zip(*outputs, strict=True):  # a column: one number for each input
+        if not any(unit):  # it was never on
+            dead += 1
+    return dead
+
+
+def _count(wanted, lines=lambda outputs: zip(*outputs, strict=True)):
+    """The wrong idea that counts the columns, or other lines, with wanted(which values are 0)."""
+    return lambda outputs: sum(wanted([value == 0 for value in line]) for line in lines(outputs))
 
 
 def _random_outputs(rng):
@@ -148,39 +155,38 @@ def _random_outputs(rng):
         [0.0 if off else max(0.0, round(rng.gauss(0.2, 1), 1)) for off in dead]
         for _ in range(inputs)
     ]
-    return (np.array(rows),)
+    return (rows,)
 
 
 COUNT_DEAD_UNITS = Exercise(
     id="06.count-dead-units",
     solution=count_dead_units,
-    fixed=lambda: tuple(
-        (np.array(rows),)
-        for rows in (
-            [[0.0, 1.2, 0.0], [0.0, 0.0, 0.3]],
-            [[0.5, 0.0, 0.0, 0.0], [0.1, 0.0, 0.0, 0.0], [0.0, 0.0, 0.9, 0.0]],
-            [[1.0, 2.0], [0.4, 0.1], [0.0, 0.7]],
-            [[0.0, 0.0, 0.0], [0.0, 0.0, 0.0]],
-            [[0.0, 3.0, 0.0, 0.0, 1.0], [2.0, 0.0, 0.0, 0.0, 1.0]],
-            [[0.0, 0.0, 0.6, 0.0], [0.0, 0.0, 0.0, 0.0], [0.2, 0.0, 0.0, 0.0]],
-        )
+    arrays=("outputs",),
+    fixed=(
+        ([[0.0, 1.2, 0.0], [0.0, 0.0, 0.3]],),
+        ([[0.5, 0.0, 0.0, 0.0], [0.1, 0.0, 0.0, 0.0], [0.0, 0.0, 0.9, 0.0]],),
+        ([[1.0, 2.0], [0.4, 0.1], [0.0, 0.7]],),
+        ([[0.0, 0.0, 0.0], [0.0, 0.0, 0.0]],),
+        ([[0.0, 3.0, 0.0, 0.0, 1.0], [2.0, 0.0, 0.0, 0.0, 1.0]],),
+        ([[0.0, 0.0, 0.6, 0.0], [0.0, 0.0, 0.0, 0.0], [0.2, 0.0, 0.0, 0.0]],),
     ),
     random_case=_random_outputs,
     wrong_ideas={
         "You count every 0 in the table. A ReLU that is off for one input is doing its job; "
-        "what must hold for a whole column?": lambda outputs: (outputs == 0).sum(),
+        "what must hold for a whole column?": _count(sum),
         "You count the units that are off for *some* input. Such a unit still learns from the "
-        "others.": lambda outputs: (outputs == 0).any(axis=0).sum(),
+        "others.": _count(any),
         "You look along the rows: those are inputs that switch no unit on. A unit is a "
-        "column.": lambda outputs: (outputs == 0).all(axis=1).sum(),
-        "These are the units that are on for at least one input: the living "
-        "ones.": lambda outputs: (outputs > 0).any(axis=0).sum(),
+        "column.": _count(all, lines=list),
+        "These are the units that are on for at least one input: the living ones.": _count(
+            lambda off: not all(off)
+        ),
         "You look at the first input only. A unit that is off for it may be on for the "
-        "next.": lambda outputs: (outputs[0] == 0).sum(),
+        "next.": _count(lambda off: off[0]),
         "This is the share of dead units. Their number is asked for.": lambda outputs: (
-            (outputs == 0).all(axis=0).mean()
+            count_dead_units(outputs) / len(outputs[0])
         ),
         "You count units that are off for most inputs. One input that switches it on is enough for "
-        "a unit to receive a gradient.": lambda outputs: ((outputs == 0).mean(axis=0) > 0.5).sum(),
+        "a unit to receive a gradient.": _count(lambda off: 2 * sum(off) > len(off)),
     },
 )
