@@ -26,6 +26,11 @@ ALIVE = """() => new Promise((resolve) => {
     ? resolve(performance.now()) : setTimeout(look, 5);
   look();
 })"""
+ALL_ALIVE = """() => new Promise((resolve) => {
+  const look = () => document.querySelector('.live:not([data-state=live], [data-state=still])')
+    ? setTimeout(look, 50) : setTimeout(resolve, 1000);
+  look();
+})"""
 MOVE = """() => new Promise((resolve) => {
   const panel = document.querySelector('[data-panel]'), since = performance.now();
   const slider = panel.querySelector('input[type=range]');
@@ -85,7 +90,7 @@ def _visits(chromium: str, server) -> Iterator[Row]:
             page.goto(f"{base}/index.html")
             warm.append(_first(page, base))
             if visit == TIMES - 1:
-                page.wait_for_timeout(2_000)  # the rest of the page comes alive
+                page.evaluate(ALL_ALIVE)
                 moves = [page.evaluate(MOVE) for _ in range(MOVES)]
             page.close()
         running.close()
