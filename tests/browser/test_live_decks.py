@@ -1,14 +1,20 @@
-"""Every lesson in JupyterLab as a lecturer has it: Run All, then the live deck to its last slide.
+"""Every lesson in JupyterLab as a lecturer has it: run, then the live deck to its last slide.
 
-A file of its own: with two workers this one runs beside all the others.
+In `make test` most lessons run only what is alive on a slide, their questions and panels: all that
+they compute was computed and compared by nbval. `make slow` runs all cells of every lesson.
 """
 
+import ast
 import json
+import re
 from collections.abc import Iterator
 
+import nbformat
 import pytest
 from files import NOTEBOOKS
 from playwright.sync_api import TimeoutError, expect
+
+from tools.web import marks
 
 # The state of the slide on the screen: which cells are shown, what sticks out, what is too small.
 SLIDE = """() => {
@@ -87,16 +93,38 @@ def panel_problems(panel) -> Iterator[str]:
         yield "no slider of the panel changes what it shows"
 
 
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_every_slide_of_the_live_deck_fits_the_screen(ran, path):
-    lab = ran(path.name)
+def alive_on_slides(notebook) -> list[str]:
+    """The setup, what only imports, the questions, and the panels that need no other cell."""
+    names, found = marks.imports(notebook.cells), []
+    for cell in notebook.cells:
+        alive = {mark.kind for mark in marks.marks(cell, names)} & {"question", "panel"}
+        body = ast.parse(cell.source).body if cell.cell_type == "code" else []
+        imports = all(isinstance(one, ast.Import | ast.ImportFrom) for one in body)
+        takes = re.search(r"[A-Z]\w+\(\w", cell.source)  # MoveTheGull(look)
+        if body and (cell.id == "setup" or imports or (alive and not takes)):
+            found.append(cell.id)
+    return found
+
+
+WHOLE = ("00", "01", "07", "12")
+SLOW = [pytest.param(p, True, marks=pytest.mark.slow, id=f"{p.stem}-whole") for p in NOTEBOOKS]
+CASES = [pytest.param(p, p.stem.startswith(WHOLE), id=p.stem) for p in NOTEBOOKS] + SLOW
+
+
+@pytest.mark.parametrize(("path", "whole"), CASES)
+def test_every_slide_of_the_live_deck_fits_the_screen(lab, path, whole):
+    lab.open(path.name)
+    before, cells = path.read_bytes(), json.loads(path.read_bytes())["cells"]
+    if whole:
+        lab.run_all()
+        now = lab.save()
+        changed_cells = [cell["id"] for cell in json.loads(now)["cells"] if cell not in cells]
+        assert changed_cells == [], "a run changed these cells"
+        same = now == before  # two hundred kilobytes: pytest would compare them at length
+        assert same, "a run that changed no cell changed the file"
+    else:
+        lab.run(*alive_on_slides(nbformat.reads(before.decode(), as_version=4)))
     assert lab.errors() == []
-    now, before = lab.save(), path.read_bytes()
-    saved, cells = json.loads(now)["cells"], json.loads(before)["cells"]
-    changed_cells = [cell["id"] for cell in saved if cell not in cells]
-    assert changed_cells == [], "a run changed these cells"
-    same = now == before  # two hundred kilobytes: pytest would compare them at length
-    assert same, "a run that changed no cell changed the file"
     kinds = {c["id"]: c["metadata"].get("slideshow", {}).get("slide_type") for c in cells}
     expected = [name for name, kind in kinds.items() if kind not in ("skip", "notes")]
     with_code = {c["id"] for c in cells if "show-code" in c["metadata"].get("tags", [])}
@@ -127,4 +155,5 @@ def test_every_slide_of_the_live_deck_fits_the_screen(ran, path):
     number, last = slide["number"].split(" / ")
     assert number == last
     assert moved, "no panel stood on a slide"
+    lab.stop_presenting()
     assert not wrong, "these slides are not fit to show:\n" + "\n".join(wrong)
