@@ -12,9 +12,12 @@ SPARSE = "01_sparse_connectivity.ipynb"
 
 
 @pytest.fixture
-def sparse(ran):
-    """Notebook 01, every cell run."""
-    return ran(SPARSE)
+def sparse(lab):
+    """Notebook 01, with a panel and a question run."""
+    if lab.name != SPARSE:
+        lab.open(SPARSE)
+        lab.run("setup", "explore", "ask-dense-arrows")
+    return lab
 
 
 def test_a_folded_reveal_shows_nothing_until_it_is_clicked(lab):
@@ -78,7 +81,7 @@ def test_a_wrong_answer_is_explained_and_a_right_one_is_kept(sparse):
 
     sparse.restart()
     sparse.open(SPARSE)
-    sparse.run_all()
+    sparse.run("setup", "ask-dense-arrows")
     again = sparse.cell("ask-dense-arrows")
     expect(again.locator("input[type=text]")).to_have_value("25")
     expect(again.locator(".cnn-quiz-good").first).to_be_visible()
