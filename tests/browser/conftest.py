@@ -15,6 +15,7 @@ from files import NOTEBOOKS, ROOT
 from tools.slides import browser as slides_browser
 
 playwright_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+playwright_api.expect.set_options(timeout=20_000)  # milliseconds, as a page's: machines differ
 
 RUN_TIMEOUT = 300_000  # milliseconds for all cells of a notebook, on a machine with other work
 
