@@ -5,6 +5,7 @@ they compute was computed and compared by nbval. `make slow` runs all cells of e
 """
 
 import ast
+import contextlib
 import json
 import re
 from collections.abc import Iterator
@@ -45,6 +46,11 @@ SLIDE = """() => {
 }"""
 
 
+FITS = """() => {
+  const frame = document.querySelector('.jp-Deck .jp-WindowedPanel-outer');
+  return frame.scrollHeight <= frame.clientHeight + 1;
+}"""
+
 # A panel as a live widget, not its still.
 PANEL = ".jupyter-widgets.cnn-explorer"
 ANSWER = ".jp-deck-mod-visible .cnn-quiz-both"
@@ -74,6 +80,13 @@ def answers_a_slider(panel) -> bool:
         if changed(panel, before):
             return True
     return False
+
+
+def settled(page) -> dict:
+    """The state of the slide once the deck has fitted it; after 3 seconds, as it is then."""
+    with contextlib.suppress(TimeoutError):  # slide_problems says what sticks out
+        page.wait_for_function(FITS, timeout=3_000)
+    return page.evaluate(SLIDE)
 
 
 def slide_problems(slide: dict, with_code: set[str]) -> Iterator[str]:
@@ -131,12 +144,12 @@ def test_every_slide_of_the_live_deck_fits_the_screen(lab, path, whole):
     lab.present()
     seen, wrong, moved = [], [], 0
     while True:
-        slide = lab.page.evaluate(SLIDE)
+        slide = settled(lab.page)
         new = [cell for cell in slide["shown"] if cell not in seen]
         if not new:
             assert slide["asked"], f"slide {slide['number']}: a key press showed nothing new"
             expect(lab.page.locator(ANSWER).first).to_be_visible()
-            slide = lab.page.evaluate(SLIDE)
+            slide = settled(lab.page)
         seen += new
         found = list(slide_problems(slide, with_code))
         for panel in [lab.cell(cell).locator(PANEL) for cell in new]:
